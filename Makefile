@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+#
+# quire.  `make help` lists the targets and variables; every product goes to build/.
+
+CPUS  ?= 3
+MEM   ?= 128M
+SWAP  ?= 64M
+DISK  ?= 256M
+DEBUG ?=
+APPEND ?=
+TOOLPREFIX ?=
+
+B := build
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# ---- Tools ----
+#
+# Looked for when a recipe first needs them, not when this file is read: on a
+# fresh machine the `tools-*` targets may have installed them a moment before.
+once = $(eval $1 := $(shell $2))$($1)
+CROSS  = $(call once,CROSS,tools/setup.sh prefix $(TOOLPREFIX))
+CC     = $(CROSS)gcc
+HOSTCC ?= cc
+QEMU   ?= qemu-system-riscv64
+PYTHON ?= /usr/bin/python3
+GDB     = $(call once,GDB,tools/setup.sh gdb $(TOOLPREFIX))
+
+# ---- Flags ----
+WERROR := $(if $(CI),-Werror)
+WARN   := -Wall -Wextra -Wno-unused-parameter $(WERROR)
+
+KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
+	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany \
+	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer \
+	-fno-strict-aliasing -fno-common -fno-stack-protector \
+	$(if $(DEBUG),-DDEBUG=1)
+KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
+
+UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
+	-march=rv64gc -mabi=lp64d -mcmodel=medany \
+	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer -fno-common -fno-stack-protector
+ULINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
+	$(if $(wildcard user/user.ld),-T user/user.ld,-Wl,-Ttext-segment=0x10000)
+
+# Host tools and unit tests contain kernel sources.  mkfs/host and test/unit/host
+# come first on their paths, with headers that take the place of the kernel's.
+HFLAGS := -std=gnu11 -O2 -g $(WARN) -fno-strict-aliasing -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-Imkfs/host -I.
+TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer -fPIC -Itest/unit/host -I. -Iarch/riscv
+
+# $(call say,VERB,file): one short line a step, or with V=1 the command itself.
+say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
+
+# ---- What there is ----
+KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c)
+KOBJ  := $(KSRC:%=$B/%.o)
+LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
+LIBOBJ := $(LIBSRC:%=$B/%.o)
+USRC  := $(wildcard user/*.c)
+PROGS := $(USRC:user/%.c=$B/user/%)
+TSRC  := $(wildcard test/boot/programs/*.c)
+TPROGS := $(TSRC:%.c=$B/%)
+TOOLSRC := $(wildcard $(patsubst %,mkfs/%.c,mkfs fsls fsput fsget fsck))
+TOOLS := $(TOOLSRC:%.c=$B/%)
+HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
+	fs/inode.c fs/hash.c kernel/block.c mm/radix.c
+UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
+	$(patsubst %,arch/riscv/%.c,pmap tlb kmap) kernel/lock.c kernel/wait.c
+UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
+ROOTFILES := $(wildcard README.md)
+FS    := $B/fs.img
+KERNEL := $B/kernel.elf
+
+# ---- The kernel ----
+all: $(KERNEL) $(PROGS) $(TOOLS)
+
+# Rewritten only when the compiler or a flag changes: then everything is stale.
+$B/%.flags: FORCE | tools-build
+	@mkdir -p $(@D)
+	@echo '$(call flags_of,$*)' | cmp -s - $@ || echo '$(call flags_of,$*)' > $@
+flags_of = $(flags_of_$1)
+flags_of_kernel = $(CC) $(KFLAGS) $(KLINK)
+flags_of_user   = $(CC) $(UFLAGS) $(ULINK)
+flags_of_host   = $(HOSTCC) $(HFLAGS)
+flags_of_unit   = $(HOSTCC) $(TFLAGS)
+
+$(KOBJ): $B/%.o: % $B/kernel.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(KFLAGS) -MMD -MP -c -o $@ $<
+
+# Linked twice: the first image tells where its functions are, the second carries
+# that as a table behind the text, so that the addresses stay true.
+KLINKED = $(CC) $(KFLAGS) $(KLINK) -Wl,-T,arch/riscv/kernel.ld
+$(KERNEL): $(KOBJ) arch/riscv/kernel.ld tools/ksyms.py
+	$(call say,LD,$@)$(KLINKED) -o $B/kernel.first.elf $(KOBJ) && \
+	$(CROSS)nm -n $B/kernel.first.elf | tools/ksyms.py > $B/ksyms.S && \
+	$(KLINKED) -o $@ $(KOBJ) $B/ksyms.S
+
+# ---- User programs: a new user/x.c builds by being there ----
+$(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC)): $B/%.o: % $B/user.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(UFLAGS) -MMD -MP -c -o $@ $<
+
+$B/user/ulib.a: $(LIBOBJ)
+	$(call say,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^
+
+$(PROGS) $(TPROGS): %: %.c.o $B/user/ulib.a $(wildcard user/user.ld)
+	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $< $B/user/ulib.a
+
+# ---- Host tools and disk images ----
+$B/host/%.o: % $B/host.flags
+	@mkdir -p $(@D)
+	$(call say,HOST,$<)$(HOSTCC) $(HFLAGS) -MMD -MP -c -o $@ $<
+
+$(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
+
+# $(call new_image,image,files): with the directories that the kernel mounts on.
+new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /dev /proc /tmp && $B/mkfs/fsput $1 $2 /
+
+# The user's image is made once; from then on only newer programs are copied in.
+# The stamp, not the image, tells what is newer: the guest writes to the image.
+image: $(FS).stamp
+$(FS).stamp: $(PROGS) $(ROOTFILES) $(if $(wildcard $(FS)),,FORCE) | $(TOOLS)
+	$(call say,IMAGE,$(FS))if [ -e $(FS) ]; then $B/mkfs/fsput $(FS) $(filter-out FORCE,$?) /; \
+	else $(call new_image,$(FS),$(filter-out FORCE,$^)); fi
+	@touch $@
+
+fs-reset:
+	rm -f $(FS) $(FS).stamp
+	@$(MAKE) image
+
+# Tests start from a fresh image of their own, never from the user's.
+$B/test/fs.img: $(PROGS) $(TPROGS) $(ROOTFILES) $(TOOLS)
+	@mkdir -p $(@D)
+	$(call say,IMAGE,$@)rm -f $@ && $(call new_image,$@,$(PROGS) $(TPROGS) $(ROOTFILES))
+
+# ---- Running ----
+QEMUOPTS = -M virt -smp $(CPUS) -m $(MEM) -nographic -bios default -no-reboot \
+	-global virtio-mmio.force-legacy=false -kernel $(KERNEL) -append "$(strip $(APPEND))" \
+	-drive file=$(FS),if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0
+SWAPOPTS = -drive file=$B/swap.img,if=none,format=raw,id=x1 \
+	-device virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1
+NOSWAP := $(filter 0 0M 0G 0K,$(SWAP))
+
+machine: | tools-qemu
+	@tools/machine.sh '$(CPUS)' '$(MEM)' '$(SWAP)' $B/swap.img
+
+qemu: machine $(KERNEL) image
+	@echo '# Leave with `poweroff`, or at once with Ctrl-a x.'
+	$(if $(V),,@)$(QEMU) $(QEMUOPTS) $(if $(NOSWAP),,$(SWAPOPTS))
+
+qemu-gdb: machine $(KERNEL) image
+	@echo "# Waiting for the debugger: run \`make gdb\` in another window.  Leave with Ctrl-a x."
+	$(if $(V),,@)$(QEMU) $(QEMUOPTS) $(if $(NOSWAP),,$(SWAPOPTS)) -S \
+		-gdb tcp:127.0.0.1:`tools/gdbport.py --free $B/gdbport`
+
+gdb: $(KERNEL) | tools-gdb
+	$(GDB) -q -nx -x .gdbinit
+
+print-gdbport:
+	@mkdir -p $B && tools/gdbport.py $B/gdbport
+
+# ---- Tests ----
+$B/unit/%.o: % $B/unit.flags
+	@mkdir -p $(@D)
+	$(call say,UNIT,$<)$(HOSTCC) $(TFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(HOSTCC) $(TFLAGS) -o $@ $(filter %.o,$^) @test/unit/host/link \
+		-lcmocka -lpthread
+
+unit: $(UNIT)
+test test-long: $(KERNEL) $(UNIT) $B/test/fs.img | tools-test
+	@$(PYTHON) test/run.py --cross '$(CROSS)' $(if $(filter test-long,$@),--long) $(ARGS)
+
+usertests: machine $(KERNEL) $B/test/fs.img | tools-test
+	@$(PYTHON) test/boot/console.py --cpus $(CPUS) --mem $(MEM) --append '$(APPEND)' usertests $(ARGS)
+
+lint: | tools-build
+	@tools/lint
+
+# ---- Setting up, cleaning up, help ----
+tools-build tools-qemu tools-test tools-gdb:
+	@tools/setup.sh install $(@:tools-%=%) $(TOOLPREFIX)
+
+doctor:
+	@tools/setup.sh doctor $(TOOLPREFIX)
+
+compile_commands.json: | tools-build
+	@tools/compile-commands.py $@ kernel '$(CC) $(KFLAGS)' $(KSRC) \
+		user '$(CC) $(UFLAGS)' $(LIBSRC) $(USRC) $(TSRC) \
+		host '$(HOSTCC) $(HFLAGS)' $(wildcard mkfs/*.c) \
+		unit '$(HOSTCC) $(TFLAGS)' $(wildcard test/unit/*.c test/unit/host/*.c)
+
+# Keeps the user's disk image.
+clean:
+	@mkdir -p $B
+	find $B -mindepth 1 -depth ! -path $(FS) -delete
+	rm -f compile_commands.json
+
+help:
+	@tools/help.sh
+
+FORCE:
+.PHONY: all image fs-reset machine qemu qemu-gdb gdb print-gdbport unit test test-long usertests \
+	lint doctor compile_commands.json clean help FORCE tools-build tools-qemu tools-test tools-gdb
+
+-include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC))
+-include $(patsubst %,$B/host/%.d,$(TOOLSRC) $(HOSTSRC))
+-include $(patsubst %,$B/unit/%.d,$(UNITSRC) $(wildcard test/unit/test_*.c))

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// The first instructions of every hart.  The boot hart comes from OpenSBI, the
+// others from its hart state management (SBI specification, chapter 9): MMU off,
+// interrupts off, a0 = hart id, a1 = an argument.
+//
+// Going from physical to virtual addresses needs no identity mapping: the fetch
+// after satp is written faults, and stvec already names the next instruction's
+// virtual address.
+
+#include "csr.h"
+#include "offsets.h"
+
+#define IMAGE_OFFSET 0xffffffff00000000
+#define IMAGE_ROOT_ENTRY  510     // of IMAGE_OFFSET + 2 GiB
+#define DIRECT_ROOT_ENTRY 256     // of 0xffffffc000000000
+#define DIRECT_GIB        128
+
+// Leaf entries: D A G X W R V.  A gigapage's entry is its number << 28.
+#define PTE_RWX 0xef
+#define PTE_RW  0xe7
+
+// t0 = satp.  Clobbers t1, t2.
+.macro go_virtual
+  la t1, 1f
+  li t2, IMAGE_OFFSET
+  add t1, t1, t2
+  csrw stvec, t1
+  sfence.vma
+  csrw satp, t0
+  .balign 4
+1:
+  la t1, trap_entry
+  csrw stvec, t1
+  csrw sscratch, zero
+.endm
+
+  .section .text.entry, "ax"
+  .globl _start
+_start:
+  csrw sie, zero
+  la t0, __bss_start
+  la t1, __image_end
+1:
+  sd zero, 0(t0)
+  addi t0, t0, 8
+  bltu t0, t1, 1b
+
+  // The boot page table: the image, and a direct map of everything.
+  la t0, early_root
+  la t1, _start
+  srli t1, t1, 30
+  slli t1, t1, 28
+  ori t1, t1, PTE_RWX
+  li t2, IMAGE_ROOT_ENTRY * 8
+  add t2, t2, t0
+  sd t1, 0(t2)
+  li t1, PTE_RW
+  li t2, DIRECT_ROOT_ENTRY * 8
+  add t2, t2, t0
+  li t3, DIRECT_GIB
+  li t4, 1 << 28
+1:
+  sd t1, 0(t2)
+  add t1, t1, t4
+  addi t2, t2, 8
+  addi t3, t3, -1
+  bnez t3, 1b
+
+  srli t0, t0, 12
+  li t1, SATP_SV39
+  slli t1, t1, SATP_MODE_SHIFT
+  or t0, t0, t1
+  go_virtual
+
+  la tp, boot_task
+  la sp, boot_stack
+  sd sp, TASK_STACK(tp)
+  li t0, STACK_SIZE - TF_SIZE
+  add sp, sp, t0
+  sd sp, TASK_TF(tp)
+  li s0, 0
+  call kmain
+  unimp
+
+// a1 = the hart's idle task.
+  .globl secondary_entry
+secondary_entry:
+  csrw sie, zero
+  la t0, secondary_satp
+  ld t0, 0(t0)
+  go_virtual
+  mv tp, a1
+  ld sp, TASK_TF(tp)
+  li s0, 0
+  call hart_enter
+  unimp
+
+  .section .bootstack, "aw", @progbits
+  .balign 4096
+boot_stack:
+  .zero STACK_SIZE
+
+  .bss
+  .balign 4096
+early_root:
+  .zero 4096

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// Traps, registers and call chains in words, for the panic report.
+
+#include <machine.h>
+#include <pmap.h>
+#include "kernel/printk.h"
+#include "kernel/task.h"
+#include "mm/frame.h"
+#include "mm/space.h"
+#include "mm/vmap.h"
+#include "csr.h"
+#include "discover.h"
+#include "trap.h"
+
+// ---- What happened ----
+
+static const char *
+cause_name(u64 cause)
+{
+  switch(cause){
+  case CAUSE_FETCH_MISALIGNED: return "jump to a misaligned address";
+  case CAUSE_FETCH_ACCESS: return "jump to an address that is no memory";
+  case CAUSE_ILLEGAL: return "illegal instruction";
+  case CAUSE_BREAKPOINT: return "breakpoint";
+  case CAUSE_LOAD_MISALIGNED: return "misaligned load";
+  case CAUSE_LOAD_ACCESS: return "load from an address that is no memory";
+  case CAUSE_STORE_MISALIGNED: return "misaligned store";
+  case CAUSE_STORE_ACCESS: return "store to an address that is no memory";
+  case CAUSE_FETCH_PAGE: return "jump to a page that is not executable";
+  case CAUSE_LOAD_PAGE: return "load from a page that is not readable";
+  case CAUSE_STORE_PAGE: return "store to a page that is not writable";
+  default: return "unknown trap";
+  }
+}
+
+// The part of the address space that va lies in.
+static const char *
+region_name(va_t va)
+{
+  if(va < PAGE_SIZE)
+    return "through a null pointer";
+  if(va < USER_MAX)
+    return "in user memory, not by a user copy";
+  if(va >= VMAP_BASE && va < VMAP_END)
+    return kstack_guard_hit(va) ? "in a stack's guard page" : "in the vmap area";
+  if(va >= (va_t)__image_start && va < (va_t)__data_start)
+    return "in the kernel's read-only image";
+  if(va >= (va_t)__data_start && va < (va_t)__image_end)
+    return "in the kernel's data";
+  if(va >= direct_base && va < VMAP_BASE)
+    return "in the direct map";
+  return "nowhere in the kernel's address space";
+}
+
+void
+trap_panic(const struct trapframe *tf, u64 cause, va_t stval)
+{
+  bool page = cause == CAUSE_FETCH_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_STORE_PAGE;
+  if(page){
+    printk("\n");
+    pmap_explain(stval < USER_MAX && current->space ? &current->space->pmap : NULL, stval);
+  }
+  panic_trap(tf, "kernel fault %lu: %s: %lx, %s", cause, cause_name(cause), stval,
+             region_name(stval));
+}
+
+// ---- Registers and call chains ----
+
+// Of a return address the call before it is meant: a call that never returns may
+// be the last instruction of its function.
+static void
+print_place(va_t va, bool after_call)
+{
+  u64 off;
+  const char *name = ksym(va - after_call, &off);
+  if(name)
+    printk("  %lx %s+0x%lx\n", va, name, off + after_call);
+  else
+    printk("  %lx\n", va);
+}
+
+void
+machine_registers(const struct trapframe *tf)
+{
+  printk("  pc   %016lx  status %lx\n", tf->pc, tf->status);
+  for(u32 x = 1; x < TF_REGISTERS; x++)
+    printk("  %-4s %016lx%s", tf_register_name(x), tf_register(tf, x),
+           x % 4 == 0 || x == TF_REGISTERS - 1 ? "\n" : "");
+}
+
+static bool
+on_stack(u64 fp)
+{
+  extern u8 emergency_stack[];
+  u64 task = (u64)current->stack, emergency = (u64)emergency_stack;
+  return fp % 16 == 0 && ((fp - 16 >= task && fp <= task + KSTACK_SIZE) ||
+                          (fp - 16 >= emergency && fp <= emergency + KSTACK_SIZE));
+}
+
+// Below a frame pointer lie the return address and the caller's frame pointer.
+// Traps from the kernel leave such a record too, so the chain passes through them.
+void
+machine_backtrace(const struct trapframe *tf)
+{
+  enum { DEPTH_MAX = 40 };
+  u64 fp = tf ? tf->s[0] : (u64)__builtin_frame_address(0);
+  printk("call chain:\n");
+  if(tf){
+    u64 off;
+    print_place(tf->pc, false);
+    if(ksym(tf->pc, &off) == NULL)   // a jump into the void: who made it?
+      print_place(tf->ra, true);
+  }
+  for(u32 depth = 0; depth < DEPTH_MAX && on_stack(fp); depth++){
+    const u64 *record = (const u64 *)fp - 2;
+    print_place(record[1], true);
+    if(record[0] <= fp && on_stack(record[0]))
+      break;
+    fp = record[0];
+  }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+//
+// The machine, as everything above arch/ sees it.  Page tables are in pmap.h.
+// Include it as <machine.h>: the host unit tests put their own in its place.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct task;
+struct trapframe;
+
+// ---- What the device tree said (valid once kmain runs) ----
+
+struct mem_range { pa_t start, end; };
+
+struct device {          // a memory-mapped device with one interrupt
+  const char *compatible; // names of the "compatible" list, each NUL-ended
+  u32 compatible_len;
+  pa_t base;
+  u64 size;
+  u32 irq;
+};
+
+struct machine {
+  struct mem_range *ram;      // sorted; whole pages
+  u32 nram;
+  struct mem_range *reserved; // inside ram: firmware, kernel image, device tree, initrd
+  u32 nreserved;
+  struct mem_range initrd;    // empty when there is none
+  struct device *devices;     // every node with a "reg", in tree order
+  u32 ndevices;
+  u32 nharts;
+  u32 *hart_ids;              // the SBI's names; [0] is the boot hart
+  bool sstc, fpu;             // of every hart
+  u64 timebase;               // ticks a second
+  const char *bootargs;
+  u8 rng_seed[32];
+};
+extern struct machine machine;
+
+// The nth device whose list has that name, in tree order. => NULL past the last
+const struct device *machine_device(const char *compatible, u32 nth);
+
+// Boot, in this order: read the device tree; (frames, page tables, slab, tasks);
+// then traps' devices: PLIC, UART, test device, this hart's timer.
+void machine_discover(u32 boot_hart, pa_t fdt);
+void machine_init(void);
+
+// ---- Interrupts and the hart ----
+
+enum { INTR_ON = 1 << 1 };         // sstatus.SIE
+
+// Disable interrupts on this hart. => were they enabled?
+static inline bool
+intr_save(void)
+{
+  u64 old;
+  __asm__ volatile("csrrci %0, sstatus, %1" : "=r"(old) : "i"(INTR_ON) : "memory");
+  return old & INTR_ON;
+}
+
+static inline void
+intr_restore(bool were_on)
+{
+  if(were_on)
+    __asm__ volatile("csrsi sstatus, %0" :: "i"(INTR_ON) : "memory");
+}
+
+static inline bool
+intr_enabled(void)
+{
+  u64 status;
+  __asm__ volatile("csrr %0, sstatus" : "=r"(status) :: "memory");
+  return status & INTR_ON;
+}
+
+void machine_idle(void);           // wait for an interrupt; called and returns with interrupts off
+void machine_relax(void);          // in a spin: let another hart run
+
+void machine_start_harts(void);    // each enters hart_main() on its idle task's stack
+void machine_ipi(u64 harts);       // bit i = hart index i; calls hart_ipi() there
+void machine_ipi_nmi_stop(void);   // for panic: stop every other hart, whatever it does
+bool machine_interrupted_user(void);  // in an interrupt handler: did it come from user mode?
+
+// ---- Time ----
+
+u64 machine_time_ns(void);         // since boot, monotone over harts
+u64 machine_ticks(void);           // the same in timebase ticks
+void machine_timer_set(u64 ns);    // next hart_timer() on this hart; ~0 = never
+
+// ---- Tasks ----
+
+// Save the running task's context and run `to`.  Interrupts off, run-queue lock held.
+void context_switch(struct task *from, struct task *to);
+
+// Build t's kernel stack (t->stack; t->tf is set here) so that its first run
+// calls schedule_tail() and then, interrupts on, fn(arg), which never returns.
+void context_init_kernel(struct task *t, void (*fn)(void *), void *arg);
+
+// ... so that after schedule_tail() it goes to user mode from a copy of tf.
+void context_init_user(struct task *t, const struct trapframe *tf);
+
+// Leave the kernel for user mode as current->tf says; a kernel task's last act.
+void user_enter(void) __attribute__((noreturn));
+
+// Floating-point state: the child of fork gets a copy, exec forgets it.
+void fp_fork(struct task *child);
+void fp_reset(void);
+
+// ---- Console of last resort, and the end ----
+
+void machine_putc(char c);         // polled; usable before and after everything else
+void machine_backtrace(const struct trapframe *tf);   // printk: of the caller, or from tf
+void machine_registers(const struct trapframe *tf);
+void machine_poweroff(int status) __attribute__((noreturn));  // QEMU exits with it
+void machine_halt(void) __attribute__((noreturn));            // this hart, for good
+
+// ---- User memory ----
+//
+// The current task's lower half.  Faults taken inside go the ordinary fault
+// path and may sleep, except with faults off (task->faults_off > 0), where they
+// end the copy.  A user range that leaves the lower half counts as bad.
+// => the number of bytes NOT copied (0 = all)
+u64 copy_from_user(void *dst, va_t src, u64 n);
+u64 copy_to_user(va_t dst, const void *src, u64 n);
+u64 zero_user(va_t dst, u64 n);
+
+// => length without the NUL, -EFAULT, or -ENAMETOOLONG if there is none in n bytes
+i64 copy_str_from_user(char *dst, va_t src, u64 n);
+
+// Loads, stores and compare-and-swaps of one aligned u32 (futexes). => 0 or -EFAULT
+int load_user_u32(u32 *v, va_t src);
+int store_user_u32(va_t dst, u32 v);
+
+// ---- Page primitives: as fast as the machine can ----
+
+void page_zero(void *kva);
+void page_copy(void *dst, const void *src);

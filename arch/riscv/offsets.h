@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the assembly finds things; offsets.c proves every number.
+
+#pragma once
+
+// struct task
+#define TASK_STACK    0
+#define TASK_TF       8
+#define TASK_HART     16
+#define TASK_FETCHED  24
+#define TASK_RESCHED  40      // with notify in the upper half
+#define TASK_CONTEXT  48
+#define TASK_FP_USED  168
+#define TASK_FP       176
+
+#define NOTIFY_FRAME_BIT 33   // of the word at TASK_RESCHED
+
+// struct trapframe
+#define TF_TASK    0
+#define TF_STATUS  8
+#define TF_PC      16
+#define TF_RA      24
+#define TF_SP      32
+#define TF_GP      40
+#define TF_TP      48
+#define TF_T(n)    (56 + 8 * (n))
+#define TF_A(n)    (112 + 8 * (n))
+#define TF_S(n)    (176 + 8 * (n))
+#define TF_SIZE    272
+
+// A trap from the kernel also leaves a stack frame record for back-traces.
+#define KTF_RECORD TF_SIZE
+#define KTF_SIZE   (TF_SIZE + 16)
+
+#define STACK_SIZE 8192
+#define SYS_CLONE_NR 220

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// Whole pages, aligned: zeroing and copying at one store a word and little else.
+
+#define PAGE 4096
+#define ZERO_BLOCK 512
+#define COPY_BLOCK 256
+
+  .text
+
+// void page_zero(void *kva)
+  .globl page_zero
+page_zero:
+  li a1, PAGE
+  add a1, a1, a0
+1:
+  .set .Lat, 0
+  .rept ZERO_BLOCK / 8
+  sd zero, .Lat(a0)
+  .set .Lat, .Lat + 8
+  .endr
+  addi a0, a0, ZERO_BLOCK
+  bne a0, a1, 1b
+  ret
+
+// void page_copy(void *dst, const void *src)
+  .globl page_copy
+page_copy:
+  li a2, PAGE
+  add a2, a2, a0
+1:
+  .set .Lat, 0
+  .rept COPY_BLOCK / 32
+  ld a3, .Lat(a1)
+  ld a4, .Lat + 8(a1)
+  ld a5, .Lat + 16(a1)
+  ld a6, .Lat + 24(a1)
+  sd a3, .Lat(a0)
+  sd a4, .Lat + 8(a0)
+  sd a5, .Lat + 16(a0)
+  sd a6, .Lat + 24(a0)
+  .set .Lat, .Lat + 32
+  .endr
+  addi a1, a1, COPY_BLOCK
+  addi a0, a0, COPY_BLOCK
+  bne a0, a2, 1b
+  ret

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+//
+// The page tables of spaces: walking them, single entries, and ranges.  Owns
+// every non-kernel table frame.  Calls frame allocation and counting, and
+// tlb.c for fences.
+//
+// Locks: a leaf table is locked by its own frame's lock bit; pmap.upper covers
+// the entries above against the reverse map.  Tables are removed only with
+// space.lock held for writing, so a walk under space.lock needs neither.
+
+#include <pmap.h>
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mm/frame.h"
+#include "mm/gather.h"
+#include "mm/space.h"
+#include "pte.h"
+
+// ---- Entries ----
+
+enum pte_state
+pte_state(pte_t p)
+{
+  if(p & PTE_V)
+    return PTE_PRESENT;
+  if(p == 0)
+    return PTE_NONE;
+  return p & PTE_HIDDEN_TAG ? PTE_HIDDEN : PTE_SWAPPED;
+}
+
+struct frame *pte_frame(pte_t p) { return pfn_frame(pte_pfn(p)); }
+bool pte_is_zero(pte_t p) { return pte_frame(p) == zero_frame; }
+bool pte_dirty(pte_t p) { return p & PTE_D; }
+bool pte_accessed(pte_t p) { return p & PTE_A; }
+bool pte_writable(pte_t p) { return (p & (PTE_V | PTE_W)) == (PTE_V | PTE_W); }
+bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PTE_V | PTE_X); }
+
+// PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up.
+// Sv39 reserves W without R, so writable means readable, as on Linux.
+static u64
+prot_bits(u32 prot)
+{
+  if(prot == PROT_NONE)
+    return PTE_HIDDEN_TAG;
+  u64 rwx = (u64)prot << 1;
+  if(prot & PROT_WRITE)
+    rwx |= PTE_R;
+  return rwx | PTE_U | PTE_V;
+}
+
+bool
+pte_allows(pte_t p, u32 access)
+{
+  u64 need = (u64)access << 1 | PTE_V;
+  return (p & need) == need;
+}
+
+pte_t
+pte_make(const struct frame *f, u32 prot, bool dirty)
+{
+  return pte_of(frame_pa(f), prot_bits(prot) | PTE_A | (dirty ? PTE_D : 0));
+}
+
+pte_t
+pte_touched(pte_t p, bool write)
+{
+  return p | PTE_A | (write ? PTE_D : 0);
+}
+
+pte_t
+pte_cleaned(pte_t p)
+{
+  return p & ~(PTE_W | PTE_D);
+}
+
+static inline pte_t
+write_entry(pte_t *e, pte_t p)
+{
+  return atomic_swap(e, p);
+}
+
+pte_t
+pmap_set(pte_t *e, pte_t p)
+{
+  return write_entry(e, p);
+}
+
+// ---- Walking ----
+
+static pte_t *
+lock_leaf(pte_t table, va_t va)
+{
+  pte_t *leaf = pte_table(table);
+  frame_lock(kva_frame(leaf));
+  return leaf + table_index(va, 0);
+}
+
+pte_t *
+pmap_find(struct pmap *pm, va_t va)
+{
+  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
+  if(!(top & PTE_V))
+    return NULL;
+  pte_t mid = atomic_load_acq(pte_table(top) + table_index(va, 1));
+  if(!(mid & PTE_V))
+    return NULL;
+  return lock_leaf(mid, va);
+}
+
+pte_t *
+pmap_reach(struct pmap *pm, va_t va)
+{
+  spin_lock(&pm->upper);
+  pte_t *e = pmap_find(pm, va);
+  spin_unlock(&pm->upper);
+  return e;
+}
+
+void
+pmap_unlock(pte_t *e)
+{
+  frame_unlock(kva_frame((void *)page_down((u64)e)));
+}
+
+// The table below entry e, made if there is none.  Two faults may race to make
+// it; the loser's is freed.
+static pte_t *
+table_below(struct pmap *pm, pte_t *e)
+{
+  pte_t p = atomic_load_acq(e);
+  if(likely(p & PTE_V))
+    return pte_table(p);
+  struct frame *f = frame_alloc(KIND_TABLE, ALLOC_ZERO);
+  if(f == NULL)
+    return NULL;
+  spin_lock(&pm->upper);
+  if(*e == 0){
+    atomic_store_rel(e, pte_of(frame_pa(f), PTE_V));
+    atomic_add(&pm->tables, 1);
+    f = NULL;
+  }
+  spin_unlock(&pm->upper);
+  if(f)
+    frame_free(f);
+  return pte_table(*e);
+}
+
+pte_t *
+pmap_make(struct pmap *pm, va_t va)
+{
+  pte_t *mid = table_below(pm, root_of(pm) + table_index(va, 2));
+  if(mid == NULL)
+    return NULL;
+  pte_t *leaf = table_below(pm, mid + table_index(va, 1));
+  if(leaf == NULL)
+    return NULL;
+  frame_lock(kva_frame(leaf));
+  return leaf + table_index(va, 0);
+}
+
+static pte_t *
+next_leaf_locked(struct pmap *pm, va_t *va, va_t end)
+{
+  while(*va < end){
+    pte_t top = root_of(pm)[table_index(*va, 2)];
+    if(!(top & PTE_V)){
+      *va = round_down(*va, MID_SPAN) + MID_SPAN;
+      continue;
+    }
+    pte_t mid = pte_table(top)[table_index(*va, 1)];
+    if(mid & PTE_V)
+      return lock_leaf(mid, *va);
+    *va = round_down(*va, LEAF_SPAN) + LEAF_SPAN;
+  }
+  *va = end;
+  return NULL;
+}
+
+// The first entry at or after *va, below end, that has a leaf table, locked.
+// The reverse map comes here too, so the tables above are locked on the way.
+static pte_t *
+next_leaf(struct pmap *pm, va_t *va, va_t end)
+{
+  spin_lock(&pm->upper);
+  pte_t *e = next_leaf_locked(pm, va, end);
+  spin_unlock(&pm->upper);
+  return e;
+}
+
+static va_t
+leaf_end(va_t va, va_t end)
+{
+  return min(round_down(va, LEAF_SPAN) + LEAF_SPAN, end);
+}
+
+// ---- Ranges ----
+
+va_t
+pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
+{
+  pte_t *e;
+  while(!gather_full(g) && (e = next_leaf(pm, &va, end)) != NULL){
+    pte_t *locked = e;
+    va_t stop = leaf_end(va, end);
+    for(; va < stop && !gather_full(g); va += PAGE_SIZE, e++){
+      if(*e == 0)
+        continue;
+      pte_t old = write_entry(e, 0);
+      gather_add(g, va, pte_is_zero(old) ? 0 : pte_pfn(old), old & PTE_D);
+    }
+    pmap_unlock(locked);
+  }
+  return va;
+}
+
+static bool
+writable_without_fault(const struct frame *f, bool shared)
+{
+  u64 w = atomic_load(&f->word);
+  if(shared)
+    return w & FRAME_DIRTY;
+  return (w & KIND(0xf)) == KIND(KIND_ANON) && word_share(w) == 1;
+}
+
+// Entry p with the protection prot.
+static pte_t
+reprotected(pte_t p, u32 prot, bool shared)
+{
+  if((prot & PROT_WRITE) && !writable_without_fault(pte_frame(p), shared))
+    prot = (prot & ~PROT_WRITE) | PROT_READ;
+  return (p & ~PTE_PERMISSIONS) | prot_bits(prot);
+}
+
+// => did the entry lose a permission that a hart may have cached?
+static bool
+protect_entry(pte_t *e, u32 prot, bool shared)
+{
+  pte_t old = *e, p = reprotected(old, prot, shared);
+  if(p == old)
+    return false;
+  old = write_entry(e, p);
+  // The hardware may have set D since; losing it would lose a store.
+  if((old & ~p) & PTE_D)
+    write_entry(e, p | PTE_D);
+  return (old & PTE_V) && (!(p & PTE_V) || (old & ~p & (PTE_R | PTE_W | PTE_X)));
+}
+
+void
+pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
+{
+  bool fence = false, stale = false;
+  va_t va = start;
+  pte_t *e;
+  while((e = next_leaf(pm, &va, end)) != NULL){
+    pte_t *locked = e;
+    for(va_t stop = leaf_end(va, end); va < stop; va += PAGE_SIZE, e++){
+      if(*e == 0)
+        continue;
+      fence |= protect_entry(e, prot, shared);
+      if(prot & PROT_EXEC)
+        stale |= frame_fetchable(pte_frame(*e));
+    }
+    pmap_unlock(locked);
+  }
+  if(fence)
+    pmap_fence(pm, start, end);
+  if(stale)
+    pmap_fence_exec();
+}
+
+// One page more in the child: the count first, then the entry.
+// => false if the share count is full
+static bool
+fork_entry(pte_t *to, pte_t *from, pte_t p)
+{
+  if(!pte_is_zero(p)){
+    struct frame *f = pte_frame(p);
+    u64 one = frame_kind(f) == KIND_ANON ? SHARE_1 | MAPPED_1 : MAPPED_1;
+    if(word_mapped(atomic_add(&f->word, one)) >= SHARE_MAX / 2){
+      frame_put(f, one);
+      return false;
+    }
+  }
+  if((p & (PTE_V | PTE_W)) == (PTE_V | PTE_W))
+    p = atomic_and(from, ~PTE_W);
+  write_entry(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
+  return true;
+}
+
+static i64
+fork_leaf(struct pmap *to, pte_t *from, va_t va, va_t stop)
+{
+  pte_t *e = pmap_make(to, va), *locked = e;
+  if(e == NULL)
+    return -ENOMEM;
+  i64 pages = 0;
+  for(; va < stop; va += PAGE_SIZE, e++, from++){
+    pte_t p = *from;
+    if(p == 0)
+      continue;
+    if(!fork_entry(e, from, p)){
+      pages = -ENOMEM;
+      break;
+    }
+    pages += !pte_is_zero(p);
+  }
+  pmap_unlock(locked);
+  return pages;
+}
+
+i64
+pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end)
+{
+  i64 pages = 0;
+  pte_t *e;
+  while((e = next_leaf(from, &va, end)) != NULL){
+    va_t stop = leaf_end(va, end);
+    i64 n = fork_leaf(to, e, va, stop);
+    pmap_unlock(e);
+    if(n < 0)
+      return n;
+    pages += n;
+    va = stop;
+  }
+  return pages;
+}
+
+void
+pmap_scan(struct pmap *pm, va_t va, va_t end,
+          void (*fn)(void *arg, va_t va, pte_t p), void *arg)
+{
+  pte_t *e;
+  while((e = next_leaf(pm, &va, end)) != NULL){
+    pte_t *locked = e;
+    for(va_t stop = leaf_end(va, end); va < stop; va += PAGE_SIZE, e++)
+      if(*e != 0)
+        fn(arg, va, *e);
+    pmap_unlock(locked);
+  }
+}
+
+// ---- Making and removing tables ----
+
+// Unlink the table below *e and put it on a list threaded through its frame.
+static void
+unlink_table(struct pmap *pm, pte_t *e, struct frame **list)
+{
+  struct frame *f = pte_frame(*e);
+  spin_lock(&pm->upper);
+  atomic_store(e, 0);
+  spin_unlock(&pm->upper);
+  atomic_add(&pm->tables, -1UL);
+  f->next = *list ? (u32)frame_pfn(*list) : FRAME_NONE;
+  *list = f;
+}
+
+static void
+prune_level(struct pmap *pm, pte_t *table, int level, va_t base, va_t start, va_t end,
+            struct frame **list)
+{
+  u64 span = PAGE_SIZE << (INDEX_BITS * level);
+  for(u64 i = start > base ? (start - base) / span : 0; i < TABLE_ENTRIES; i++){
+    va_t lo = base + i * span, hi = lo + span;
+    if(lo >= end)
+      break;
+    if(!(table[i] & PTE_V))
+      continue;
+    if(level == 2)
+      prune_level(pm, pte_table(table[i]), 1, lo, start, end, list);
+    if(start <= lo && hi <= end)
+      unlink_table(pm, &table[i], list);
+  }
+}
+
+// A table may be reused once no hart can walk through it any more.  A reverse
+// map that still holds the leaf's lock found no entry there and lets go soon.
+static void
+free_tables(struct frame *list)
+{
+  while(list){
+    struct frame *f = list;
+    list = f->next == FRAME_NONE ? NULL : pfn_frame(f->next);
+    frame_lock(f);
+    frame_unlock(f);
+    frame_free(f);
+  }
+}
+
+void
+pmap_prune(struct pmap *pm, va_t start, va_t end)
+{
+  struct frame *list = NULL;
+  prune_level(pm, root_of(pm), 2, 0, start, min(end, USER_MAX), &list);
+  if(list == NULL)
+    return;
+  pmap_fence(pm, 0, USER_MAX);
+  free_tables(list);
+}
+
+int
+pmap_init(struct pmap *pm)
+{
+  memset(pm, 0, sizeof *pm);
+  struct frame *f = frame_alloc(KIND_TABLE, ALLOC_ZERO);
+  if(f == NULL)
+    return -ENOMEM;
+  spin_init(&pm->upper, "pmap.upper");
+  pm->root = frame_pa(f);
+  pm->tables = 1;
+  // The kernel's half never changes at this level once the kernel has booted.
+  u64 half = TABLE_ENTRIES / 2;
+  memcpy(root_of(pm) + half, root_of(&kernel_pmap) + half, half * sizeof(pte_t));
+  return 0;
+}
+
+// Nobody runs the space any more and its ASID is not used again before every
+// hart has flushed, so nothing needs a fence.
+void
+pmap_destroy(struct pmap *pm)
+{
+  struct frame *list = NULL;
+  assert(pm->active == 0);
+  prune_level(pm, root_of(pm), 2, 0, 0, USER_MAX, &list);
+  free_tables(list);
+  frame_free(pa_frame(pm->root));
+  pm->root = 0;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// Page tables, as mm/ sees them: spaces' maps of user pages, the kernel's own
+// map, and the fences between a table and the harts that walk it.  Include it
+// as <pmap.h>.  What an entry looks like is known to pmap.c alone.
+
+#pragma once
+
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct frame;
+struct gather;
+
+typedef u64 pte_t;   // opaque: see the functions below
+
+struct pmap {
+  pa_t root;
+  struct spinlock upper;   // non-leaf entries, against the reverse map
+  u64 active;              // harts that run it now
+  u64 ran;                 // harts that ran it and may still hold translations
+  u64 stale;               // harts that must flush before running it again
+  u64 asid;                // generation << 16 | number
+  u64 tables;              // page-table frames; atomic
+};
+
+int pmap_init(struct pmap *pm);             // => 0 or -ENOMEM
+void pmap_destroy(struct pmap *pm);         // => no user entry left; frees the tables
+void pmap_switch(struct pmap *from, struct pmap *to);  // this hart, interrupts off; NULL = kernel only
+
+// ---- One entry ----
+
+enum pte_state { PTE_NONE, PTE_PRESENT, PTE_HIDDEN, PTE_SWAPPED };
+
+// The entry of va, its leaf table locked; pmap_unlock(entry) when done.
+// pmap_find:  space.lock held (tables cannot go).  => NULL if there is no leaf table
+// pmap_make:  likewise; makes the tables.  => NULL without memory
+// pmap_reach: for the reverse map, which does not hold space.lock
+pte_t *pmap_find(struct pmap *pm, va_t va);
+pte_t *pmap_make(struct pmap *pm, va_t va);
+pte_t *pmap_reach(struct pmap *pm, va_t va);
+void pmap_unlock(pte_t *e);
+
+enum pte_state pte_state(pte_t p);
+struct frame *pte_frame(pte_t p);           // present or hidden
+bool pte_is_zero(pte_t p);                  // maps the shared zero frame
+bool pte_dirty(pte_t p);
+bool pte_accessed(pte_t p);
+bool pte_writable(pte_t p);
+bool pte_executable(pte_t p);
+bool pte_allows(pte_t p, u32 access);       // PROT_* bits, all of them
+
+// prot: PROT_READ | PROT_WRITE | PROT_EXEC of space.h; PROT_NONE gives a hidden
+// entry.  A is set; D is, if `dirty`.  Counts are the caller's: up before
+// pmap_set, down after the fence.
+pte_t pte_make(const struct frame *f, u32 prot, bool dirty);
+pte_t pte_cleaned(pte_t p);                 // without W and D: its page goes to the store
+pte_t pte_touched(pte_t p, bool write);     // with A, and D for a write
+
+// The one function that writes a leaf entry of a space; table locked.
+// => the old entry, whose D bit the caller must not lose
+pte_t pmap_set(pte_t *e, pte_t p);
+
+// ---- Ranges; space.lock held for writing ----
+
+// Take present and hidden entries out of [start, end) until the gather is full.
+// => where it stopped; end when done
+va_t pmap_clear(struct pmap *pm, va_t start, va_t end, struct gather *g);
+
+// Change the protection of every entry in the range and fence what was taken
+// away.  Write permission is given only to pages that need no fault for it: a
+// private page that is the space's own, a shared one that is dirty already.
+void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
+
+// Copy the entries of a private area for fork: both sides lose W, every page
+// counts one mapping more.  The parent's fence is the caller's (pmap_fence).
+// => pages copied, or -ENOMEM (what was copied is in `to`, to be cleared)
+i64 pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end);
+
+// Free the tables that lie wholly inside [start, end), where nothing is mapped.
+void pmap_prune(struct pmap *pm, va_t start, va_t end);
+
+// Call fn for each entry that is not empty, its table locked.
+void pmap_scan(struct pmap *pm, va_t start, va_t end,
+               void (*fn)(void *arg, va_t va, pte_t p), void *arg);
+
+// ---- Fences ----
+
+void pmap_fence_local(struct pmap *pm, va_t va);              // this hart, one page
+void pmap_fence(struct pmap *pm, va_t start, va_t end);       // every hart that may hold it
+void pmap_fence_exec(void);                                   // new instructions: all harts
+
+// ---- The kernel's own map ----
+
+enum kmap_how { KMAP_RO, KMAP_RW, KMAP_RX };
+int kmap_pages(va_t va, pa_t pa, u64 len, enum kmap_how how); // => 0 or -ENOMEM; fences
+void kmap_remove(va_t va, u64 len);                           // fences all harts
+bool kmap_lookup(va_t va, pa_t *pa, char prot[4]);            // "rwx" for reports
+
+#define VMAP_BASE 0xffffffe000000000UL
+#define VMAP_END  0xffffffe080000000UL
+
+// Boot: build the final kernel map (direct map, image with its permissions) from
+// machine.ram and the linker's symbols, and load it on this hart.
+void pmap_boot(void);
+u64 pmap_kernel_satp(void);       // what a starting hart loads
+
+// Print the walk of va level by level, in words (panic, /proc).
+void pmap_explain(struct pmap *pm, va_t va);

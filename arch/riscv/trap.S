@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+//
+// Traps: into the kernel and out of it.
+//
+// In user mode sscratch holds the task's trap frame, at the top of its kernel
+// stack; in the kernel it is 0.  sstatus.SPP is 0 everywhere in the kernel but
+// in a trap from the kernel, which sets it again before its own sret, and
+// context_switch() clears it: so the way to user mode need not.
+//
+// A system call or user fault stores the registers that C may overwrite, and no
+// more: see trapframe.h.
+
+#include "csr.h"
+#include "offsets.h"
+
+// All but sp, pc and status.
+.macro save_all
+  sd ra, TF_RA(sp)
+  sd gp, TF_GP(sp)
+  sd tp, TF_TP(sp)
+  save_temporaries
+  save_preserved
+.endm
+
+.macro save_temporaries
+  .irp n, 0, 1, 2, 3, 4, 5, 6
+  sd t\n, TF_T(\n)(sp)
+  .endr
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+  sd a\n, TF_A(\n)(sp)
+  .endr
+.endm
+
+.macro save_preserved
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  sd s\n, TF_S(\n)(sp)
+  .endr
+.endm
+
+.macro load_temporaries
+  .irp n, 0, 1, 2, 3, 4, 5, 6
+  ld t\n, TF_T(\n)(sp)
+  .endr
+  .irp n, 1, 2, 3, 4, 5, 6, 7
+  ld a\n, TF_A(\n)(sp)
+  .endr
+.endm
+
+  .text
+  .balign 4
+  .globl trap_entry
+trap_entry:
+  csrrw sp, sscratch, sp
+  beqz sp, trap_from_kernel
+  sd tp, TF_TP(sp)
+  ld tp, TF_TASK(sp)
+  sd ra, TF_RA(sp)
+  save_temporaries
+  csrr t0, scause
+  csrrw t1, sscratch, zero
+  csrr t2, sepc
+  sd t1, TF_SP(sp)
+  addi t0, t0, -8                  // CAUSE_ECALL_USER
+  bnez t0, trap_from_user
+  addi t2, t2, 4
+  sd t2, TF_PC(sp)
+  addi t0, a7, -SYS_CLONE_NR
+  beqz t0, clone
+syscall:
+  csrsi sstatus, SSTATUS_SIE
+  mv a0, a7
+  addi a1, sp, TF_A(0)
+  call syscall_dispatch
+  csrci sstatus, SSTATUS_SIE
+  ld t0, TASK_RESCHED(tp)
+  bnez t0, syscall_work
+
+// sp = the frame; a0 and the preserved registers are the user's already.
+return_to_user:
+  ld t0, TF_PC(sp)
+  csrw sscratch, sp
+  csrw sepc, t0
+  ld ra, TF_RA(sp)
+  load_temporaries
+  ld tp, TF_TP(sp)
+  ld sp, TF_SP(sp)
+  sret
+
+// The child gets a copy of the whole frame.
+clone:
+  sd gp, TF_GP(sp)
+  save_preserved
+  j syscall
+
+trap_from_user:
+  sd t2, TF_PC(sp)
+  mv a0, sp
+  csrr a1, scause
+  csrr a2, stval
+  call trap_user
+  ld t0, TASK_RESCHED(tp)
+  bnez t0, user_work
+  ld a0, TF_A(0)(sp)
+  j return_to_user
+
+// There is work before user mode.  Signals look at the whole frame, so it is
+// completed first, unless the system call put a new one in its place.
+syscall_work:
+  slli t1, t0, 63 - NOTIFY_FRAME_BIT
+  bltz t1, return_whole_frame
+  sd a0, TF_A(0)(sp)
+user_work:
+  sd gp, TF_GP(sp)
+  save_preserved
+return_whole_frame:
+  call trap_user_work
+  ld gp, TF_GP(sp)
+  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+  ld s\n, TF_S(\n)(sp)
+  .endr
+  ld a0, TF_A(0)(sp)
+  j return_to_user
+
+  .globl user_enter
+user_enter:
+  csrci sstatus, SSTATUS_SIE
+  ld sp, TASK_TF(tp)
+  j return_whole_frame
+
+// Where context_init_user() makes a new task start.
+  .globl user_task_start
+user_task_start:
+  call schedule_tail
+  j user_enter
+
+// ... and context_init_kernel(): s1 = function, s2 = its argument.
+  .globl kernel_task_start
+kernel_task_start:
+  call schedule_tail
+  csrsi sstatus, SSTATUS_SIE
+  mv a0, s2
+  jalr s1
+  unimp
+
+// ---- Traps from the kernel ----
+
+trap_from_kernel:
+  csrrw sp, sscratch, t0           // sp is the kernel's again, t0 free
+  ld t0, TASK_STACK(tp)
+  addi t0, t0, KTF_SIZE
+  bltu sp, t0, stack_overflow
+  csrrw t0, sscratch, zero
+  addi sp, sp, -KTF_SIZE
+  save_all
+  addi t0, sp, KTF_SIZE
+  sd t0, TF_SP(sp)
+  csrr t1, sepc
+  sd t1, TF_PC(sp)
+  csrr t2, sstatus
+  sd t2, TF_STATUS(sp)
+  sd s0, KTF_RECORD(sp)
+  sd t1, KTF_RECORD + 8(sp)
+  mv s0, t0
+  mv a0, sp
+  csrr a1, scause
+  csrr a2, stval
+  call trap_kernel
+
+  // FS may have changed meanwhile: only SPP and SPIE are put back.
+  ld t0, TF_PC(sp)
+  ld t1, TF_STATUS(sp)
+  li t2, SSTATUS_SPP | SSTATUS_SPIE
+  and t1, t1, t2
+  csrw sepc, t0
+  csrc sstatus, t2
+  csrs sstatus, t1
+  ld ra, TF_RA(sp)
+  ld s0, TF_S(0)(sp)
+  load_temporaries
+  ld a0, TF_A(0)(sp)
+  addi sp, sp, KTF_SIZE
+  sret
+
+// sp has left the stack; sscratch holds t0.  One emergency stack serves the
+// whole machine: nobody comes back from it, and a second hart waits to be stopped.
+stack_overflow:
+  la t0, emergency_taken
+  amoswap.d t0, tp, (t0)
+  bnez t0, 1f
+  la t0, emergency_stack_top - KTF_SIZE
+  sd sp, TF_SP(t0)
+  mv sp, t0
+  csrrw t0, sscratch, zero
+  save_all
+  csrr t1, sepc
+  sd t1, TF_PC(sp)
+  csrr t2, sstatus
+  sd t2, TF_STATUS(sp)
+  sd s0, KTF_RECORD(sp)
+  sd t1, KTF_RECORD + 8(sp)
+  addi s0, sp, KTF_SIZE
+  mv a0, sp
+  csrr a1, stval
+  call trap_stack_overflow
+1:
+  wfi
+  j 1b
+
+  .bss
+  .balign 16
+emergency_taken:
+  .dword 0
+  .balign 16
+  .globl emergency_stack
+emergency_stack:
+  .zero STACK_SIZE
+emergency_stack_top:

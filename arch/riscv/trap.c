@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+//
+// What a trap means: system calls have gone their own way in trap.S; here are
+// interrupts, page faults (to vm_fault) and the program errors that become
+// signals.  A fault of the kernel itself is legal in one place only, the user
+// copies of uaccess.S.
+
+#include <machine.h>
+#include "kernel/printk.h"
+#include "kernel/signal.h"
+#include "kernel/task.h"
+#include "mm/space.h"
+#include "mm/vmap.h"
+#include "csr.h"
+#include "harts.h"
+#include "plic.h"
+#include "trap.h"
+
+// ---- Interrupts ----
+
+static void
+interrupt(u64 cause)
+{
+  switch(cause & ~CAUSE_INTERRUPT){
+  case INTERRUPT_TIMER:
+    hart_timer();                  // sets the next one: that ends this one
+    break;
+  case INTERRUPT_EXTERNAL:
+    plic_interrupt();
+    break;
+  case INTERRUPT_SOFTWARE:
+    csr_clear(sip, SIE_SSIE);
+    machine_stop_check();
+    hart_ipi();
+    break;
+  default:
+    panic("interrupt %lu, which was never enabled", cause & ~CAUSE_INTERRUPT);
+  }
+}
+
+bool
+machine_interrupted_user(void)
+{
+  return !(csr_read(sstatus) & SSTATUS_SPP);
+}
+
+// ---- Page faults ----
+
+static enum access
+access_of(u64 cause)
+{
+  if(cause == CAUSE_STORE_PAGE)
+    return ACCESS_WRITE;
+  return cause == CAUSE_FETCH_PAGE ? ACCESS_EXEC : ACCESS_READ;
+}
+
+static void
+fault_signal(enum fault result, va_t va)
+{
+  static const struct { int signal, code; } signals[] = {
+    [FAULT_MAPERR] = { SIGSEGV, SEGV_MAPERR },
+    [FAULT_ACCERR] = { SIGSEGV, SEGV_ACCERR },
+    [FAULT_ADRERR] = { SIGBUS, BUS_ADRERR },
+    [FAULT_IO] = { SIGBUS, BUS_ADRERR },
+    [FAULT_OOM] = { SIGKILL, 0 },
+  };
+  user_fault_signal(signals[result].signal, signals[result].code, va);
+}
+
+// ---- From user mode ----
+
+static void __attribute__((noinline))    // off the path of page faults
+user_exception(struct trapframe *tf, u64 cause, va_t stval)
+{
+  switch(cause){
+  case CAUSE_ILLEGAL:
+    if(!fp_enable())
+      user_fault_signal(SIGILL, ILL_ILLOPC, tf->pc);
+    break;
+  case CAUSE_BREAKPOINT:
+    user_fault_signal(SIGTRAP, TRAP_BRKPT, tf->pc);
+    break;
+  case CAUSE_FETCH_MISALIGNED:
+  case CAUSE_LOAD_MISALIGNED:
+  case CAUSE_STORE_MISALIGNED:
+    user_fault_signal(SIGBUS, BUS_ADRALN, stval);
+    break;
+  case CAUSE_FETCH_ACCESS:
+  case CAUSE_LOAD_ACCESS:
+  case CAUSE_STORE_ACCESS:
+    user_fault_signal(SIGSEGV, SEGV_ACCERR, stval);
+    break;
+  default:
+    user_fault_signal(SIGILL, ILL_ILLTRP, tf->pc);
+  }
+}
+
+void
+trap_user(struct trapframe *tf, u64 cause, va_t stval)
+{
+  if(cause & CAUSE_INTERRUPT){
+    interrupt(cause);
+    return;
+  }
+  intr_restore(true);
+  if(cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE){
+    enum fault result = vm_fault(current->space, stval, access_of(cause));
+    if(unlikely(result != FAULT_OK))
+      fault_signal(result, stval);
+  } else {
+    user_exception(tf, cause, stval);
+  }
+  intr_save();
+}
+
+// All that has to happen before user mode.  What a pass finds to do may leave
+// more behind.
+void
+trap_user_work(void)
+{
+  while(current->resched | current->notify){
+    intr_restore(true);
+    if(current->resched)
+      schedule();
+    if(atomic_swap(&current->notify, 0) & NOTIFY_SIGNAL && signal_pending())
+      signal_deliver();
+    intr_save();
+  }
+}
+
+// ---- From the kernel ----
+
+// One range of uaccess.S.
+struct fixup { va_t from, to, where; };
+
+// Where to go on after a fault in a user copy. => 0 if pc is in none
+static va_t
+fixup_find(va_t pc)
+{
+  extern const struct fixup __fixups_start[], __fixups_end[];
+  for(const struct fixup *f = __fixups_start; f < __fixups_end; f++)
+    if(pc >= f->from && pc < f->to)
+      return f->where;
+  return 0;
+}
+
+// => true if the fault was a user copy's: tf says where to go on.
+static bool
+user_copy_fault(struct trapframe *tf, u64 cause, va_t stval)
+{
+  va_t fixup = fixup_find(tf->pc);
+  if(fixup == 0 || stval >= USER_MAX)
+    return false;
+  if(current->faults_off == 0 && (cause == CAUSE_LOAD_PAGE || cause == CAUSE_STORE_PAGE)){
+    assert(current->preempt == 0 && current->space != NULL);
+    intr_restore(tf->status & SSTATUS_SPIE);
+    enum fault result = vm_fault(current->space, stval, access_of(cause));
+    intr_save();
+    if(likely(result == FAULT_OK))
+      return true;
+    if(result == FAULT_OOM)
+      fault_signal(result, stval);
+  }
+  tf->pc = fixup;
+  return true;
+}
+
+void
+trap_kernel(struct trapframe *tf, u64 cause, va_t stval)
+{
+  if(cause & CAUSE_INTERRUPT){
+    interrupt(cause);
+    if(current->preempt == 0 && current->resched)
+      schedule();
+  } else if(!user_copy_fault(tf, cause, stval)){
+    trap_panic(tf, cause, stval);
+  }
+}
+
+void
+trap_stack_overflow(struct trapframe *tf, va_t stval)
+{
+  panic_trap(tf, "kernel stack overflow: sp %lx is below the stack at %p%s", tf->sp,
+             current->stack, kstack_guard_hit(stval) ? " (guard page hit)" : "");
+}

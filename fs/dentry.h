@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// Names of inodes: the cache that path walks run through, and the tree that
+// leads from an inode back to the root.  Only fs/ includes this.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct inode;
+struct dentry;
+
+// One component of a path.
+struct name {
+  const char *s;     // not NUL-ended
+  u32 len;           // at most NAME_MAX
+  u64 hash;          // of the bytes
+};
+
+enum { NAME_HASH_SEED = 5381 };
+
+static inline u64
+name_hash_add(u64 hash, u8 c)
+{
+  return (hash ^ c) * 0x100000001b3UL;
+}
+
+enum dentry_answer { DENTRY_UNKNOWN, DENTRY_ABSENT, DENTRY_FOUND };
+
+// => DENTRY_FOUND: *out referenced.  Needs no lock.
+enum dentry_answer dentry_find(struct inode *dir, const struct name *n, struct inode **out);
+
+// The rest are told what ops->lookup and the others did, with dir->lock held
+// since then (for writing where a name was changed).  None sleeps.
+
+// n in dir is i; NULL: there is no such name.  => 0, or -ENOMEM for a name that
+// is there: an inode has to know its own
+int dentry_enter(struct inode *dir, const struct name *n, struct inode *i);
+
+// n in dir may have come to be: forget that there was no such name.
+void dentry_drop(struct inode *dir, const struct name *n);
+
+// n in dir was i and is no more.
+void dentry_leave(struct inode *dir, const struct name *n, struct inode *i);
+
+// i was fn in `from` and is now tn in `to`.  Takes over `spare`, made beforehand
+// so that this cannot fail.
+struct dentry *dentry_alloc(const struct name *n);     // NULL without memory
+void dentry_free(struct dentry *d);                    // one never used
+void dentry_rename(struct inode *from, const struct name *fn, struct inode *to,
+                   const struct name *tn, struct inode *i, struct dentry *spare);
+
+// The directory that an inode's name is in. => referenced, or NULL (a root)
+struct inode *dentry_parent(struct inode *i);
+
+// An inode is leaving memory. => a reference on the directory, to be put; or NULL
+struct inode *dentry_forget(struct inode *i);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// Open files: the record behind a descriptor, and reads and writes through it.
+//
+// file->lock guards the position of files that have one; it is outside the
+// inode's lock.  Pipes and terminals have none, so that a reader who waits for
+// input does not keep a writer out.
+
+#include "fs/init.h"
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/string.h"
+#include "mm/slab.h"
+
+static struct cache file_cache;
+
+static void
+construct(void *p)
+{
+  struct file *f = p;
+  memset(f, 0, sizeof *f);
+  sleep_init(&f->lock, "file position");
+}
+
+void
+file_init(void)
+{
+  cache_init(&file_cache, "file", sizeof(struct file), 0, construct);
+}
+
+struct file *
+file_create(const struct file_ops *ops, u32 flags)
+{
+  struct file *f = cache_alloc(&file_cache);
+  if(f == NULL)
+    return NULL;
+  f->refs = 1;
+  f->flags = flags;
+  f->inode = NULL;
+  f->ops = ops;
+  f->seekable = false;
+  f->pos = 0;
+  f->priv = NULL;
+  return f;
+}
+
+void
+file_get(struct file *f)
+{
+  atomic_add(&f->refs, 1);
+}
+
+void
+file_put(struct file *f)
+{
+  if(atomic_add_full(&f->refs, -1UL) != 1)
+    return;
+  if(f->ops->release)
+    f->ops->release(f);
+  inode_put(f->inode);
+  cache_free(&file_cache, f);
+}
+
+// ---- Reading and writing ----
+
+enum { COUNT_MAX = 0x7ffff000 };   // of one call, as in Linux
+
+static i64
+transfer(struct file *f, i64 (*op)(struct file *, va_t, u64, u64 *), va_t buf, u64 n, u64 *pos)
+{
+  if(op == NULL)
+    return -EINVAL;
+  n = min(n, COUNT_MAX);
+  if(pos)
+    return f->seekable ? op(f, buf, n, pos) : -ESPIPE;
+  if(!f->seekable || atomic_load(&f->refs) == 1)   // nobody else moves the position
+    return op(f, buf, n, &f->pos);
+  sleep_lock(&f->lock);
+  i64 r = op(f, buf, n, &f->pos);
+  sleep_unlock(&f->lock);
+  return r;
+}
+
+i64
+file_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  if((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_PATH))
+    return -EBADF;
+  return transfer(f, f->ops->read, buf, n, pos);
+}
+
+i64
+file_write(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  if((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_PATH))
+    return -EBADF;
+  return transfer(f, f->ops->write, buf, n, pos);
+}
+
+i64
+file_seek(struct file *f, i64 off, int whence)
+{
+  if(!f->seekable)
+    return -ESPIPE;
+  sleep_lock(&f->lock);
+  i64 from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (i64)f->pos : (i64)f->inode->object.size;
+  i64 r = -EINVAL;
+  if(whence >= SEEK_SET && whence <= SEEK_END && !__builtin_add_overflow(from, off, &r) && r >= 0)
+    f->pos = r;
+  else
+    r = -EINVAL;
+  sleep_unlock(&f->lock);
+  return r;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+//
+// What vfs_init() starts, each in its own file.
+
+#pragma once
+
+void dentry_init(void);
+void file_init(void);
+void mount_init(void);
+void rename_init(void);
+void flusher_start(void);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+//
+// The life of inodes in memory: one struct for an inode of a file system, kept
+// after its last use until memory is short or it has no name left.
+//
+// super->lock guards the super's table and lists and every step of refs between
+// 0 and 1; other steps are atomic.  It is a leaf lock but for the object's own.
+
+#include "fs/dentry.h"
+#include "fs/vfs.h"
+#include "kernel/string.h"
+
+static u64 last_id, last_dev;
+
+void
+super_init(struct super *s, const char *type, const char *source)
+{
+  s->refs = 1;
+  s->type = type;
+  s->source = source;
+  s->dev = atomic_add(&last_dev, 1) + 1;
+  spin_init(&s->lock, "super");
+  list_init(&s->inodes);
+  list_init(&s->unused);
+  list_init(&s->link);
+  hash_init(&s->table);
+  waitq_init(&s->loaded);
+}
+
+void
+inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, u64 ino, u32 mode)
+{
+  i->refs = 1;
+  i->nlink = 1;
+  i->ino = ino;
+  i->id = atomic_add(&last_id, 1) + 1;
+  i->super = s;
+  i->ops = ops;
+  i->mode = mode;
+  rw_init(&i->lock, "inode");
+  list_init(&i->unused);
+  list_init(&i->link);
+}
+
+// ---- The table ----
+
+// super->lock held, and released while somebody else is filling the inode in.
+static struct inode *
+find_ready(struct super *s, u64 ino)
+{
+  for(;;){
+    struct hash_node *n = hash_find(&s->table, hash_mix(ino));  // hash_mix is one to one
+    if(n == NULL)
+      return NULL;
+    struct inode *i = container_of(n, struct inode, hash);
+    if(i->ready){
+      atomic_add(&i->refs, 1);
+      return i;
+    }
+    wait_io(&s->loaded, &s->lock);
+  }
+}
+
+struct inode *
+inode_find(struct super *s, u64 ino)
+{
+  spin_lock(&s->lock);
+  struct inode *i = find_ready(s, ino);
+  spin_unlock(&s->lock);
+  return i;
+}
+
+struct inode *
+inode_enter(struct inode *i)
+{
+  struct super *s = i->super;
+  spin_lock(&s->lock);
+  struct inode *other = find_ready(s, i->ino);
+  if(other == NULL){
+    hash_insert(&s->table, &i->hash, hash_mix(i->ino));
+    list_append(&s->inodes, &i->link);
+  }
+  spin_unlock(&s->lock);
+  return other ? other : i;
+}
+
+// super->lock held
+static void
+leave_table(struct inode *i)
+{
+  hash_remove(&i->super->table, &i->hash);
+  list_remove(&i->link);
+  list_remove(&i->unused);
+}
+
+static bool
+entered(const struct inode *i)
+{
+  return !list_empty(&i->link);
+}
+
+void
+inode_ready(struct inode *i)
+{
+  struct super *s = i->super;
+  spin_lock(&s->lock);
+  i->ready = true;
+  spin_unlock(&s->lock);
+  wake_all(&s->loaded);
+}
+
+void
+inode_fail(struct inode *i)
+{
+  struct super *s = i->super;
+  spin_lock(&s->lock);
+  leave_table(i);
+  spin_unlock(&s->lock);
+  wake_all(&s->loaded);
+}
+
+// ---- References ----
+
+void
+inode_get(struct inode *i)
+{
+  atomic_add(&i->refs, 1);
+}
+
+// => was there another reference, so that this one could just be dropped?
+static bool
+drop_shared(u64 *refs)
+{
+  u64 n = atomic_load(refs);
+  while(n > 1)
+    if(__atomic_compare_exchange_n(refs, &n, n - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+      return true;
+  return false;
+}
+
+// Nobody can find i any more.  => the directory it held on to, or NULL
+static struct inode *
+evict(struct inode *i)
+{
+  struct inode *parent = dentry_forget(i);
+  if(i->nlink == 0 && i->object.refs > 0)
+    object_truncate(&i->object, 0);
+  i->ops->evict(i);
+  return parent;
+}
+
+// => what to drop next, or NULL: an inode may hold the last reference on its
+// directory, that one on its own, and so on
+static struct inode *
+drop(struct inode *i)
+{
+  struct super *s = i->super;
+  if(drop_shared(&i->refs))
+    return NULL;
+  spin_lock(&s->lock);
+  bool last = atomic_add_full(&i->refs, -1UL) == 1;
+  bool keep = last && entered(i) && i->nlink > 0;
+  if(keep){
+    list_remove(&i->unused);
+    list_append(&s->unused, &i->unused);
+  } else if(last && entered(i)){
+    leave_table(i);
+  }
+  spin_unlock(&s->lock);
+  return last && !keep ? evict(i) : NULL;
+}
+
+void
+inode_put(struct inode *i)
+{
+  while(i)
+    i = drop(i);
+}
+
+// ---- Under memory pressure ----
+
+// Is i without users and the same as on disk?  super->lock held.
+static bool
+idle(struct inode *i)
+{
+  return atomic_load_acq(&i->refs) == 0 && !i->dirty &&
+         (i->object.refs == 0 || (i->object.refs == 1 && i->object.pages.marked == 0));
+}
+
+// Take the first idle inode off the unused list; those in use again leave the
+// list, dirty ones go to its end.  => or NULL
+static struct inode *
+take_idle(struct super *s, u64 *tries)
+{
+  struct inode *i, *found = NULL;
+  spin_lock(&s->lock);
+  while(found == NULL && *tries > 0 && !list_empty(&s->unused)){
+    i = list_first(&s->unused, struct inode, unused);
+    --*tries;
+    list_remove(&i->unused);
+    if(idle(i))
+      leave_table(found = i);
+    else if(atomic_load(&i->refs) == 0)
+      list_append(&s->unused, &i->unused);
+  }
+  spin_unlock(&s->lock);
+  return found;
+}
+
+u64
+super_shrink(struct super *s, u64 want)
+{
+  u64 done = 0, tries = atomic_load(&s->table.count);
+  struct inode *i;
+  while(done < want && (i = take_idle(s, &tries))){
+    inode_put(evict(i));
+    done++;
+  }
+  return done;
+}
+
+u64
+inode_shrink(u64 want)
+{
+  u64 done = 0;
+  struct super *s;
+  for(u32 k = 0; done < want && (s = super_at(k)); k++){
+    done += super_shrink(s, want - done);
+    super_put(s);
+  }
+  return done;
+}

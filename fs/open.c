@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+//
+// Opening: from a path, or an inode, to an open file.
+
+#include "fs/attr.h"
+#include "fs/path.h"
+#include "kernel/chardev.h"
+#include "kernel/errno.h"
+#include "kernel/pipe.h"
+
+static bool
+writes(u32 flags)
+{
+  return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+// => 0, or why i may not be opened like that
+static int
+check_open(struct inode *i, u32 flags)
+{
+  if((flags & O_DIRECTORY) && !S_ISDIR(i->mode))
+    return -ENOTDIR;
+  if(flags & O_PATH)
+    return 0;
+  if(S_ISLNK(i->mode))
+    return -ELOOP;
+  if(S_ISDIR(i->mode) && (writes(flags) || (flags & (O_CREAT | O_TRUNC))))
+    return -EISDIR;
+  if(S_ISREG(i->mode) && writes(flags) && i->super->read_only)
+    return -EROFS;
+  return 0;
+}
+
+// Give f the operations that the inode asks for.  => 0 or -errno
+static int
+attach(struct file *f, struct inode *i)
+{
+  f->seekable = S_ISREG(i->mode) || S_ISDIR(i->mode);
+  if(i->fops)
+    f->ops = i->fops;
+  else if(S_ISREG(i->mode))
+    f->ops = &regular_file_ops;
+  else if(S_ISDIR(i->mode))
+    f->ops = &directory_file_ops;
+  else if(S_ISFIFO(i->mode))
+    return fifo_open(f, i);
+  else if(S_ISCHR(i->mode))
+    return chardev_open(f, i);
+  else
+    return -ENXIO;
+  return i->ops->open ? i->ops->open(i, f) : 0;
+}
+
+static const struct file_ops no_ops;     // O_PATH: a place, not a file
+
+int
+inode_open(struct inode *i, u32 flags, struct file **out)
+{
+  int e = check_open(i, flags);
+  struct file *f = e ? NULL : file_create(&no_ops, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+  if(f == NULL){
+    inode_put(i);
+    return e ? e : -ENOMEM;
+  }
+  f->inode = i;
+  if(!(flags & O_PATH))
+    e = attach(f, i);
+  if(e)
+    f->ops = &no_ops;
+  else if((flags & O_TRUNC) && S_ISREG(i->mode) && i->object.refs > 0)
+    e = vfs_truncate(i, 0);
+  if(e)
+    file_put(f);
+  else
+    *out = f;
+  return e;
+}
+
+// ---- With O_CREAT ----
+
+// Make the last component unless somebody else just did.
+static int
+create_locked(struct inode *dir, const struct name *n, u32 flags, u32 mode, struct inode **out)
+{
+  int e = name_lookup_locked(dir, n, out);
+  if(e != -ENOENT){
+    if(e == 0 && (flags & O_EXCL)){
+      inode_put(*out);
+      e = -EEXIST;
+    }
+    return e;
+  }
+  if(dir->super->read_only)
+    return -EROFS;
+  if(dir->nlink == 0 || dir->ops->create == NULL)
+    return dir->nlink == 0 ? -ENOENT : -EACCES;
+  e = dir->ops->create(dir, n->s, n->len, S_IFREG | (mode & MODE_BITS), 0, out);
+  if(e == 0)
+    dentry_enter(dir, n, *out);
+  return e;
+}
+
+static int
+create(struct walk *w, u32 flags, u32 mode, struct inode **out)
+{
+  if(w->slash)
+    return -EISDIR;
+  rw_write_lock(&w->dir->lock);
+  int e = create_locked(w->dir, &w->last, flags, mode, out);
+  rw_write_unlock(&w->dir->lock);
+  if(e == 0 && (*out)->mounted)
+    *out = mount_cross(*out);
+  return e;
+}
+
+static int
+walk_create(struct walk *w, u32 flags, u32 mode, struct inode **out)
+{
+  struct inode *i;
+  for(;;){
+    int e = walk_parent(w);
+    if(e == 0)
+      e = walk_lookup(w, &i);
+    if(e == -ENOENT && walk_ends_in_name(w))
+      e = create(w, flags, mode, &i);
+    else if(e == 0 && (flags & O_EXCL)){
+      inode_put(i);
+      e = -EEXIST;
+    }
+    if(e)
+      return e;
+    if(!S_ISLNK(i->mode) || (flags & O_NOFOLLOW))
+      break;
+    if((e = walk_follow(w, i)))
+      return e;
+  }
+  *out = i;
+  return 0;
+}
+
+int
+vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct file **out)
+{
+  struct walk w;
+  struct inode *i;
+  int e = walk_begin(&w, base, path);
+  if(e == 0 && (flags & O_CREAT))
+    e = walk_create(&w, flags, mode, &i);
+  else if(e == 0)
+    e = walk_last(&w, flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &i);
+  walk_end(&w);
+  return e ? e : inode_open(i, flags, out);
+}

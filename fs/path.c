@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+//
+// The path walk: from a directory along the components of a path, through
+// symbolic links and mounts.
+//
+// It holds one reference, on the directory it has come to, and no lock.  Names
+// in the cache cost no more than a hash and a comparison; others are asked of
+// the directory under its lock.
+
+#include "fs/path.h"
+#include "kernel/errno.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+// ---- One name in one directory ----
+
+static bool is_dot(const struct name *n) { return n->len == 1 && n->s[0] == '.'; }
+
+static bool
+is_dot_dot(const struct name *n)
+{
+  return n->len == 2 && n->s[0] == '.' && n->s[1] == '.';
+}
+
+int
+name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out)
+{
+  switch(dentry_find(dir, n, out)){
+  case DENTRY_FOUND:
+    return 0;
+  case DENTRY_ABSENT:
+    return -ENOENT;
+  case DENTRY_UNKNOWN:
+    break;
+  }
+  int e = dir->ops->lookup(dir, n->s, n->len, out);
+  if(e == -ENOENT)
+    dentry_enter(dir, n, NULL);
+  if(e == 0 && (e = dentry_enter(dir, n, *out)))
+    inode_put(*out);
+  return e;
+}
+
+static int
+name_lookup(struct inode *dir, const struct name *n, struct inode **out)
+{
+  switch(dentry_find(dir, n, out)){
+  case DENTRY_FOUND:
+    return 0;
+  case DENTRY_ABSENT:
+    return -ENOENT;
+  case DENTRY_UNKNOWN:
+    break;
+  }
+  rw_read_lock(&dir->lock);
+  int e = name_lookup_locked(dir, n, out);
+  rw_read_unlock(&dir->lock);
+  return e;
+}
+
+// The root is its own parent; the root of a mount has that of what it covers.
+static int
+lookup_parent(struct inode *dir, struct inode **out)
+{
+  while(dir == dir->super->root && dir->super->covers)
+    dir = dir->super->covers;
+  if(dir == dir->super->root){
+    inode_get(dir);
+    *out = dir;
+    return 0;
+  }
+  *out = dentry_parent(dir);
+  return *out ? 0 : -ENOENT;
+}
+
+int
+walk_lookup(struct walk *w, struct inode **out)
+{
+  struct inode *dir = w->dir;
+  const struct name *n = &w->last;
+  int e = 0;
+  if(n->len > 0 && !S_ISDIR(dir->mode))
+    return -ENOTDIR;
+  if(n->len == 0 || is_dot(n)){
+    inode_get(dir);
+    *out = dir;
+  } else if(is_dot_dot(n)){
+    e = lookup_parent(dir, out);
+  } else {
+    e = name_lookup(dir, n, out);
+  }
+  if(e == 0 && unlikely((*out)->mounted))
+    *out = mount_cross(*out);
+  return e;
+}
+
+// ---- The walk ----
+
+static struct inode *
+start(struct inode *base, const char *path)
+{
+  struct fs_pos *fs = current->fs;
+  if(path[0] != '/' && base){
+    inode_get(base);
+    return base;
+  }
+  if(fs == NULL)
+    return root_get();
+  spin_lock(&fs->lock);
+  struct inode *dir = path[0] == '/' ? fs->root : fs->cwd;
+  inode_get(dir);
+  spin_unlock(&fs->lock);
+  return dir;
+}
+
+int
+walk_begin(struct walk *w, struct inode *base, const char *path)
+{
+  w->rest = path;
+  w->links = 0;
+  w->link = NULL;
+  w->dir = path[0] ? start(base, path) : NULL;
+  return w->dir ? 0 : -ENOENT;
+}
+
+void
+walk_end(struct walk *w)
+{
+  inode_put(w->dir);
+  kfree(w->link);
+}
+
+static int
+take_component(struct walk *w)
+{
+  const char *p = w->rest;
+  u64 hash = NAME_HASH_SEED;
+  while(*p == '/')
+    p++;
+  w->last.s = p;
+  for(; *p && *p != '/'; p++)
+    hash = name_hash_add(hash, *p);
+  w->last.len = p - w->last.s;
+  w->last.hash = hash;
+  w->slash = *p == '/';
+  while(*p == '/')
+    p++;
+  w->rest = p;
+  return w->last.len > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+static void
+go_to(struct walk *w, struct inode *i)
+{
+  inode_put(w->dir);
+  w->dir = i;
+}
+
+int
+walk_parent(struct walk *w)
+{
+  struct inode *i;
+  int e;
+  for(;;){
+    if((e = take_component(w)) || *w->rest == '\0')
+      return e;
+    if((e = walk_lookup(w, &i)))
+      return e;
+    if(!S_ISLNK(i->mode))
+      go_to(w, i);
+    else if((e = walk_follow(w, i)))
+      return e;
+  }
+}
+
+// The text of link i, then what is left of the path, becomes the rest.
+static int
+read_link(struct walk *w, struct inode *i)
+{
+  char *text = kmalloc(PATH_MAX);
+  if(text == NULL)
+    return -ENOMEM;
+  int n = i->ops->readlink(i, text, PATH_MAX - 1);
+  u64 rest = strlen(w->rest);
+  if(n > 0 && n + rest + 2 <= PATH_MAX){
+    text[n] = '\0';
+    if(w->slash)
+      text[n++] = '/';
+    memcpy(text + n, w->rest, rest + 1);
+    kfree(w->link);
+    w->link = text;
+    w->rest = text;
+    return 0;
+  }
+  kfree(text);
+  return n < 0 ? n : n == 0 ? -ENOENT : -ENAMETOOLONG;
+}
+
+// A link that leads to an inode directly, not by a path.
+static int
+jump(struct walk *w, struct inode *i)
+{
+  struct inode *to;
+  int e = i->ops->jump(i, &to);
+  if(e == 0)
+    go_to(w, to);
+  return e;
+}
+
+int
+walk_follow(struct walk *w, struct inode *i)
+{
+  int e = -ELOOP;
+  if(w->links++ < SYMLINKS_MAX)
+    e = i->ops->jump ? jump(w, i) : read_link(w, i);
+  if(e == 0 && !i->ops->jump && w->rest[0] == '/')
+    go_to(w, start(NULL, "/"));
+  inode_put(i);
+  return e;
+}
+
+int
+walk_last(struct walk *w, u32 flags, struct inode **out)
+{
+  struct inode *i;
+  for(;;){
+    int e = walk_parent(w);
+    if(e == 0)
+      e = walk_lookup(w, &i);
+    if(e)
+      return e;
+    bool follow = w->slash || (flags & LOOKUP_FOLLOW);
+    if(!S_ISLNK(i->mode) || !follow)
+      break;
+    if((e = walk_follow(w, i)))
+      return e;
+  }
+  if((w->slash || (flags & LOOKUP_DIRECTORY)) && !S_ISDIR(i->mode)){
+    inode_put(i);
+    return -ENOTDIR;
+  }
+  *out = i;
+  return 0;
+}
+
+bool
+walk_ends_in_name(const struct walk *w)
+{
+  return w->last.len > 0 && !is_dot(&w->last) && !is_dot_dot(&w->last);
+}
+
+int
+path_lookup(struct inode *base, const char *path, u32 flags, struct inode **out)
+{
+  struct walk w;
+  int e = walk_begin(&w, base, path);
+  if(e == 0)
+    e = walk_last(&w, flags, out);
+  walk_end(&w);
+  return e;
+}

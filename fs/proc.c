@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+//
+// procfs: the tree of entries as inodes and files.
+//
+// An inode is made for every lookup and goes with its last user; what a file
+// says is made when it is read from its start, and kept until it is closed or
+// read from there again.
+
+#include <machine.h>
+#include "fs/proc.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "mm/slab.h"
+
+struct node {
+  struct inode inode;
+  const struct proc_entry *entry;
+  u32 pid;                    // of the process it is about; 0: of none
+  u64 number;                 // that is its name, if it has one of those
+};
+
+static struct super proc_super;
+static struct cache node_cache;
+static const struct inode_ops directory_ops, file_ops, link_ops, self_ops;
+static const struct file_ops text_ops;
+
+static struct node *
+node_of(struct inode *i)
+{
+  return container_of(i, struct node, inode);
+}
+
+// The task a node is about.  => 0 and *t referenced, or NULL for none; -ENOENT if it is gone
+static int
+task_of(const struct node *n, struct task **t)
+{
+  *t = n->pid ? task_find(n->pid) : NULL;
+  return n->pid && *t == NULL ? -ENOENT : 0;
+}
+
+static void
+put_task(struct task *t)
+{
+  if(t)
+    task_put(t);
+}
+
+// ---- The root's table ----
+
+static bool
+next_process(struct task *unused, u64 *number)
+{
+  struct task *t;
+  for(u64 n = *number; n <= 0xffffffff && (t = task_next(n)); n = *number + 1){
+    bool leads = t->process->leader == t;
+    *number = t->tid;
+    task_put(t);
+    if(leads)
+      return true;
+  }
+  return false;
+}
+
+static const struct proc_entry self = { .name = "self", .mode = PROC_LINK };
+
+static const struct proc_entry root = {
+  .mode = PROC_DIR, .number_child = &proc_pid, .next_number = next_process,
+};
+
+// Entries of a directory by position; the root's are spread over several files.
+static const struct proc_entry *
+entry_at(const struct proc_entry *dir, u32 k)
+{
+  if(dir != &root)
+    return k < dir->nentries ? &dir->entries[k] : NULL;
+  if(k < proc_system_count)
+    return &proc_system[k];
+  return k == proc_system_count ? &self : k == proc_system_count + 1 ? &proc_sys : NULL;
+}
+
+// ---- Inodes ----
+
+static const struct inode_ops *
+ops_of(const struct proc_entry *e)
+{
+  if(S_ISDIR(e->mode))
+    return &directory_ops;
+  if(S_ISLNK(e->mode))
+    return e->link ? &link_ops : &self_ops;
+  return &file_ops;
+}
+
+// One number for each (process, entry, number), so that programs can compare them.
+static u64
+inode_number(const struct proc_entry *e, u32 pid, u64 number)
+{
+  return hash_mix((u64)e + number * sizeof *e) << 32 >> 10 | pid;
+}
+
+static int
+make_node(const struct proc_entry *e, u32 pid, u64 number, struct inode **out)
+{
+  struct node *n = cache_zalloc(&node_cache);
+  if(n == NULL)
+    return -ENOMEM;
+  inode_init(&n->inode, &proc_super, ops_of(e), inode_number(e, pid, number), e->mode);
+  n->inode.fops = S_ISREG(e->mode) ? &text_ops : NULL;
+  n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
+  time_now(&n->inode.mtime);
+  n->inode.atime = n->inode.ctime = n->inode.mtime;
+  n->entry = e;
+  n->pid = pid;
+  n->number = number;
+  *out = &n->inode;
+  return 0;
+}
+
+static void
+evict(struct inode *i)
+{
+  cache_free(&node_cache, node_of(i));
+}
+
+// ---- Directories ----
+
+// A name of digits as the number it is. => false if it is none, or not its usual form
+static bool
+parse_number(const char *name, u32 len, u64 *number)
+{
+  u64 n = 0;
+  for(u32 k = 0; k < len; k++){
+    if(name[k] < '0' || name[k] > '9' || n > 0xffffffff)
+      return false;
+    n = n * 10 + (name[k] - '0');
+  }
+  *number = n;
+  return len > 0 && (name[0] != '0' || len == 1);
+}
+
+// A child named by a number: a process's directory in the root, else something of
+// the directory's process.
+static int
+lookup_number(struct node *dir, struct task *t, u64 number, struct inode **out)
+{
+  const struct proc_entry *e = dir->entry;
+  u64 found = number;
+  if(e->next_number == NULL || !e->next_number(t, &found) || found != number)
+    return -ENOENT;
+  return make_node(e->number_child, dir->pid ? dir->pid : number, number, out);
+}
+
+static int
+lookup_entry(struct node *dir, const char *name, u32 len, struct inode **out)
+{
+  const struct proc_entry *e;
+  for(u32 k = 0; (e = entry_at(dir->entry, k)); k++)
+    if(strlen(e->name) == len && memcmp(e->name, name, len) == 0)
+      return make_node(e, dir->pid, 0, out);
+  return -ENOENT;
+}
+
+static int
+lookup(struct inode *i, const char *name, u32 len, struct inode **out)
+{
+  struct node *dir = node_of(i);
+  struct task *t;
+  u64 number;
+  int e = task_of(dir, &t);
+  if(e)
+    return e;
+  e = parse_number(name, len, &number) ? lookup_number(dir, t, number, out)
+                                       : lookup_entry(dir, name, len, out);
+  put_task(t);
+  return e;
+}
+
+// Positions in a directory: the dots, the entries, the numbers.
+enum { AT_ENTRIES = 2, AT_NUMBERS = 1 << 16 };
+
+static void
+list_numbers(struct node *dir, struct task *t, u64 off, struct dir_sink *d)
+{
+  const struct proc_entry *e = dir->entry;
+  u64 number = off - AT_NUMBERS;
+  char name[24];
+  for(; e->next_number && e->next_number(t, &number); number++){
+    u32 len = snprintk(name, sizeof name, "%lu", number);
+    u64 ino = inode_number(e->number_child, dir->pid ? dir->pid : number, number);
+    if(!d->add(d, name, len, ino, e->number_child->mode, AT_NUMBERS + number + 1))
+      return;
+  }
+}
+
+static int
+readdir(struct inode *i, u64 off, struct dir_sink *d)
+{
+  struct node *dir = node_of(i);
+  const struct proc_entry *e;
+  struct task *t;
+  int err = task_of(dir, &t);
+  if(err)
+    return err;
+  bool room = true;
+  for(; room && off < AT_ENTRIES; off++)
+    room = d->add(d, "..", off + 1, i->ino, S_IFDIR, off + 1);
+  for(; room && off < AT_NUMBERS && (e = entry_at(dir->entry, off - AT_ENTRIES)); off++)
+    room = d->add(d, e->name, strlen(e->name), inode_number(e, dir->pid, 0), e->mode, off + 1);
+  if(room)
+    list_numbers(dir, t, max(off, (u64)AT_NUMBERS), d);
+  put_task(t);
+  return 0;
+}
+
+static const struct inode_ops directory_ops = {
+  .lookup = lookup, .readdir = readdir, .evict = evict,
+};
+
+// ---- Links ----
+
+static int
+self_readlink(struct inode *i, char *buf, u32 n)
+{
+  return snprintk(buf, n, "%u", current->process ? current->process->pid : 0);
+}
+
+static const struct inode_ops self_ops = { .readlink = self_readlink, .evict = evict };
+
+static int
+link_jump(struct inode *i, struct inode **out)
+{
+  struct node *n = node_of(i);
+  struct task *t;
+  int e = task_of(n, &t);
+  if(e == 0)
+    e = n->entry->link(t, n->number, out);
+  put_task(t);
+  return e;
+}
+
+static int
+link_readlink(struct inode *i, char *buf, u32 n)
+{
+  struct inode *to;
+  int e = link_jump(i, &to);
+  if(e)
+    return e;
+  e = vfs_path_of(to, buf, n);
+  if(e == -ENOENT)
+    e = snprintk(buf, n, "%s:[%lu]", S_ISFIFO(to->mode) ? "pipe" : "inode", to->ino);
+  inode_put(to);
+  return e;
+}
+
+static const struct inode_ops link_ops = {
+  .readlink = link_readlink, .jump = link_jump, .evict = evict,
+};
+
+// ---- Files ----
+
+struct open_text {
+  struct sleeplock lock;      // the text
+  struct text text;
+};
+
+static int
+file_open(struct inode *i, struct file *f)
+{
+  struct open_text *o = kzalloc(sizeof *o);
+  if(o == NULL)
+    return -ENOMEM;
+  sleep_init(&o->lock, "proc");
+  f->priv = o;
+  return 0;
+}
+
+static void
+text_release(struct file *f)
+{
+  struct open_text *o = f->priv;
+  text_free(&o->text);
+  kfree(o);
+}
+
+static int
+generate(struct node *n, struct text *text)
+{
+  struct task *t;
+  int e = task_of(n, &t);
+  text_free(text);
+  if(e)
+    return -ESRCH;
+  e = n->entry->show(text, t);
+  put_task(t);
+  return e ? e : text->failed ? -ENOMEM : 0;
+}
+
+static i64
+text_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  struct node *node = node_of(f->inode);
+  struct open_text *o = f->priv;
+  sleep_lock(&o->lock);
+  i64 r = *pos == 0 || o->text.s == NULL ? generate(node, &o->text) : 0;
+  if(r == 0 && *pos < o->text.len){
+    n = min(n, o->text.len - *pos);
+    r = copy_to_user(buf, o->text.s + *pos, n) ? -EFAULT : (i64)n;
+  }
+  sleep_unlock(&o->lock);
+  if(r > 0)
+    *pos += r;
+  return r;
+}
+
+enum { SETTING_MAX = 128 };
+
+static i64
+text_write(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  struct node *node = node_of(f->inode);
+  char s[SETTING_MAX];
+  struct task *t;
+  if(node->entry->store == NULL || n == 0 || n >= sizeof s)
+    return -EINVAL;
+  if(copy_from_user(s, buf, n))
+    return -EFAULT;
+  s[s[n - 1] == '\n' ? n - 1 : n] = '\0';
+  int e = task_of(node, &t);
+  if(e)
+    return -ESRCH;
+  e = node->entry->store(s, t);
+  put_task(t);
+  return e ? e : (i64)n;
+}
+
+static const struct file_ops text_ops = {
+  .read = text_read, .write = text_write, .release = text_release,
+};
+
+static const struct inode_ops file_ops = { .open = file_open, .evict = evict };
+
+// ---- Mounting ----
+
+enum { PROC_SUPER_MAGIC = 0x9fa0 };
+
+static int
+proc_statfs(struct super *s, struct statfs *st)
+{
+  *st = (struct statfs){ .type = PROC_SUPER_MAGIC, .bsize = PAGE_SIZE, .namelen = NAME_MAX };
+  return 0;
+}
+
+int
+proc_mount(struct super **out)
+{
+  struct super *s = &proc_super;
+  if(s->root == NULL){
+    cache_init(&node_cache, "proc inode", sizeof(struct node), 0, NULL);
+    super_init(s, "proc", "proc");
+    s->statfs = proc_statfs;
+    s->uncached = true;
+    int e = make_node(&root, 0, 0, &s->root);
+    if(e)
+      return e;
+  } else {
+    atomic_add(&s->refs, 1);
+  }
+  *out = s;
+  return 0;
+}

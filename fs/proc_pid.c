@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+//
+// /proc/<pid>: one process, in Linux's formats.
+//
+// A process that ends while it is looked at shows up as one without memory or
+// files, then as -ESRCH.
+
+#include <pmap.h>
+#include "fs/proc.h"
+#include "fs/stat.h"
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/string.h"
+#include "mm/frame.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000 };
+
+// ---- What is told about a process ----
+
+// A copy of what needs the family lock.
+struct family {
+  u32 pid, ppid, pgid, sid, threads, uid, gid;
+  u64 pending, shared_pending, blocked, ignored;
+  u64 minor, major, cminor, cmajor, cutime, cstime;
+  int exit_status;
+};
+
+static void
+get_family(struct task *t, struct family *f)
+{
+  struct process *p = t->process;
+  bool on = spin_lock_irq(&family_lock);
+  *f = (struct family){
+    .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid, .sid = p->sid,
+    .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->sig_pending,
+    .shared_pending = p->sig_pending, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
+    .minor = t->minor + p->minor, .major = t->major + p->major, .cminor = p->cminor,
+    .cmajor = p->cmajor, .cutime = p->cutime, .cstime = p->cstime,
+    .exit_status = p->zombie ? p->exit_status : 0,
+  };
+  spin_unlock_irq(&family_lock, on);
+}
+
+// Sizes of a process's memory, in pages.
+struct sizes { u64 size, resident, file, text, data, stack, tables; va_t stack_start; };
+
+static void
+add_area(struct sizes *z, const struct area *a)
+{
+  u64 pages = (a->end - a->start) / PAGE_SIZE;
+  z->size += pages;
+  if(a->flags & AREA_STACK){
+    z->stack += pages;
+    z->stack_start = a->end;
+  } else if(a->prot & PROT_EXEC){
+    z->text += pages;
+  } else if((a->prot & PROT_WRITE) && !(a->flags & AREA_SHARED)){
+    z->data += pages;
+  }
+}
+
+static void
+get_sizes(struct space *s, struct sizes *z)
+{
+  struct area a;
+  *z = (struct sizes){ 0 };
+  for(va_t va = 0; s && vm_area_at(s, va, &a); va = a.end){
+    add_area(z, &a);
+    if(a.file)
+      file_put(a.file);
+  }
+  if(s){
+    z->resident = atomic_load(&s->resident);
+    z->tables = atomic_load(&s->pmap.tables);
+  }
+}
+
+static void
+put_space(struct space *s)
+{
+  if(s)
+    space_put(s);
+}
+
+// ---- stat, statm, status ----
+
+static int
+show_stat(struct text *x, struct task *t)
+{
+  struct family f;
+  struct sizes z;
+  u64 utime, stime;
+  struct space *s = task_space(t);
+  get_family(t, &f);
+  get_sizes(s, &z);
+  process_times(t->process, &utime, &stime);
+  text_add(x, "%u (%s) %c %u %u %u 0 -1 0 %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
+           f.pid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.minor, f.cminor, f.major,
+           f.cmajor, utime / NS_A_TICK, stime / NS_A_TICK, f.cutime / NS_A_TICK,
+           f.cstime / NS_A_TICK, f.threads, t->process->start_time / NS_A_TICK,
+           z.size * PAGE_SIZE, z.resident);
+  text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu 0 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
+           f.pending | f.shared_pending, f.blocked, f.ignored, t->hart ? t->hart->index : 0);
+  text_add(x, "0 0 %lu %lu %lu %lu %lu %d\n", s ? s->brk_start : 0, s ? s->arg_start : 0,
+           s ? s->arg_end : 0, s ? s->env_start : 0, s ? s->env_end : 0, f.exit_status);
+  put_space(s);
+  return 0;
+}
+
+static int
+show_statm(struct text *x, struct task *t)
+{
+  struct sizes z;
+  struct space *s = task_space(t);
+  get_sizes(s, &z);
+  put_space(s);
+  text_add(x, "%lu %lu %lu %lu 0 %lu 0\n", z.size, z.resident, z.file, z.text, z.data + z.stack);
+  return 0;
+}
+
+static const char *
+state_name(char letter)
+{
+  switch(letter){
+  case 'R': return "running";
+  case 'T': return "stopped";
+  case 'Z': return "zombie";
+  case 'D': return "disk sleep";
+  default: return "sleeping";
+  }
+}
+
+static void
+add_memory(struct text *x, const struct sizes *z)
+{
+  static const char *const name[] = { "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE" };
+  u64 pages[] = { z->size, z->resident, z->data, z->stack, z->text, z->tables };
+  for(u32 k = 0; k < count_of(name); k++)
+    text_add(x, "%s:\t%8lu kB\n", name[k], pages[k] * PAGE_KIB);
+}
+
+static int
+show_status(struct text *x, struct task *t)
+{
+  struct family f;
+  struct sizes z;
+  struct space *s = task_space(t);
+  struct files *fs = task_files(t);
+  char letter = task_letter(t);
+  get_family(t, &f);
+  get_sizes(s, &z);
+  text_add(x, "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+           t->comm, letter, state_name(letter), f.pid, f.pid, f.ppid);
+  text_add(x, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t\n", f.uid, f.uid,
+           f.uid, f.uid, f.gid, f.gid, f.gid, f.gid, fs ? fs->size : 0);
+  if(s)
+    add_memory(x, &z);
+  text_add(x, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
+              "SigCgt:\t%016lx\nvoluntary_ctxt_switches:\t%lu\n",
+           f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, 0UL, t->switches);
+  put_space(s);
+  if(fs)
+    files_put(fs);
+  return 0;
+}
+
+static int
+show_comm(struct text *x, struct task *t)
+{
+  text_add(x, "%s\n", t->comm);
+  return 0;
+}
+
+// ---- maps ----
+
+enum { MAPS_NAME_COLUMN = 73 };
+
+static const char *
+area_name(const struct space *s, const struct area *a)
+{
+  if(a->flags & AREA_STACK)
+    return "[stack]";
+  return a->flags & AREA_HEAP || (a->start < s->brk && a->end > s->brk_start) ? "[heap]" : NULL;
+}
+
+static void
+add_map(struct text *x, const struct space *s, const struct area *a, char *path)
+{
+  struct inode *i = a->file ? a->file->inode : NULL;
+  const char *name = area_name(s, a);
+  u64 dev = i ? i->super->dev : 0;
+  text_add(x, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end,
+           a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
+           a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+           i ? a->offset : 0, dev_major(dev), dev_minor(dev), i ? i->ino : 0);
+  if(i && vfs_path_of(i, path, PATH_MAX) > 0)
+    name = path;
+  if(name){
+    text_pad(x, MAPS_NAME_COLUMN);
+    text_add(x, "%s", name);
+  }
+  text_add(x, "\n");
+}
+
+static int
+show_maps(struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  struct area a;
+  char *path = s ? kmalloc(PATH_MAX) : NULL;
+  for(va_t va = 0; path && vm_area_at(s, va, &a); va = a.end){
+    add_map(x, s, &a, path);
+    if(a.file)
+      file_put(a.file);
+  }
+  int e = s && path == NULL ? -ENOMEM : 0;
+  kfree(path);
+  put_space(s);
+  return e;
+}
+
+// ---- cmdline, environ: strings in the process's own memory ----
+
+// Add a piece of one page, if it is present. => was it?
+static bool
+add_present(struct text *x, struct space *s, va_t va, u64 n)
+{
+  bool there = false;
+  rw_read_lock(&s->lock);
+  pte_t *e = pmap_find(&s->pmap, va);
+  if(e){
+    there = pte_state(*e) == PTE_PRESENT;
+    if(there)
+      text_add_bytes(x, (char *)frame_kva(pte_frame(*e)) + (va & PAGE_MASK), n);
+    pmap_unlock(e);
+  }
+  rw_read_unlock(&s->lock);
+  return there;
+}
+
+static void
+add_range(struct text *x, struct space *s, va_t start, va_t end)
+{
+  enum { RANGE_MAX = 128 * KiB };
+  end = min(end, start + RANGE_MAX);
+  while(start < end){
+    u64 n = min(end - start, PAGE_SIZE - (start & PAGE_MASK));
+    while(!add_present(x, s, start, n))
+      if(vm_fault(s, start, ACCESS_READ) != FAULT_OK)
+        return;
+    start += n;
+  }
+}
+
+static int
+show_cmdline(struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  if(s)
+    add_range(x, s, s->arg_start, s->arg_end);
+  put_space(s);
+  return 0;
+}
+
+static int
+show_environ(struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  if(s)
+    add_range(x, s, s->env_start, s->env_end);
+  put_space(s);
+  return 0;
+}
+
+// ---- The OOM killer's view ----
+
+static int
+show_oom_score(struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  text_add(x, "%lu\n", s && t->process != init_process ? oom_score(s) : 0);
+  put_space(s);
+  return 0;
+}
+
+static int
+show_oom_score_adj(struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  text_add(x, "%d\n", s ? s->oom_score_adj : 0);
+  put_space(s);
+  return 0;
+}
+
+enum { OOM_ADJ_MAX = 1000 };
+
+static int
+store_oom_score_adj(const char *text, struct task *t)
+{
+  bool negative = *text == '-';
+  int n = 0;
+  const char *p = text + negative;
+  for(; *p >= '0' && *p <= '9' && n <= OOM_ADJ_MAX; p++)
+    n = n * 10 + (*p - '0');
+  if(*p || p == text + negative || n > OOM_ADJ_MAX)
+    return -EINVAL;
+  struct space *s = task_space(t);
+  if(s == NULL)
+    return -ESRCH;
+  s->oom_score_adj = negative ? -n : n;
+  space_put(s);
+  return 0;
+}
+
+// ---- Links ----
+
+static int
+link_exe(struct task *t, u64 number, struct inode **out)
+{
+  struct space *s = task_space(t);
+  struct inode *i = s && s->exe ? s->exe->inode : NULL;
+  if(i)
+    inode_get(i);
+  put_space(s);
+  *out = i;
+  return i ? 0 : -ENOENT;
+}
+
+static int
+link_cwd(struct task *t, u64 number, struct inode **out)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct fs_pos *fs = t->fs;
+  if(fs)
+    fs_pos_get(fs);
+  spin_unlock_irq(&family_lock, on);
+  if(fs == NULL)
+    return -ENOENT;
+  *out = fs_pos_cwd(fs);
+  fs_pos_put(fs);
+  return 0;
+}
+
+static int
+link_fd(struct task *t, u64 number, struct inode **out)
+{
+  struct files *fs = task_files(t);
+  struct file *f = fs ? files_at(fs, number) : NULL;
+  if(f){
+    inode_get(f->inode);
+    *out = f->inode;
+    file_put(f);
+  }
+  if(fs)
+    files_put(fs);
+  return f ? 0 : -ENOENT;
+}
+
+static bool
+next_fd(struct task *t, u64 *number)
+{
+  struct files *fs = task_files(t);
+  struct file *f = NULL;
+  for(; fs && f == NULL && *number < fs->size; ++*number)
+    f = files_at(fs, *number);
+  if(fs)
+    files_put(fs);
+  if(f == NULL)
+    return false;
+  file_put(f);
+  --*number;
+  return true;
+}
+
+static const struct proc_entry fd = { .mode = S_IFLNK | 0700, .link = link_fd };
+
+static const struct proc_entry entries[] = {
+  { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
+  { .name = "comm", .mode = PROC_FILE, .show = show_comm },
+  { .name = "cwd", .mode = PROC_LINK, .link = link_cwd },
+  { .name = "environ", .mode = S_IFREG | 0400, .show = show_environ },
+  { .name = "exe", .mode = PROC_LINK, .link = link_exe },
+  { .name = "fd", .mode = PROC_DIR, .number_child = &fd, .next_number = next_fd },
+  { .name = "maps", .mode = PROC_FILE, .show = show_maps },
+  { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },
+  { .name = "oom_score_adj", .mode = PROC_SETTING, .show = show_oom_score_adj,
+    .store = store_oom_score_adj },
+  { .name = "stat", .mode = PROC_FILE, .show = show_stat },
+  { .name = "statm", .mode = PROC_FILE, .show = show_statm },
+  { .name = "status", .mode = PROC_FILE, .show = show_status },
+};
+
+const struct proc_entry proc_pid = { .mode = PROC_DIR, PROC_ENTRIES(entries) };

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// /proc/sys: settings, and the check of the whole of memory.
+
+#include "fs/proc.h"
+#include "kernel/errno.h"
+#include "kernel/pid.h"
+#include "kernel/string.h"
+#include "kernel/uname.h"
+#include "mm/object.h"
+#include "mm/space.h"
+
+// ---- vm ----
+
+static int
+show_check(struct text *t, struct task *unused)
+{
+  u64 lies = vm_check();
+  if(lies == 0)
+    text_add(t, "ok\n");
+  else
+    text_add(t, "%lu wrong\n", lies);
+  return 0;
+}
+
+// Memory is promised freely and given out when it is touched: Linux's mode 1.
+static int
+show_overcommit(struct text *t, struct task *unused)
+{
+  text_add(t, "1\n");
+  return 0;
+}
+
+enum { DROP_PAGES = 1, DROP_NAMES = 2 };
+
+static int
+store_drop_caches(const char *s, struct task *unused)
+{
+  u32 what = s[0] - '0';
+  if(what < DROP_PAGES || what > (DROP_PAGES | DROP_NAMES) || s[1])
+    return -EINVAL;
+  if(what & DROP_NAMES){
+    dentry_shrink(~0UL);
+    inode_shrink(~0UL);
+  }
+  if(what & DROP_PAGES)
+    objects_shrink(~0UL);
+  return 0;
+}
+
+static int
+show_drop_caches(struct text *t, struct task *unused)
+{
+  text_add(t, "0\n");
+  return 0;
+}
+
+static const struct proc_entry vm[] = {
+  { .name = "check", .mode = PROC_FILE, .show = show_check },
+  { .name = "drop_caches", .mode = PROC_SETTING, .show = show_drop_caches,
+    .store = store_drop_caches },
+  { .name = "overcommit_memory", .mode = PROC_FILE, .show = show_overcommit },
+};
+
+// ---- kernel ----
+
+static int
+show_hostname(struct text *t, struct task *unused)
+{
+  text_add(t, UTS_NODENAME "\n");
+  return 0;
+}
+
+static int
+show_osrelease(struct text *t, struct task *unused)
+{
+  text_add(t, UTS_RELEASE "\n");
+  return 0;
+}
+
+static int
+show_ostype(struct text *t, struct task *unused)
+{
+  text_add(t, UTS_SYSNAME "\n");
+  return 0;
+}
+
+static int
+show_pid_max(struct text *t, struct task *unused)
+{
+  text_add(t, "%d\n", PID_MAX);
+  return 0;
+}
+
+static const struct proc_entry kernel[] = {
+  { .name = "hostname", .mode = PROC_FILE, .show = show_hostname },
+  { .name = "osrelease", .mode = PROC_FILE, .show = show_osrelease },
+  { .name = "ostype", .mode = PROC_FILE, .show = show_ostype },
+  { .name = "pid_max", .mode = PROC_FILE, .show = show_pid_max },
+};
+
+static const struct proc_entry directories[] = {
+  { .name = "kernel", .mode = PROC_DIR, PROC_ENTRIES(kernel) },
+  { .name = "vm", .mode = PROC_DIR, PROC_ENTRIES(vm) },
+};
+
+const struct proc_entry proc_sys = {
+  .name = "sys", .mode = PROC_DIR, PROC_ENTRIES(directories),
+};

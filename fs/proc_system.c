@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+//
+// The files of /proc about the whole system, in Linux's formats.
+
+#include <machine.h>
+#include "fs/proc.h"
+#include "kernel/errno.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "kernel/uname.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+#include "mm/vmap.h"
+
+enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
+
+// ---- Memory ----
+
+// What memory is used for, in pages.
+struct usage {
+  struct mem_info mi;
+  u64 kind[KINDS];
+  u64 file, dirty, shared;
+};
+
+// Pages of files and shared memory that are in some page table; walks the frame table.
+static u64
+mapped_pages(void)
+{
+  u64 n = 0;
+  for(u64 pfn = frame_first; pfn < frame_last; pfn++){
+    u64 w = atomic_load(&pfn_frame(pfn)->word);
+    n += frame_kind(pfn_frame(pfn)) == KIND_OBJECT && word_mapped(w) > 0;
+  }
+  return n;
+}
+
+static void
+get_usage(struct usage *u)
+{
+  frame_info(&u->mi);
+  frame_census(u->kind);
+  u->file = object_pages_total(&u->dirty);
+  u->shared = object_shared_pages();
+}
+
+static void
+kib(struct text *t, const char *name, u64 pages)
+{
+  text_add(t, "%s:", name);
+  text_pad(t, 16);
+  text_add(t, "%8lu kB\n", pages * PAGE_KIB);
+}
+
+static int
+show_meminfo(struct text *t, struct task *unused)
+{
+  struct usage u;
+  get_usage(&u);
+  u64 clean = u.file - u.dirty;
+  kib(t, "MemTotal", u.mi.total);
+  kib(t, "MemFree", u.mi.free);
+  kib(t, "MemAvailable", u.mi.free + clean - min(u.mi.watermark_low, u.mi.free + clean));
+  kib(t, "Buffers", 0);
+  kib(t, "Cached", u.file + u.shared);
+  kib(t, "SwapCached", 0);
+  kib(t, "SwapTotal", 0);
+  kib(t, "SwapFree", 0);
+  kib(t, "Dirty", u.dirty);
+  kib(t, "AnonPages", u.kind[KIND_ANON]);
+  kib(t, "Mapped", mapped_pages());
+  kib(t, "Shmem", u.shared);
+  kib(t, "Slab", u.kind[KIND_SLAB]);
+  kib(t, "PageTables", u.kind[KIND_TABLE]);
+  return 0;
+}
+
+static int
+show_vmstat(struct text *t, struct task *unused)
+{
+  struct usage u;
+  get_usage(&u);
+  text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
+              "nr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\n",
+           u.mi.free, u.kind[KIND_ANON], u.file + u.shared, u.dirty, u.shared,
+           u.kind[KIND_TABLE], u.kind[KIND_SLAB]);
+  for(u32 e = 0; e < VM_EVENTS; e++)
+    text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
+  return 0;
+}
+
+static int
+show_buddyinfo(struct text *t, struct task *unused)
+{
+  struct mem_info mi;
+  frame_info(&mi);
+  text_add(t, "Node 0, zone   Normal ");
+  for(u32 order = 0; order <= MAX_ORDER; order++)
+    text_add(t, "%6lu ", mi.free_blocks[order]);
+  text_add(t, "\n");
+  return 0;
+}
+
+static int
+show_slabinfo(struct text *t, struct task *unused)
+{
+  struct cache_info ci;
+  text_add(t, "slabinfo - version: 2.1\n"
+              "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+              " : tunables <limit> <batchcount> <sharedfactor>"
+              " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+  for(u32 i = 0; cache_info_at(i, &ci); i++){
+    u64 start = t->len;
+    text_add(t, "%s", ci.name);
+    for(u64 at = start; !t->failed && at < t->len; at++)
+      if(t->s[at] == ' ')
+        t->s[at] = '_';
+    text_pad(t, 17);
+    text_add(t, " %6lu %6lu %6lu %4lu %4lu : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
+             ci.active, ci.total, ci.size, ci.per_slab, ci.pages_per_slab, ci.slabs, ci.slabs);
+  }
+  return 0;
+}
+
+// ---- Time and harts ----
+
+static u64
+idle_ns(u32 hart)
+{
+  u64 user, kernel;
+  task_times(harts[hart].idle, &user, &kernel);
+  return user + kernel;
+}
+
+static int
+show_uptime(struct text *t, struct task *unused)
+{
+  u64 up = machine_time_ns() / NS_A_TICK, idle = 0;
+  for(u32 k = 0; k < nharts; k++)
+    idle += idle_ns(k) / NS_A_TICK;
+  text_add(t, "%lu.%02lu %lu.%02lu\n", up / TICKS_A_SECOND, up % TICKS_A_SECOND,
+           idle / TICKS_A_SECOND, idle % TICKS_A_SECOND);
+  return 0;
+}
+
+struct task_count { u32 running, all, last; };
+
+static struct task_count
+count_tasks(void)
+{
+  struct task_count c = { 0 };
+  struct task *t;
+  for(u64 tid = 1; tid <= 0xffffffff && (t = task_next(tid)); tid = c.last + 1UL){
+    c.running += t->state == TASK_RUNNING || t->state == TASK_RUNNABLE;
+    c.all++;
+    c.last = t->tid;
+    task_put(t);
+  }
+  return c;
+}
+
+// Time in ticks of 10 ms: what a hart has been doing since boot.  Busy time is
+// exact, how much of it was in user mode is what timer interrupts saw.
+struct cpu { u64 user, system, idle; };
+
+static struct cpu
+cpu_times(u32 k)
+{
+  const struct hart *h = &harts[k];
+  u64 total = machine_time_ns() / NS_A_TICK, ticks = h->user_ticks + h->kernel_ticks;
+  struct cpu c = { .idle = min(idle_ns(k) / NS_A_TICK, total) };
+  u64 busy = total - c.idle;
+  c.user = ticks ? busy * h->user_ticks / ticks : 0;
+  c.system = busy - c.user;
+  return c;
+}
+
+static void
+add_cpu(struct text *t, const struct cpu *c)
+{
+  text_add(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", c->user, c->system, c->idle);
+}
+
+static int
+show_stat(struct text *t, struct task *unused)
+{
+  struct cpu all = { 0 };
+  for(u32 k = 0; k < nharts; k++){
+    struct cpu c = cpu_times(k);
+    all.user += c.user;
+    all.system += c.system;
+    all.idle += c.idle;
+  }
+  text_add(t, "cpu ");
+  add_cpu(t, &all);
+  for(u32 k = 0; k < nharts; k++){
+    struct cpu c = cpu_times(k);
+    text_add(t, "cpu%u", k);
+    add_cpu(t, &c);
+  }
+  struct timespec now;
+  time_now(&now);
+  struct task_count tasks = count_tasks();
+  text_add(t, "btime %lu\nprocesses %u\nprocs_running %u\n",
+           now.sec - machine_time_ns() / 1000000000, tasks.last, tasks.running);
+  return 0;
+}
+
+static int
+show_cpuinfo(struct text *t, struct task *unused)
+{
+  for(u32 k = 0; k < nharts; k++)
+    text_add(t, "processor\t: %u\nhart\t\t: %u\nisa\t\t: rv64ima%sc_zicsr_zifencei%s\n"
+                "mmu\t\t: sv39\n\n",
+             k, harts[k].id, machine.fpu ? "fd" : "", machine.sstc ? "_sstc" : "");
+  return 0;
+}
+
+// ---- Names ----
+
+static int
+show_version(struct text *t, struct task *unused)
+{
+  text_add(t, UTS_SYSNAME " version " UTS_RELEASE " (" UTS_MACHINE ") " UTS_VERSION "\n");
+  return 0;
+}
+
+static int
+show_cmdline(struct text *t, struct task *unused)
+{
+  text_add(t, "%s\n", machine.bootargs ? machine.bootargs : "");
+  return 0;
+}
+
+static int
+show_filesystems(struct text *t, struct task *unused)
+{
+  text_add(t, "nodev\tproc\nnodev\tdevtmpfs\n\tqfs\n");
+  return 0;
+}
+
+static int
+show_mounts(struct text *t, struct task *unused)
+{
+  char *path = kmalloc(PATH_MAX);
+  struct super *s;
+  if(path == NULL)
+    return -ENOMEM;
+  for(u32 k = 0; (s = super_at(k)); k++){
+    if(vfs_path_of(s->root, path, PATH_MAX) > 0)
+      text_add(t, "%s %s %s %s 0 0\n", s->source, path, s->type, s->read_only ? "ro" : "rw");
+    super_put(s);
+  }
+  kfree(path);
+  return 0;
+}
+
+const struct proc_entry proc_system[] = {
+  { .name = "buddyinfo", .mode = PROC_FILE, .show = show_buddyinfo },
+  { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
+  { .name = "cpuinfo", .mode = PROC_FILE, .show = show_cpuinfo },
+  { .name = "filesystems", .mode = PROC_FILE, .show = show_filesystems },
+  { .name = "meminfo", .mode = PROC_FILE, .show = show_meminfo },
+  { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
+  { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },
+  { .name = "stat", .mode = PROC_FILE, .show = show_stat },
+  { .name = "uptime", .mode = PROC_FILE, .show = show_uptime },
+  { .name = "version", .mode = PROC_FILE, .show = show_version },
+  { .name = "vmstat", .mode = PROC_FILE, .show = show_vmstat },
+};
+const u32 proc_system_count = count_of(proc_system);

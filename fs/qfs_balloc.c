@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+//
+// The block bitmap: which blocks are in use.  A block is first promised (counted
+// off free_blocks), then looked for, so that a full disk is known at once.
+//
+// Locks: bits_lock, for a moment; the bitmap's page is got before it.
+
+#include "fs/qfs.h"
+#include "kernel/printk.h"
+
+// The number of the lowest 1 in x, which is not 0.
+static u32
+lowest_one(u64 x)
+{
+  u32 n = 0;
+  for(u32 half = 32; half > 0 && !(x & 1); half /= 2)
+    if((x & ((1UL << half) - 1)) == 0){
+      x >>= half;
+      n += half;
+    }
+  return n;
+}
+
+u32
+qfs_find_zero(const u64 *bits, u32 from, u32 to)
+{
+  for(u32 i = from; i < to; i = (i | 63) + 1){
+    u64 zeros = ~bits[i / 64] >> (i % 64);
+    if(zeros)
+      return min(i + lowest_one(zeros), to);
+  }
+  return to;
+}
+
+// How many bits of x are 1: sums of 2, 4, 8 bits side by side, then of all bytes.
+static u32
+count_ones(u64 x)
+{
+  x -= x >> 1 & 0x5555555555555555UL;
+  x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
+  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
+  return (x * 0x0101010101010101UL) >> 56;
+}
+
+// The page of the bitmap that tells of a block, pinned.
+static int
+bitmap_of(struct qfs *fs, u64 block, struct frame **f)
+{
+  return qfs_meta_get(fs, fs->sb->bitmap_start + block / QFS_BITS, f);
+}
+
+// Take a free block of bitmap block k, at or after bit `from`.
+// => 0, -ENOSPC (none there), -EIO, -ENOMEM
+static int
+alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
+{
+  u64 first = k * QFS_BITS;
+  u32 to = min((u64)QFS_BITS, fs->sb->blocks - first);
+  if(first < fs->sb->data_start)
+    from = max((u64)from, min(fs->sb->data_start - first, (u64)to));
+  struct frame *f;
+  int e = bitmap_of(fs, first, &f);
+  if(e)
+    return e;
+  u64 *bits = frame_kva(f);
+  spin_lock(&fs->bits_lock);
+  u32 i = qfs_find_zero(bits, from, to);
+  if(i < to){
+    bits[i / 64] |= 1UL << (i % 64);
+    *block = first + i;
+    fs->goal = *block + 1;
+    qfs_meta_dirty(fs, f);
+  }
+  spin_unlock(&fs->bits_lock);
+  qfs_meta_put(f);
+  return i < to ? 0 : -ENOSPC;
+}
+
+// => was there a block to promise?
+static bool
+promise(struct qfs *fs)
+{
+  spin_lock(&fs->bits_lock);
+  bool ok = fs->free_blocks > 0;
+  fs->free_blocks -= ok;
+  spin_unlock(&fs->bits_lock);
+  return ok;
+}
+
+static void
+give_back(struct qfs *fs, u64 n)
+{
+  spin_lock(&fs->bits_lock);
+  fs->free_blocks += n;
+  spin_unlock(&fs->bits_lock);
+}
+
+int
+qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
+{
+  if(!promise(fs))
+    return -ENOSPC;
+  goal = goal ? goal : atomic_load(&fs->goal);
+  if(!qfs_block_ok(fs, goal))
+    goal = fs->sb->data_start;
+  u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS;
+  int e = alloc_in(fs, k, goal % QFS_BITS, block);
+  for(u64 tries = 0; e == -ENOSPC && tries < n; tries++){
+    k = (k + 1) % n;
+    e = alloc_in(fs, k, 0, block);
+  }
+  if(e)
+    give_back(fs, 1);
+  return e;
+}
+
+// Clear n bits.  => how many were 1
+static u32
+clear_bits(struct qfs *fs, u64 *bits, u32 from, u32 n)
+{
+  u32 cleared = 0;
+  spin_lock(&fs->bits_lock);
+  for(u32 i = from; i < from + n; i++){
+    u64 bit = 1UL << (i % 64);
+    cleared += (bits[i / 64] & bit) != 0;
+    bits[i / 64] &= ~bit;
+  }
+  fs->free_blocks += cleared;
+  spin_unlock(&fs->bits_lock);
+  return cleared;
+}
+
+// The bitmap comes first, because it can fail; and metadata leaves memory before
+// somebody else can get the block.
+int
+qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
+{
+  struct frame *f;
+  int e = bitmap_of(fs, block, &f);
+  if(e)
+    return e;
+  for(u32 i = 0; meta && i < n; i++)
+    qfs_meta_forget(fs, block + i);
+  u32 cleared = clear_bits(fs, frame_kva(f), block % QFS_BITS, n);
+  qfs_meta_dirty(fs, f);
+  qfs_meta_put(f);
+  if(cleared == n)
+    return 0;
+  printk("qfs: %s: blocks %lu to %lu were not all in use\n", fs->super.source, block, block + n - 1);
+  return -EUCLEAN;
+}
+
+int
+qfs_check_used(struct qfs *fs, u64 block)
+{
+  struct frame *f;
+  if(!qfs_block_ok(fs, block))
+    return -EUCLEAN;
+  int e = bitmap_of(fs, block, &f);
+  if(e)
+    return e;
+  const u64 *bits = frame_kva(f);
+  u64 i = block % QFS_BITS;
+  bool used = bits[i / 64] >> (i % 64) & 1;
+  qfs_meta_put(f);
+  return used ? 0 : -EUCLEAN;
+}
+
+// Bits past the end of the device are 1, as if in use.
+int
+qfs_count_free(struct qfs *fs)
+{
+  u64 total = 0;
+  for(u64 k = 0; k < fs->sb->bitmap_blocks; k++){
+    struct frame *f;
+    int e = bitmap_of(fs, k * QFS_BITS, &f);
+    if(e)
+      return e;
+    const u64 *bits = frame_kva(f);
+    for(u32 i = 0; i < QFS_BITS / 64; i++)
+      total += count_ones(~bits[i]);
+    qfs_meta_put(f);
+  }
+  fs->free_blocks = total;
+  return 0;
+}

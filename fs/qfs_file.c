@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+//
+// Pages of regular files: read from their blocks, written to them.  A page gets
+// its block when it becomes dirty, so writing needs neither blocks nor memory.
+//
+// On disk, bytes of a file's last block past its end are zero: what programs
+// stored there through a mapping must not come back when the file grows.
+
+#include "fs/qfs.h"
+#include "kernel/string.h"
+
+static struct qfs_inode *
+inode_of(struct object *o)
+{
+  return container_of(o, struct qfs_inode, vfs.object);
+}
+
+static void
+zero_pages(struct frame **f, u32 n)
+{
+  for(u32 i = 0; i < n; i++)
+    memset(frame_kva(f[i]), 0, PAGE_SIZE);
+}
+
+// How many bytes of page `index` are of the file, if it is the page the file ends
+// in; else all.
+static u64
+bytes_in_page(struct object *o, u64 index)
+{
+  u64 size = atomic_load(&o->size);
+  return size >> PAGE_SHIFT == index ? size & PAGE_MASK : PAGE_SIZE;
+}
+
+static int
+read_pages(struct object *o, u64 index, struct frame **f, u32 n)
+{
+  struct qfs_inode *qi = inode_of(o);
+  struct qfs_io io;
+  int e = 0;
+  qfs_io_begin(&io, qfs_of(qi), BLOCK_READ);
+  for(u32 i = 0; i < n && e == 0;){
+    struct qfs_run run;
+    e = qfs_map(qi, index + i, n - i, false, &run);
+    if(e)
+      break;
+    if(run.block)
+      qfs_io_add(&io, run.block, f + i, run.n);
+    else
+      zero_pages(f + i, run.n);
+    i += run.n;
+  }
+  int e2 = qfs_io_end(&io);
+  u64 in_last = bytes_in_page(o, index + n - 1);
+  memset((char *)frame_kva(f[n - 1]) + in_last, 0, PAGE_SIZE - in_last);
+  return e ? e : e2;
+}
+
+// The page that the file ends in goes out as a copy, cut at the end: somebody may
+// be making the file longer, or have the page mapped.
+static int
+write_last(struct qfs *fs, u64 block, struct frame *f, u64 bytes)
+{
+  sleep_lock(&fs->scratch_lock);
+  memcpy(fs->scratch, frame_kva(f), bytes);
+  memset((char *)fs->scratch + bytes, 0, QFS_BLOCK - bytes);
+  int e = block_rw(fs->device, BLOCK_WRITE, block * (QFS_BLOCK / SECTOR), fs->scratch, QFS_BLOCK);
+  sleep_unlock(&fs->scratch_lock);
+  return e;
+}
+
+static int
+write_pages(struct object *o, u64 index, struct frame **f, u32 n)
+{
+  struct qfs_inode *qi = inode_of(o);
+  struct qfs *fs = qfs_of(qi);
+  struct qfs_io io;
+  struct qfs_run run;
+  u64 bytes = bytes_in_page(o, index + n - 1);
+  u32 whole = bytes == PAGE_SIZE ? n : n - 1;
+  int e = 0;
+  qfs_io_begin(&io, fs, BLOCK_WRITE);
+  for(u32 i = 0; i < whole && e == 0; i += run.n){
+    e = qfs_map(qi, index + i, whole - i, true, &run);
+    if(e == 0 && run.block == 0)
+      e = -EUCLEAN;              // a dirty page without a block: the tree was damaged
+    if(e == 0)
+      qfs_io_add(&io, run.block, f + i, run.n);
+  }
+  int e2 = qfs_io_end(&io);
+  if(whole < n && e == 0){
+    e = qfs_map(qi, index + whole, 1, true, &run);
+    if(e == 0)
+      e = run.block ? write_last(fs, run.block, f[whole], bytes) : -EUCLEAN;
+  }
+  return e ? e : e2;
+}
+
+static int
+page_mkwrite(struct object *o, u64 index)
+{
+  struct qfs_inode *qi = inode_of(o);
+  u64 block;
+  return qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index, &block);
+}
+
+static void
+release(struct object *o)
+{
+  object_destroy(o);
+  qfs_inode_free(inode_of(o));
+}
+
+const struct object_ops qfs_file_ops = {
+  .read_pages = read_pages,
+  .write_pages = write_pages,
+  .page_mkwrite = page_mkwrite,
+  .release = release,
+};
+
+// ---- Truncation ----
+
+// Zero the last block past the file's end, on disk or in a page that goes there.
+static int
+zero_tail(struct qfs_inode *qi, u64 size)
+{
+  struct object *o = &qi->vfs.object;
+  struct qfs_run run;
+  struct frame *f;
+  u64 in_page = size & PAGE_MASK;
+  int e = in_page ? qfs_map(qi, size >> PAGE_SHIFT, 1, false, &run) : 0;
+  if(e || in_page == 0 || run.block == 0)
+    return e;
+  e = object_page(o, size >> PAGE_SHIFT, &f);
+  if(e)
+    return e;
+  memset((char *)frame_kva(f) + in_page, 0, PAGE_SIZE - in_page);
+  e = object_make_dirty(o, f);
+  frame_put(f, PIN_1);
+  return e;
+}
+
+// The pages past `size` are gone.
+int
+qfs_truncate(struct inode *i, u64 size)
+{
+  struct qfs_inode *qi = qfs_inode(i);
+  int e = qfs_map_cut(qi, (size + PAGE_MASK) >> PAGE_SHIFT);
+  return e ? e : zero_tail(qi, size);
+}

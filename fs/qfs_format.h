@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+//
+// qfs on disk.  The one description of the format: the kernel's fs/qfs_*.c and
+// the host tools of mkfs/ are built from it.  All numbers are little-endian, all
+// blocks 4 KiB, block numbers count from the start of the device.
+//
+//   block 0    1 ..                journal_start ..   data_start ..
+//   +-------+---------------+------------------+----------------------------+
+//   | super | block bitmap  | journal          | file data, directories,    |
+//   |       | 1 bit a block | (feature bit)    | block trees, inode file    |
+//   +-------+---------------+------------------+----------------------------+
+//
+// Inodes live in a file, the inode file, that grows as they are needed; its own
+// inode is in the superblock.  Block 0 as a block pointer means a hole.
+
+#pragma once
+
+#include "kernel/types.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "qfs structures are used as they lie");
+
+enum { QFS_BLOCK = 4096, QFS_BLOCK_SHIFT = 12 };
+enum { QFS_BITS = QFS_BLOCK * 8 };           // of a bitmap block
+enum { QFS_PTRS = QFS_BLOCK / 8 };           // pointers in a tree block
+enum { QFS_PTRS_SHIFT = 9 };
+
+#define QFS_BLOCKS_MAX (1UL << 32)           // of a device: 16 TiB
+#define QFS_FILE_MAX   (1UL << 44)           // bytes of a file: 16 TiB
+
+// ---- Inodes ----
+//
+// Inode n is the 256 bytes at n * 256 of the inode file.  Every 32768 inode
+// numbers are a group; the first block of a group, where its first 16 inodes
+// would be, is the bitmap of the group (bit = n % 32768; the first 16 are set).
+//
+//     0  mode (Linux's st_mode)  4  nlink   8  uid  12  gid
+//    16  size in bytes                     24  blocks held, tree blocks included
+//    32  rdev; of a directory: its parent  40  entries of a directory
+//    48  atime  56  mtime  64  ctime (s)   72  their nanoseconds, 3 x u32
+//    84  height of the block tree          88  cut
+//    96  root of the block tree: 20 block pointers; a symbolic link of up to
+//        160 bytes is here itself and holds no blocks
+//
+// The block tree is a radix tree over the file's page number.  At height 0 the
+// root points at the data; each height more puts a level of 512-pointer blocks
+// between.  20 pointers reach 80 KiB, 40 MiB, 20 GiB, 10 TiB, all.
+//
+// Data at or past page `cut` is being given back: it reads as a hole and is freed
+// before anything new is put there.  QFS_NO_CUT is the usual state.
+
+enum { QFS_INODE = 256, QFS_INODES_PER_BLOCK = QFS_BLOCK / QFS_INODE };
+enum { QFS_INODE_GROUP = QFS_BITS };
+enum { QFS_ROOT_INO = 16 };                  // the first there is
+enum { QFS_ROOTS = 20, QFS_HEIGHT_MAX = 4 };
+enum { QFS_SYMLINK_INLINE = QFS_ROOTS * 8 };
+#define QFS_NO_CUT (~0UL)
+
+struct qfs_dinode {
+  u32 mode, nlink, uid, gid;
+  u64 size, blocks;
+  u64 rdev_or_parent, entries;
+  i64 atime, mtime, ctime;
+  u32 atime_nsec, mtime_nsec, ctime_nsec;
+  u32 height;
+  u64 cut;
+  u64 root[QFS_ROOTS];
+};
+_Static_assert(sizeof(struct qfs_dinode) == QFS_INODE, "qfs inode");
+
+// ---- The superblock ----
+//
+//     0  magic        8  version    12  checksum
+//    16  compat      24  incompat feature bits
+//    32  blocks of the device       40  bitmap_start  48  bitmap_blocks
+//    56  journal_start  64  journal_blocks             72  data_start
+//    80  free_blocks (true if clean)                   88  hash_seed
+//    96  state      104  made (s)  112  mounted (s)   120  uuid, 16 bytes
+//   136  label, 32 bytes           168  zero
+//   256  inode of the inode file
+//
+// The checksum is crc32c (Castagnoli, as in iSCSI, RFC 3720 B.4) of these 512
+// bytes with the checksum itself 0.  They are one sector: written whole or not at
+// all.  The rest of block 0 is zero.
+
+#define QFS_MAGIC 0x3130736665726975UL       // "uirefs01"
+enum { QFS_VERSION = 1 };
+
+// A system that does not know a compat bit may use the file system all the same;
+// one that does not know an incompat bit must not.
+#define QFS_COMPAT_JOURNAL     (1UL << 0)    // a journal area is laid out
+#define QFS_INCOMPAT_RECOVER   (1UL << 0)    // the journal holds changes: replay it first
+#define QFS_INCOMPAT_SHARED    (1UL << 1)    // blocks have share counts (reserved)
+#define QFS_INCOMPAT_KNOWN     0UL
+
+enum { QFS_STATE_CLEAN = 1 };                // unmounted in order
+enum { QFS_LABEL = 32 };
+
+struct qfs_super {
+  u64 magic;
+  u32 version, checksum;
+  u64 compat, incompat;
+  u64 blocks;
+  u64 bitmap_start, bitmap_blocks;
+  u64 journal_start, journal_blocks;
+  u64 data_start;
+  u64 free_blocks;
+  u64 hash_seed;
+  u64 state;
+  i64 made, mounted;
+  u8 uuid[16];
+  char label[QFS_LABEL];                     // NUL-padded, ends with one
+  u8 zero[88];
+  struct qfs_dinode inode_file;
+};
+_Static_assert(sizeof(struct qfs_super) == 512, "qfs superblock");
+_Static_assert(offsetof(struct qfs_super, inode_file) == 256, "qfs superblock");
+
+// ---- The journal ----
+//
+// Its first block says what is in the rest; head == tail: nothing.
+
+#define QFS_JOURNAL_MAGIC 0x316c6e726a736671UL  // "qfsjrnl1"
+
+struct qfs_journal {
+  u64 magic;
+  u64 sequence;                              // of the next transaction
+  u64 head, tail;                            // blocks of the journal area
+};
+
+// ---- Directories ----
+//
+// A directory's blocks are a B-tree over the 32-bit hash of the names.  Block 0
+// of the file is always the root; an empty directory may have no blocks at all.
+// The bytes of a name follow no order but that of their making.
+//
+//   every block   0 magic   4 level (0: leaf)   6 count   8 name bytes  12 zero
+//   level > 0    16 count x { hash, block of the file }: block holds what hashes
+//                   to `hash` and up, to the next one's; the first hash is 0
+//   level 0      16 count x { hash, name offset in the block, name length,
+//                   type (mode >> 12), inode number }, by rising hash
+//                ... free ... and the names, packed against the end of the block
+//
+// All names of one hash are in one leaf.  `.` and `..` are not stored.
+
+#define QFS_DIR_MAGIC 0x72696471U            // "qdir"
+enum { QFS_DIR_LEVELS = 4 };                 // of blocks, at most
+enum { QFS_NAME_MAX = 255 };
+
+struct qfs_dirhead {
+  u32 magic;
+  u16 level, count;
+  u32 name_bytes;
+  u32 zero;
+};
+
+struct qfs_dirindex { u32 hash, block; };
+
+struct qfs_dirent {
+  u32 hash;
+  u16 name_off;
+  u8 name_len, type;
+  u64 ino;
+};
+
+enum { QFS_DIR_SPACE = QFS_BLOCK - sizeof(struct qfs_dirhead) };
+enum { QFS_DIR_FANOUT = QFS_DIR_SPACE / sizeof(struct qfs_dirindex) };
+
+struct qfs_dirblock {
+  struct qfs_dirhead head;
+  union {
+    struct qfs_dirindex index[QFS_DIR_FANOUT];
+    struct qfs_dirent entry[QFS_DIR_SPACE / sizeof(struct qfs_dirent)];
+    char bytes[QFS_DIR_SPACE];
+  };
+};
+_Static_assert(sizeof(struct qfs_dirblock) == QFS_BLOCK, "qfs directory block");
+
+// The hash of a name: eight bytes at a time through a multiplication, the seed of
+// the file system (and the length) first.  The last bytes count as followed by zeros.
+static inline u32
+qfs_hash(u64 seed, const char *name, u32 len)
+{
+  u64 h = seed ^ len;
+  for(u32 i = 0; i < len; i += 8){
+    u64 w = 0;
+    __builtin_memcpy(&w, name + i, len - i < 8 ? len - i : 8);
+    h = (h ^ w) * 0x9fb21c651e98df25UL;
+    h ^= h >> 28;
+  }
+  return (u32)((h * 0x9fb21c651e98df25UL) >> 32);
+}
+
+// crc32c of n bytes, bit by bit: only superblocks need it.
+static inline u32
+qfs_crc32c(const void *data, u64 n)
+{
+  const u8 *p = data;
+  u32 crc = ~0U;
+  for(u64 i = 0; i < n; i++){
+    crc ^= p[i];
+    for(u32 bit = 0; bit < 8; bit++)
+      crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
+  }
+  return ~crc;
+}
+
+// The checksum that *s ought to carry.
+static inline u32
+qfs_super_checksum(const struct qfs_super *s)
+{
+  struct qfs_super copy = *s;
+  copy.checksum = 0;
+  return qfs_crc32c(&copy, sizeof(copy));
+}

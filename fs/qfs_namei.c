@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+//
+// Names: what the VFS asks of a directory or a symbolic link.  Each operation
+// first gets everything that can fail, then makes its changes, which cannot.
+//
+// Locks: the VFS holds the directories' and those of the inodes whose link counts
+// change.
+
+#include "fs/qfs.h"
+#include "kernel/string.h"
+
+enum { LINKS_MAX = 1000000000 };
+
+static bool
+is_dots(const char *name, u32 len)
+{
+  return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+static int
+lookup(struct inode *i, const char *name, u32 len, struct inode **out)
+{
+  struct qfs_inode *dir = qfs_inode(i);
+  struct qfs_spot s;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  if(is_dots(name, len))
+    return qfs_iget(qfs_of(dir), len == 1 ? i->ino : dir->parent, out);
+  int e = qfs_dir_find(dir, name, len, &s);
+  if(e)
+    return e;
+  u64 ino = qfs_dir_ino(&s);
+  qfs_spot_put(&s);
+  return qfs_iget(qfs_of(dir), ino, out);
+}
+
+// The directory's contents have changed.
+static void
+touch(struct qfs_inode *dir)
+{
+  time_now(&dir->vfs.mtime);
+  dir->vfs.ctime = dir->vfs.mtime;
+  qfs_inode_store(dir);
+}
+
+// The inode's link count or name has changed.
+static void
+changed(struct qfs_inode *qi)
+{
+  time_now(&qi->vfs.ctime);
+  qfs_inode_store(qi);
+}
+
+// ---- New names ----
+
+// Give a new inode its first name.  Takes over the spot.
+static void
+enter(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, struct qfs_inode *qi)
+{
+  bool directory = S_ISDIR(qi->vfs.mode);
+  qi->vfs.nlink = directory ? 2 : 1;
+  qi->parent = dir->vfs.ino;
+  dir->vfs.nlink += directory;
+  qfs_dir_insert(dir, s, name, len, qi->vfs.mode, qi->vfs.ino);
+  qfs_spot_put(s);
+  touch(dir);
+  qfs_inode_publish(qi);
+}
+
+static int
+create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
+{
+  struct qfs_inode *dir = qfs_inode(i), *qi;
+  struct qfs_spot s;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  if(S_ISDIR(mode) && i->nlink >= LINKS_MAX)
+    return -EMLINK;
+  int e = qfs_dir_room(dir, name, len, &s);
+  if(e)
+    return e;
+  e = qfs_inode_new(qfs_of(dir), mode, rdev, &qi);
+  if(e){
+    qfs_spot_put(&s);
+    return e;
+  }
+  enter(dir, &s, name, len, qi);
+  *out = &qi->vfs;
+  return 0;
+}
+
+// The text of a symbolic link: in the inode, or a block of its own.
+static int
+set_target(struct qfs_inode *qi, const char *target, u32 len)
+{
+  struct qfs *fs = qfs_of(qi);
+  struct frame *f;
+  u64 block;
+  if(len <= QFS_SYMLINK_INLINE){
+    memcpy(qi->disk->root, target, len);
+    qi->vfs.object.size = len;
+    return 0;
+  }
+  int e = qfs_map_alloc(qi, 0, &block);
+  if(e == 0)
+    e = qfs_meta_new(fs, block, &f);
+  if(e)
+    return e;
+  memcpy(frame_kva(f), target, len);
+  qfs_meta_dirty(fs, f);
+  qfs_meta_put(f);
+  qi->vfs.object.size = len;
+  return 0;
+}
+
+static int
+symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen)
+{
+  struct qfs_inode *dir = qfs_inode(i), *qi;
+  struct qfs_spot s;
+  if(len > QFS_NAME_MAX || tlen >= PATH_MAX)
+    return -ENAMETOOLONG;
+  int e = qfs_dir_room(dir, name, len, &s);
+  if(e)
+    return e;
+  e = qfs_inode_new(qfs_of(dir), S_IFLNK | 0777, 0, &qi);
+  if(e == 0 && (e = set_target(qi, target, tlen)))
+    inode_put(&qi->vfs);
+  if(e){
+    qfs_spot_put(&s);
+    return e;
+  }
+  enter(dir, &s, name, len, qi);
+  inode_put(&qi->vfs);
+  return 0;
+}
+
+static int
+link(struct inode *i, const char *name, u32 len, struct inode *target)
+{
+  struct qfs_inode *dir = qfs_inode(i);
+  struct qfs_spot s;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  if(target->nlink >= LINKS_MAX)
+    return -EMLINK;
+  int e = qfs_dir_room(dir, name, len, &s);
+  if(e)
+    return e;
+  qfs_dir_insert(dir, &s, name, len, target->mode, target->ino);
+  qfs_spot_put(&s);
+  touch(dir);
+  target->nlink++;
+  changed(qfs_inode(target));
+  return 0;
+}
+
+// ---- Names no more ----
+
+// `target` loses a name in dir; an empty directory loses its own `.` too.
+static void
+leave(struct qfs_inode *dir, struct qfs_inode *qi)
+{
+  if(S_ISDIR(qi->vfs.mode)){
+    qi->vfs.nlink = 0;
+    dir->vfs.nlink--;
+  } else {
+    qi->vfs.nlink--;
+  }
+  changed(qi);
+}
+
+static bool
+in_use(const struct inode *i)
+{
+  return S_ISDIR(i->mode) && container_of(i, struct qfs_inode, vfs)->entries > 0;
+}
+
+static int
+unlink(struct inode *i, const char *name, u32 len, struct inode *target)
+{
+  struct qfs_inode *dir = qfs_inode(i);
+  struct qfs_spot s;
+  if(in_use(target))
+    return -ENOTEMPTY;
+  int e = qfs_dir_find(dir, name, len, &s);
+  if(e)
+    return e;
+  qfs_dir_erase(dir, &s);
+  qfs_spot_put(&s);
+  leave(dir, qfs_inode(target));
+  touch(dir);
+  return 0;
+}
+
+// ---- Renaming ----
+
+// `moved` now belongs to `to` instead of `from`.
+static void
+reparent(struct qfs_inode *from, struct qfs_inode *moved, struct qfs_inode *to)
+{
+  if(S_ISDIR(moved->vfs.mode)){
+    from->vfs.nlink--;
+    to->vfs.nlink++;
+    moved->parent = to->vfs.ino;
+  }
+  touch(from);
+  touch(to);
+  changed(moved);
+}
+
+// The place for the new name: that of the inode it replaces, or a new one.
+static int
+destination(struct qfs_inode *to, const char *name, u32 len, struct inode *replaced,
+            struct qfs_spot *s)
+{
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  if(replaced && in_use(replaced))
+    return -ENOTEMPTY;
+  return replaced ? qfs_dir_find(to, name, len, s) : qfs_dir_room(to, name, len, s);
+}
+
+static int
+rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
+       struct inode *ti, const char *tname, u32 tlen, struct inode *replaced)
+{
+  struct qfs_inode *from = qfs_inode(fi), *to = qfs_inode(ti), *moved = qfs_inode(mi);
+  struct qfs_spot source, dest;
+  int e = destination(to, tname, tlen, replaced, &dest);
+  if(e)
+    return e;
+  e = qfs_dir_find(from, fname, flen, &source);
+  if(e){
+    qfs_spot_put(&dest);
+    return e;
+  }
+  if(replaced)
+    qfs_dir_retarget(to, &dest, mi->mode, mi->ino);
+  qfs_dir_erase(from, &source);
+  if(!replaced)
+    qfs_dir_insert(to, &dest, tname, tlen, mi->mode, mi->ino);
+  qfs_spot_put(&source);
+  qfs_spot_put(&dest);
+  if(replaced)
+    leave(to, qfs_inode(replaced));
+  reparent(from, moved, to);
+  return 0;
+}
+
+// ---- The rest ----
+
+static int
+readlink(struct inode *i, char *buf, u32 n)
+{
+  struct qfs_inode *qi = qfs_inode(i);
+  struct qfs_run run;
+  struct frame *f;
+  u32 len = min((u64)n, i->object.size);
+  if(i->object.size <= QFS_SYMLINK_INLINE){
+    memcpy(buf, qi->disk->root, len);
+    return len;
+  }
+  int e = qfs_map(qi, 0, 1, false, &run);
+  if(e == 0)
+    e = run.block ? qfs_meta_get(qfs_of(qi), run.block, &f) : -EUCLEAN;
+  if(e)
+    return e;
+  memcpy(buf, frame_kva(f), len);
+  qfs_meta_put(f);
+  return len;
+}
+
+static int
+update(struct inode *i)
+{
+  qfs_inode_store(qfs_inode(i));
+  return 0;
+}
+
+static int
+sync(struct inode *i, bool data_only)
+{
+  return qfs_meta_sync(qfs_of(qfs_inode(i)));
+}
+
+const struct inode_ops qfs_inode_ops = {
+  .lookup = lookup,
+  .create = create,
+  .symlink = symlink,
+  .link = link,
+  .unlink = unlink,
+  .rename = rename,
+  .readlink = readlink,
+  .readdir = qfs_dir_list,
+  .truncate = qfs_truncate,
+  .update = update,
+  .sync = sync,
+  .evict = qfs_inode_evict,
+};

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//
+// Renaming.
+//
+// Locks: across directories first `reshape`, so that the tree keeps its shape
+// while it is looked at; then both directories, one above the other before it,
+// else by address; then what is moved and what is replaced, by address.  That is
+// downwards everywhere, as in all of fs/.
+
+#include "fs/init.h"
+#include "fs/path.h"
+#include "kernel/errno.h"
+
+static struct sleeplock reshape;
+
+void
+rename_init(void)
+{
+  sleep_init(&reshape, "rename");
+}
+
+// ---- Two locks of one kind ----
+
+static void
+lock_both(struct inode *a, struct inode *b)
+{
+  struct inode *first = a < b ? a : b, *second = a < b ? b : a;
+  if(first)
+    rw_write_lock(&first->lock);
+  if(second != first)
+    rw_write_lock(&second->lock);
+}
+
+static void
+unlock_both(struct inode *a, struct inode *b)
+{
+  if(a)
+    rw_write_unlock(&a->lock);
+  if(b && b != a)
+    rw_write_unlock(&b->lock);
+}
+
+// Is `above` the directory i, or one on its way to the root of its file system?
+static bool
+is_above(struct inode *above, struct inode *i)
+{
+  inode_get(i);
+  while(i && i != above){
+    struct inode *parent = i == i->super->root ? NULL : dentry_parent(i);
+    inode_put(i);
+    i = parent;
+  }
+  inode_put(i);
+  return i != NULL;
+}
+
+static void
+lock_directories(struct inode *from, struct inode *to)
+{
+  if(from == to){
+    rw_write_lock(&from->lock);
+    return;
+  }
+  sleep_lock(&reshape);
+  if(is_above(from, to)){
+    rw_write_lock(&from->lock);
+    rw_write_lock(&to->lock);
+  } else if(is_above(to, from)){
+    rw_write_lock(&to->lock);
+    rw_write_lock(&from->lock);
+  } else {
+    lock_both(from, to);
+  }
+}
+
+static void
+unlock_directories(struct inode *from, struct inode *to)
+{
+  unlock_both(from, to);
+  if(from != to)
+    sleep_unlock(&reshape);
+}
+
+// ---- The rename ----
+
+// POSIX's conditions, in the order in which Linux reports them.
+static int
+check_rename(const struct walk *a, struct inode *moved, const struct walk *b,
+             struct inode *replaced, u32 flags)
+{
+  bool directory = S_ISDIR(moved->mode);
+  if(replaced && (flags & RENAME_NOREPLACE))
+    return -EEXIST;
+  if(!directory && (a->slash || b->slash))
+    return -ENOTDIR;
+  if(a->dir != b->dir && directory && is_above(moved, b->dir))
+    return -EINVAL;
+  if(a->dir != b->dir && replaced && is_above(replaced, a->dir))
+    return -ENOTEMPTY;
+  if(replaced && directory && !S_ISDIR(replaced->mode))
+    return -ENOTDIR;
+  if(replaced && !directory && S_ISDIR(replaced->mode))
+    return -EISDIR;
+  if(moved->mounted || (replaced && replaced->mounted))
+    return -EBUSY;
+  return b->dir->nlink == 0 ? -ENOENT : 0;
+}
+
+static int
+move(struct walk *a, struct inode *moved, struct walk *b, struct inode *replaced)
+{
+  struct dentry *spare = dentry_alloc(&b->last);
+  if(spare == NULL)
+    return -ENOMEM;
+  lock_both(moved, replaced);
+  int e = a->dir->ops->rename(a->dir, a->last.s, a->last.len, moved,
+                              b->dir, b->last.s, b->last.len, replaced);
+  unlock_both(moved, replaced);
+  if(e){
+    dentry_free(spare);
+    return e;
+  }
+  if(replaced)
+    dentry_leave(b->dir, &b->last, replaced);
+  dentry_rename(a->dir, &a->last, b->dir, &b->last, moved, spare);
+  return 0;
+}
+
+// Both directories are locked.  => *moved and *replaced referenced or NULL
+static int
+rename_locked(struct walk *a, struct inode **moved, struct walk *b, struct inode **replaced,
+              u32 flags)
+{
+  int e = name_lookup_locked(a->dir, &a->last, moved);
+  if(e)
+    return e;
+  e = name_lookup_locked(b->dir, &b->last, replaced);
+  if(e && e != -ENOENT)
+    return e;
+  e = check_rename(a, *moved, b, *replaced, flags);
+  if(e || *moved == *replaced)
+    return e;
+  return move(a, *moved, b, *replaced);
+}
+
+static int
+check_places(const struct walk *a, const struct walk *b)
+{
+  if(!S_ISDIR(a->dir->mode) || !S_ISDIR(b->dir->mode))
+    return -ENOTDIR;
+  if(a->dir->super != b->dir->super)
+    return -EXDEV;
+  if(!walk_ends_in_name(a) || !walk_ends_in_name(b))
+    return -EBUSY;
+  if(a->dir->super->read_only)
+    return -EROFS;
+  return a->dir->ops->rename ? 0 : -EPERM;
+}
+
+static int
+rename_walked(struct walk *a, struct walk *b, u32 flags)
+{
+  struct inode *moved = NULL, *replaced = NULL;
+  int e = walk_parent(a);
+  if(e == 0)
+    e = walk_parent(b);
+  if(e == 0)
+    e = check_places(a, b);
+  if(e)
+    return e;
+  lock_directories(a->dir, b->dir);
+  e = rename_locked(a, &moved, b, &replaced, flags);
+  unlock_directories(a->dir, b->dir);
+  inode_put(moved);
+  inode_put(replaced);
+  return e;
+}
+
+int
+vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags)
+{
+  struct walk a, b;
+  int e = walk_begin(&a, ob, old), e2 = walk_begin(&b, nb, new);
+  e = e ? e : e2;
+  if(e == 0)
+    e = rename_walked(&a, &b, flags);
+  walk_end(&a);
+  walk_end(&b);
+  return e;
+}

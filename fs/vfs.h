@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+//
+// The thin layer between system calls and file systems: inodes, open files,
+// mounts and path names.  A file system fills in inode_ops and, for what is not
+// plain data, file_ops.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+#include "fs/hash.h"
+#include "mm/object.h"
+
+struct inode;
+struct file;
+struct super;
+struct dentry;
+struct pipe;
+struct poll_wait;
+
+// Linux's st_mode bits.
+enum {
+  S_IFMT = 0170000, S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000,
+  S_IFBLK = 0060000, S_IFREG = 0100000, S_IFLNK = 0120000,
+};
+#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
+#define S_ISREG(m) (((m) & S_IFMT) == S_IFREG)
+#define S_ISLNK(m) (((m) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(m) (((m) & S_IFMT) == S_IFCHR)
+#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
+
+enum { NAME_MAX = 255, PATH_MAX = 4096, SYMLINKS_MAX = 40 };
+#define FILE_SIZE_MAX (1UL << 44)   // a page's index in its object has 32 bits
+
+// Linux's open flags.
+enum {
+  O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_EXCL = 0200,
+  O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000,
+  O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000, O_PATH = 010000000,
+};
+
+struct timespec { i64 sec; i64 nsec; };
+
+// Directory entries go out one by one; false = the buffer is full, stop here.
+struct dir_sink {
+  bool (*add)(struct dir_sink *d, const char *name, u32 len, u64 ino, u32 mode, u64 next_off);
+};
+
+// All are called with dir->lock held, for writing where they change it; so are the
+// locks of target, moved and replaced.  May sleep.  Names are not NUL-ended and
+// never "." or "..", which the walk knows by itself.
+// => 0 or -errno; an inode given out carries a reference.
+struct inode_ops {
+  int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
+  int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out);
+  int (*symlink)(struct inode *dir, const char *name, u32 len, const char *target, u32 tlen);
+  int (*link)(struct inode *dir, const char *name, u32 len, struct inode *target);
+  int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *target);   // also empty directories
+  int (*rename)(struct inode *from, const char *fname, u32 flen, struct inode *moved,
+                struct inode *to, const char *tname, u32 tlen, struct inode *replaced);
+  int (*readlink)(struct inode *i, char *buf, u32 n);            // => length
+  int (*jump)(struct inode *i, struct inode **out);              // a link of /proc: where it leads; else NULL
+  int (*readdir)(struct inode *dir, u64 off, struct dir_sink *d);
+  int (*truncate)(struct inode *i, u64 size);                    // after object_truncate
+  int (*update)(struct inode *i);                                // mode, owner, times, size changed
+  int (*sync)(struct inode *i, bool data_only);
+  int (*open)(struct inode *i, struct file *f);                  // may set f->ops, f->priv
+
+  // Nobody can reach the inode any more and nothing of it is dirty.  If nlink is
+  // 0 its pages are gone too: free its blocks and number on disk.  Then free the
+  // memory: object_put(&i->object) where it has one, whose release frees it.
+  // Called without any lock.
+  void (*evict)(struct inode *i);
+};
+
+struct inode {
+  u64 refs;                       // 1 -> 0 and 0 -> 1 under super->lock
+  u64 ino;
+  u64 id;                         // of this struct, never used again: keys its names
+  struct super *super;
+  const struct inode_ops *ops;
+  const struct file_ops *fops;    // what open files of it do; NULL: what the mode says
+  bool ready;                     // filled in; until then all but its maker wait. super->lock
+  struct hash_node hash;          // super->table, under super->lock
+  struct list unused;             // super->unused, under super->lock
+  struct dentry *dentry;          // the name it is known by, see dentry.c
+
+  struct rwlock lock;             // below: contents and attributes
+  u32 mode, nlink, uid, gid;
+  u64 rdev;
+  u64 blocks;                     // of 512 bytes
+  struct timespec atime, mtime, ctime;
+  struct object object;           // regular files: the pages; object.size is the size
+  struct list link;               // super->inodes, under super->lock
+  bool dirty;                     // attributes differ from the disk's: ops->update is due
+  struct pipe *pipe;              // of an open FIFO
+
+  struct super *mounted;          // a file system is mounted on this directory
+};
+
+struct statfs { u64 type, bsize, blocks, bfree, bavail, files, ffree, namelen; };
+
+struct super {
+  u64 refs;                       // its maker's, then one for being mounted
+  const char *type;               // "qfs", "proc", "devtmpfs", "tmpfs"
+  const char *source;             // "/dev/vda"
+  u64 dev;
+  struct inode *root;
+  struct inode *covers;           // mount point, NULL for the root
+  bool read_only;
+  bool uncached;                  // names come and go by themselves: always ask ops->lookup
+  struct spinlock lock;           // below, to the blank line
+  struct list inodes;             // all in memory
+  struct list unused;             // those without references, oldest use first
+  struct hash table;              // by number
+  struct waitq loaded;            // an inode became ready, or was given up
+
+  struct list link;
+  int (*statfs)(struct super *s, struct statfs *st);
+  int (*sync)(struct super *s);
+  void (*release)(struct super *s);   // unmounted, all inodes evicted: free it; NULL: stays mounted
+  void *priv;
+};
+
+// => bytes, or -errno.  pos is where to work and is advanced by the callee;
+// no lock held except file->lock where the file's own position is used.
+struct file_ops {
+  i64 (*read)(struct file *f, va_t buf, u64 n, u64 *pos);
+  i64 (*write)(struct file *f, va_t buf, u64 n, u64 *pos);
+  int (*readdir)(struct file *f, struct dir_sink *d);
+  i64 (*ioctl)(struct file *f, u64 cmd, u64 arg);
+  u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | POLLOUT ...; w: see kernel/poll.h
+  struct object *(*map)(struct file *f);                // => referenced object for mmap, or NULL
+  void (*release)(struct file *f);
+};
+
+struct file {
+  u64 refs;
+  u32 flags;
+  struct inode *inode;            // referenced; NULL for pipes
+  const struct file_ops *ops;
+  bool seekable;                  // has a position; set by open
+  struct sleeplock lock;          // pos
+  u64 pos;
+  void *priv;
+};
+
+struct fs_pos {                   // shared with CLONE_FS
+  u64 refs;
+  struct spinlock lock;
+  struct inode *cwd, *root;
+  u32 umask;
+};
+
+// ---- Inodes and files ----
+
+// Lists, lock, table and device number of a zeroed super.  => refs 1
+void super_init(struct super *s, const char *type, const char *source);
+
+// Of a zeroed inode.  => refs 1, nlink 1, not ready, in no table; object.refs stays 0
+// until object_init
+void inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, u64 ino, u32 mode);
+
+// There is one struct inode for an inode on disk.  To get at it: inode_find; if
+// that gives NULL, make and inode_init one and inode_enter it.  That returns
+// either the same, which is now yours alone to fill in and declare inode_ready
+// (or inode_fail, and free its memory), or another that was quicker (free yours).
+// One that is never entered lives as long as its references.
+// => referenced and ready, but for inode_enter's own argument.  May sleep.
+struct inode *inode_find(struct super *s, u64 ino);     // NULL: not in memory
+struct inode *inode_enter(struct inode *i);
+void inode_ready(struct inode *i);
+void inode_fail(struct inode *i);
+
+void inode_get(struct inode *i);                        // caller has a reference already
+// The last reference of an inode with nlink 0 evicts it; others stay cached.
+// => may sleep: no lock and no journal handle held
+void inode_put(struct inode *i);
+
+// Under memory pressure: forget unused names, and clean unused inodes with their
+// pages.  Neither does I/O.  => how many
+u64 dentry_shrink(u64 want);
+u64 inode_shrink(u64 want);
+
+struct file *file_create(const struct file_ops *ops, u32 flags);   // => refs 1, or NULL
+void file_get(struct file *f);
+void file_put(struct file *f);                          // may sleep
+
+i64 file_read(struct file *f, va_t buf, u64 n, u64 *pos);   // pos NULL: the file's own
+i64 file_write(struct file *f, va_t buf, u64 n, u64 *pos);
+i64 file_read_kernel(struct file *f, void *buf, u64 n, u64 pos);   // regular files
+enum { SEEK_SET, SEEK_CUR, SEEK_END };
+i64 file_seek(struct file *f, i64 off, int whence);         // => the new position
+extern const struct file_ops regular_file_ops;          // over inode->object
+extern const struct file_ops directory_file_ops;
+
+// ---- Names ----
+
+// Walk a path (kernel memory) from base (NULL: the current directory; absolute
+// paths start at the root).  All of these may sleep; => 0 or -errno.
+enum { LOOKUP_FOLLOW = 1, LOOKUP_DIRECTORY = 2 };
+int path_lookup(struct inode *base, const char *path, u32 flags, struct inode **out);   // => referenced
+
+// mode: permissions, and for vfs_create the type; the umask is the caller's affair
+int vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct file **out);
+int inode_open(struct inode *i, u32 flags, struct file **out);                 // takes over the reference
+int vfs_create(struct inode *base, const char *path, u32 mode, u64 rdev);      // mknod, mkdir
+int vfs_symlink(struct inode *base, const char *path, const char *target);
+int vfs_link(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
+int vfs_unlink(struct inode *base, const char *path, bool directory);
+int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
+enum { RENAME_NOREPLACE = 1 };
+int vfs_truncate(struct inode *i, u64 size);
+int inode_sync(struct inode *i, bool data_only);        // pages and attributes are on disk
+int super_sync(struct super *s);
+int vfs_sync_all(void);
+// Absolute path by which an inode is known, for getcwd and /proc.
+// => length without the NUL, or -ERANGE, -ENOENT (never had a name)
+i64 vfs_path_of(struct inode *i, char *buf, u64 n);
+
+// ---- Position in the tree of names: current and root directory, umask ----
+
+struct fs_pos *fs_pos_create(void);                     // at the root; NULL without memory
+struct fs_pos *fs_pos_copy(struct fs_pos *p);           // NULL without memory
+void fs_pos_get(struct fs_pos *p);
+void fs_pos_put(struct fs_pos *p);                      // may sleep
+struct inode *fs_pos_cwd(struct fs_pos *p);             // => referenced
+int fs_pos_move(struct fs_pos *p, struct inode *dir);   // chdir; takes over the reference
+
+struct kstat;                                           // Linux's struct stat, see stat.h
+void inode_stat(struct inode *i, struct kstat *st);
+
+// What changed: contents (mtime and ctime) or attributes only (ctime).  i->lock held.
+void inode_modified(struct inode *i);
+void inode_changed(struct inode *i);
+// Attributes to the disk now, if it is due.  i->lock held for writing. => 0 or -errno
+int inode_update(struct inode *i);
+
+// ---- Mounts ----
+
+// Takes over s.  => 0; or -errno, and super_put is the caller's to do
+int vfs_mount(struct super *s, const char *at);         // "/" first
+int vfs_umount(const char *path);
+struct super *super_at(u32 i);                          // => referenced, or NULL past the last
+void super_put(struct super *s);                        // may sleep
+u64 super_shrink(struct super *s, u64 want);            // inode_shrink of one
+int qfs_mount(const char *device, struct super **out);  // fs/qfs*.c
+int proc_mount(struct super **out);
+int dev_mount(struct super **out);
+void vfs_init(void);
+
+// A character device by number; drivers call it at start.
+void chardev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *ops);
+u64 time_now(struct timespec *ts);                      // wall clock; => ns

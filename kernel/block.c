@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+//
+// Block devices: the list of them, checks that every driver would have to make,
+// and waiting for requests.
+//
+// Locks: device.lock (interrupts off), under which requests end.
+
+#include "kernel/block.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mm/frame.h"
+
+static struct list devices = LIST_INIT(devices);
+
+void
+block_register(struct block_device *d)
+{
+  spin_init(&d->lock, "block");
+  list_append(&devices, &d->link);
+  printk("%s: %lu MiB%s\n", d->name, d->sectors * SECTOR / MiB, d->read_only ? ", read-only" : "");
+}
+
+struct block_device *
+block_find(const char *name)
+{
+  struct block_device *d;
+  list_for(d, &devices, link)
+    if(strcmp(d->name, name) == 0)
+      return d;
+  return NULL;
+}
+
+struct block_device *
+block_at(u32 i)
+{
+  struct block_device *d;
+  list_for(d, &devices, link)
+    if(i-- == 0)
+      return d;
+  return NULL;
+}
+
+// Is the request one that the device can do?  Counts its sectors.
+static int
+check(struct block_device *d, struct block_request *r)
+{
+  u64 bytes = 0;
+  for(u32 i = 0; i < r->nsegs; i++)
+    bytes += r->segs[i].len;
+  r->sectors = bytes / SECTOR;
+  if(r->op == BLOCK_FLUSH)
+    return r->nsegs == 0 ? 0 : -EINVAL;
+  if(r->op == BLOCK_WRITE && d->read_only)
+    return -EROFS;
+  if(r->nsegs == 0 || r->nsegs > d->segs_max || bytes % SECTOR)
+    return -EINVAL;
+  if(r->sector > d->sectors || r->sectors > d->sectors - r->sector)
+    return -EINVAL;
+  return 0;
+}
+
+int
+block_submit(struct block_device *d, struct block_request *r)
+{
+  int e = check(d, r);
+  if(e)
+    return e;
+  r->done = false;
+  if(r->op == BLOCK_FLUSH && !d->has_flush){
+    block_complete(d, r, 0);
+    return 0;
+  }
+  return d->submit(d, r);
+}
+
+static void
+account(struct block_device *d, const struct block_request *r)
+{
+  switch(r->op){
+  case BLOCK_READ:
+    d->reads++;
+    d->sectors_read += r->sectors;
+    break;
+  case BLOCK_WRITE:
+    d->writes++;
+    d->sectors_written += r->sectors;
+    break;
+  case BLOCK_FLUSH:
+    d->flushes++;
+    break;
+  }
+}
+
+// A dying disk fails every request: the 1st, 2nd, 4th, 8th ... is worth a line.
+static void
+report_error(struct block_device *d, const struct block_request *r)
+{
+  static const char *const verb[] = { "read", "write", "flush" };
+  u64 n = ++d->errors;
+  if((n & (n - 1)) == 0)
+    printk("%s: %s at sector %lu failed (error %d, %lu so far)\n", d->name, verb[r->op],
+           r->sector, -r->status, n);
+}
+
+// A waiting maker sees `done` only under the lock, so the request is still there
+// while it is woken; after that it is not ours.
+void
+block_complete(struct block_device *d, struct block_request *r, int status)
+{
+  void (*complete)(struct block_request *) = r->complete;
+  bool on = spin_lock_irq(&d->lock);
+  r->status = status;
+  account(d, r);
+  if(status)
+    report_error(d, r);
+  if(!complete){
+    r->done = true;
+    wake_all(&r->wait);
+  }
+  spin_unlock_irq(&d->lock, on);
+  if(complete)
+    complete(r);
+}
+
+int
+block_start(struct block_device *d, struct block_request *r)
+{
+  r->complete = NULL;
+  waitq_init(&r->wait);
+  return block_submit(d, r);
+}
+
+int
+block_wait(struct block_device *d, struct block_request *r)
+{
+  bool on = spin_lock_irq(&d->lock);
+  while(!r->done)
+    wait_io(&r->wait, &d->lock);
+  spin_unlock_irq(&d->lock, on);
+  return r->status;
+}
+
+static int
+start_and_wait(struct block_device *d, struct block_request *r)
+{
+  int e = block_start(d, r);
+  return e ? e : block_wait(d, r);
+}
+
+int
+block_rw(struct block_device *d, enum block_op op, u64 sector, void *kva, u32 len)
+{
+  struct block_seg seg = { kva_pa(kva), len };
+  struct block_request r = { .op = op, .sector = sector, .segs = &seg, .nsegs = 1 };
+  return start_and_wait(d, &r);
+}
+
+int
+block_flush(struct block_device *d)
+{
+  struct block_request r = { .op = BLOCK_FLUSH };
+  return start_and_wait(d, &r);
+}

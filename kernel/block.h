@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// Block devices.  A request is a run of sectors and a scatter list of direct-
+// mapped memory; drivers keep many in flight and complete them from interrupts.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
+enum { SECTOR = 512, BLOCK_SEGS_MAX = 128 };
+
+struct block_seg { pa_t pa; u32 len; };  // len: whole sectors
+
+// The maker sets op, sector, segs, nsegs and, for block_submit, complete and arg.
+struct block_request {
+  enum block_op op;
+  u64 sector;
+  struct block_seg *segs;        // stay valid until done
+  u32 nsegs;
+  void (*complete)(struct block_request *r);  // interrupt context: mark and wake only
+  void *arg;
+
+  int status;                    // 0 or -errno, once done
+  bool done;                     // device lock
+  struct waitq wait;             // who waits in block_wait
+  u32 sectors;                   // of all segments
+};
+
+struct block_device {
+  char name[16];                 // vda, vdb, ram0
+  u64 sectors;
+  u32 segs_max;                  // in one request, at most BLOCK_SEGS_MAX
+  bool read_only, has_flush;
+  int (*submit)(struct block_device *d, struct block_request *r);  // => 0, or -errno at once
+
+  struct spinlock lock;          // with interrupts off; below, and `done` of the requests
+  u64 reads, writes, flushes, sectors_read, sectors_written, errors;
+
+  struct list link;              // all devices; only grows, at boot
+};
+
+// Start a request; ->complete follows (or the call fails).  Needs no memory
+// that was not set aside when the device was made; may sleep for a free descriptor.
+// => 0, or -EINVAL (past the end, too many segments), -EROFS, -EIO
+int block_submit(struct block_device *d, struct block_request *r);
+
+// The same with a completion that block_wait awaits; every start that succeeded
+// needs its block_wait, for the request is the caller's memory.
+int block_start(struct block_device *d, struct block_request *r);
+int block_wait(struct block_device *d, struct block_request *r);  // => 0 or -errno; sleeps
+
+// Start and wait.  kva is in the direct map.  => 0 or -errno
+int block_rw(struct block_device *d, enum block_op op, u64 sector, void *kva, u32 len);
+int block_flush(struct block_device *d);          // nothing if the device has no cache
+
+// => NULL if there is none
+struct block_device *block_find(const char *name);
+struct block_device *block_at(u32 i);
+
+// ---- For drivers ----
+
+// The driver has set name, sectors, segs_max, the two bools and submit.  Boot only.
+void block_register(struct block_device *d);
+
+// A request ended.  => any context; the driver holds no lock
+void block_complete(struct block_device *d, struct block_request *r, int status);
+
+void virtio_init(void);          // probe every virtio-mmio slot of the device tree
+void ramdisk_init(void);         // the initrd range as ram0

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+//
+// The wall clock: what the board's real-time clock (Goldfish RTC) said at boot,
+// and the time since.  Without one, time begins with 1970.
+
+#include <machine.h>
+#include "kernel/clock.h"
+#include "kernel/printk.h"
+#include "fs/vfs.h"
+#include "mm/vmap.h"
+
+// Nanoseconds since 1970.  Reading the low half latches the high one.
+enum { RTC_TIME_LOW = 0x00, RTC_TIME_HIGH = 0x04 };
+
+static u64 time_at_boot;     // ns since 1970
+
+void
+clock_init(void)
+{
+  const struct device *d = machine_device("google,goldfish-rtc", 0);
+  volatile u8 *rtc = d ? vmap_device(d->base, d->size) : NULL;
+  if(!rtc){
+    printk("no real-time clock: it is 1970\n");
+    return;
+  }
+  u64 low = *(volatile u32 *)(rtc + RTC_TIME_LOW);
+  u64 high = *(volatile u32 *)(rtc + RTC_TIME_HIGH);
+  time_at_boot = (high << 32 | low) - machine_time_ns();
+}
+
+u64
+time_now(struct timespec *ts)
+{
+  u64 ns = time_at_boot + machine_time_ns();
+  ts->sec = (i64)(ns / 1000000000);
+  ts->nsec = (i64)(ns % 1000000000);
+  return ns;
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+//
+// The wall clock; time_now() is in fs/vfs.h.
+
+#pragma once
+
+void clock_init(void);       // boot: ask the real-time clock once

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+//
+// execve: a new program in the current process.
+//
+// The new space is built while the old one stands; only then does the task move
+// over, write the start of its stack, and go back if even that fails.  Past the
+// beginning of commit() nothing can fail.
+
+#include <machine.h>
+#include <pmap.h>
+#include "arch/riscv/trapframe.h"
+#include "kernel/args.h"
+#include "kernel/elf.h"
+#include "kernel/errno.h"
+#include "kernel/exec.h"
+#include "kernel/files.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "kernel/string.h"
+#include "fs/vfs.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+enum { HEAD_BYTES = 512, SCRIPTS_MAX = 4, SCRIPT_LINE = 256, ARGS_SHARE = 4 };
+
+struct exec {
+  const char *path;                // as called: AT_EXECFN
+  struct file *file;               // the ELF file, after all scripts
+  char head[HEAD_BYTES];           // its first bytes
+  u64 head_bytes;
+  u32 nscripts;                    // how many `#!` led here, outermost first
+  struct { char line[SCRIPT_LINE]; const char *interpreter, *argument; } script[SCRIPTS_MAX];
+  struct args argv, envp;
+  struct elf elf;
+  struct space *space;
+  va_t sp;
+};
+
+// ---- The file ----
+
+static int
+open_program(struct exec *x, const char *path)
+{
+  if(x->file)
+    file_put(x->file);
+  x->file = NULL;
+  int err = vfs_open(NULL, path, O_RDONLY, 0, &x->file);
+  if(err)
+    return err;
+  struct inode *i = x->file->inode;
+  if(!i || !S_ISREG(i->mode) || !(i->mode & 0111))
+    return -EACCES;
+  i64 n = file_read_kernel(x->file, x->head, HEAD_BYTES, 0);
+  x->head_bytes = n < 0 ? 0 : (u64)n;
+  return n < 0 ? (int)n : 0;
+}
+
+static bool
+is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+// `#! interpreter [argument to the end of the line]`
+static int
+read_script_line(struct exec *x)
+{
+  char *s = x->script[x->nscripts].line;
+  u64 n = min(x->head_bytes - 2, SCRIPT_LINE - 1UL);
+  memcpy(s, x->head + 2, n);
+  s[n] = '\0';
+  char *end = strchr(s, '\n');
+  if(!end)
+    return -ENOEXEC;
+  while(end > s && is_blank(end[-1]))
+    end--;
+  *end = '\0';
+  while(is_blank(*s))
+    s++;
+  if(*s == '\0')
+    return -ENOEXEC;
+  x->script[x->nscripts].interpreter = s;
+  while(*s && !is_blank(*s))
+    s++;
+  while(is_blank(*s))
+    *s++ = '\0';
+  x->script[x->nscripts].argument = *s ? s : NULL;
+  return 0;
+}
+
+// Follow `#!` to a file that is none.
+static int
+find_program(struct exec *x)
+{
+  int err = open_program(x, x->path);
+  while(err == 0 && x->head_bytes > 2 && x->head[0] == '#' && x->head[1] == '!'){
+    if(x->nscripts == SCRIPTS_MAX)
+      return -ELOOP;
+    err = read_script_line(x);
+    if(err == 0)
+      err = open_program(x, x->script[x->nscripts++].interpreter);
+  }
+  return err;
+}
+
+// ---- Arguments ----
+
+// What scripts put before the arguments: innermost interpreter first, in the end
+// the script's own name in place of argv[0].
+static int
+push_script_args(struct exec *x)
+{
+  int err = 0;
+  for(u32 i = x->nscripts; i-- > 0 && err == 0;){
+    err = args_push(&x->argv, x->script[i].interpreter);
+    if(err == 0 && x->script[i].argument)
+      err = args_push(&x->argv, x->script[i].argument);
+  }
+  return err ? err : args_push(&x->argv, x->path);
+}
+
+static int
+push_user_args(struct exec *x, va_t argv, va_t envp)
+{
+  int err = x->nscripts ? push_script_args(x) : 0;
+  if(err == 0)
+    err = args_push_user_array(&x->argv, argv, x->nscripts ? 1 : 0);
+  if(err == 0)
+    err = args_push_user_array(&x->envp, envp, 0);
+  if(err == 0 && x->argv.count == 0)
+    err = args_push(&x->argv, "");       // a program may rely on argv[0]
+  return err;
+}
+
+static int
+push_kernel_args(struct exec *x, const char *const *argv, const char *const *envp)
+{
+  int err = x->nscripts ? push_script_args(x) : 0;
+  for(u32 i = x->nscripts ? 1 : 0; err == 0 && argv[i]; i++)
+    err = args_push(&x->argv, argv[i]);
+  for(u32 i = 0; err == 0 && envp[i]; i++)
+    err = args_push(&x->envp, envp[i]);
+  return err;
+}
+
+// ---- The new space ----
+
+static int
+build_space(struct exec *x)
+{
+  x->space = space_create();
+  if(!x->space)
+    return -ENOMEM;
+  int err = vm_stack(x->space, USER_TOP, current->process->stack_limit);
+  if(err == 0)
+    err = elf_map(&x->elf, x->space, x->file);
+  x->space->brk_start = x->space->brk = x->elf.end;
+  x->space->exe = x->file;
+  file_get(x->file);
+  return err;
+}
+
+// The task's user memory is that of s from now on. => what it was before
+static struct space *
+adopt(struct space *s)
+{
+  struct space *old = current->space;
+  bool on = spin_lock_irq(&family_lock);
+  current->space = s;
+  pmap_switch(old ? &old->pmap : NULL, s ? &s->pmap : NULL);
+  spin_unlock_irq(&family_lock, on);
+  return old;
+}
+
+// ---- Moving over ----
+
+// No other thread of the process is left, and the caller leads it.
+static void
+become_only_thread(struct process *p)
+{
+  bool on = spin_lock_irq(&family_lock);
+  threads_kill_locked(p, current);
+  while(p->nthreads > 1 && !current->killed)
+    wait_on(&p->child_event, &family_lock);
+  if(!current->killed)
+    process_take_lead(p, current);
+  spin_unlock_irq(&family_lock, on);
+}
+
+static void
+set_name(struct task *t, const char *path)
+{
+  const char *base = path;
+  for(const char *s = path; *s; s++)
+    if(*s == '/' && s[1])
+      base = s + 1;
+  strlcpy(t->comm, base, sizeof t->comm);
+}
+
+static void
+commit(struct exec *x, struct space *old)
+{
+  struct task *t = current;
+  if(t->process->nthreads > 1)
+    become_only_thread(t->process);
+  files_close_exec(t->files);
+  set_name(t, x->path);
+  t->process->execed = true;
+  t->clear_tid = 0;
+  fp_reset();
+  tf_exec(t->tf, x->elf.entry, x->sp);
+  vfork_done(t);
+  if(old)
+    space_put(old);
+}
+
+static int
+load(struct exec *x)
+{
+  int err = elf_open(&x->elf, x->file, x->head, x->head_bytes);
+  if(err == 0)
+    err = build_space(x);
+  if(err)
+    return err;
+  struct space *old = adopt(x->space);
+  err = elf_clear_tails(&x->elf);
+  if(err == 0)
+    err = exec_stack(&x->argv, &x->envp, x->path, &x->elf, &x->sp);
+  if(err == 0)
+    err = files_unshare();
+  if(err){
+    adopt(old);
+    return err;
+  }
+  x->space = NULL;                 // it is the task's now
+  commit(x, old);
+  return 0;
+}
+
+static struct exec *
+begin(const char *path)
+{
+  struct exec *x = kmalloc(sizeof *x);
+  if(!x)
+    return NULL;
+  u64 room = current->process->stack_limit / ARGS_SHARE;
+  x->path = path;
+  x->file = NULL;
+  x->space = NULL;
+  x->nscripts = 0;
+  x->elf.segments = NULL;
+  args_init(&x->argv, room);
+  args_init(&x->envp, room);
+  return x;
+}
+
+static void
+end(struct exec *x)
+{
+  if(x->file)
+    file_put(x->file);
+  if(x->space)
+    space_put(x->space);
+  args_free(&x->argv);
+  args_free(&x->envp);
+  elf_close(&x->elf);
+  kfree(x);
+}
+
+int
+exec_user(const char *path, va_t argv, va_t envp)
+{
+  struct exec *x = begin(path);
+  if(!x)
+    return -ENOMEM;
+  int err = find_program(x);
+  if(err == 0)
+    err = push_user_args(x, argv, envp);
+  if(err == 0)
+    err = load(x);
+  end(x);
+  return err;
+}
+
+int
+exec_kernel(const char *path, const char *const *argv, const char *const *envp)
+{
+  if(!current->fs && !(current->fs = fs_pos_create()))
+    return -ENOMEM;
+  struct exec *x = begin(path);
+  if(!x)
+    return -ENOMEM;
+  int err = find_program(x);
+  if(err == 0)
+    err = push_kernel_args(x, argv, envp);
+  if(err == 0)
+    err = load(x);
+  end(x);
+  if(err == 0)
+    user_enter();
+  return err;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// A process's open files: descriptors are indices into a growable table.
+
+#pragma once
+
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct file;
+
+enum { FILES_LIMIT = 1024 };     // RLIMIT_NOFILE at first
+enum { FILES_LIMIT_MAX = 1 << 20 };
+
+// Shared by tasks that share a table (CLONE_FILES).
+struct files {
+  u64 refs;
+  struct spinlock lock;          // below
+  struct file **file;            // NULL: free
+  u64 *cloexec;                  // one bit a descriptor
+  u32 size;                      // of both, a multiple of 64
+  u32 lowest_free;               // no free descriptor below it
+  u32 limit;                     // RLIMIT_NOFILE: descriptors stay below it
+};
+
+// A table for a new process.  => refs 1, or NULL without memory
+struct files *files_create(void);
+struct files *files_copy(struct files *old);     // fork: the same files
+void files_get(struct files *fs);
+void files_put(struct files *fs);                // the last one closes all; may sleep
+void files_close_exec(struct files *fs);         // execve: close what is close-on-exec; may sleep
+
+// For exec: after an execve nobody shares the table.  => 0 or -ENOMEM
+int files_unshare(void);
+
+// What a system call holds while it uses a descriptor of the current task.  The
+// file is counted only if the table is shared: nobody else could close it.
+struct fd_ref { struct file *file; bool counted; };
+
+// => .file NULL if the descriptor is not open
+struct fd_ref fd_get(int fd);
+void fd_put(struct fd_ref r);
+
+// Always counted, for what outlives the call. => or NULL
+struct file *fd_file(int fd);
+struct file *files_at(struct files *fs, u32 fd);   // of any table
+
+// The lowest free descriptor >= from becomes f; takes over the reference, also on
+// failure.  flags: O_CLOEXEC.  => descriptor, or -EMFILE, -ENOMEM
+int fd_install(struct file *f, u32 from, u32 flags);
+
+// The descriptor fd itself becomes f; what it was is closed.  As fd_install, but
+// -EBADF beyond the limit
+int fd_replace(struct file *f, u32 fd, u32 flags);
+
+// => 0 (fd_get_cloexec: 0 or 1), or -EBADF
+int fd_close(int fd);                            // may sleep
+int fd_get_cloexec(int fd);
+int fd_set_cloexec(int fd, bool on);

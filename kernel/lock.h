@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// Locks.  THE LOCK ORDER OF THE KERNEL, outermost first:
+//
+//   file locks (inode, pipe, tty) > space.lock > journal handle >
+//   object.lock > frame BUSY > reverse-map set > space upper tables >
+//   leaf table > { object tree and dirty list, slot, policy, buddy, slab,
+//   family, futex, timer, wait and run queues }
+//
+// and of those last: futex > family > wait queue > timer > run queue.
+//
+// A spinlock disables preemption while held.  A lock that an interrupt handler
+// takes is taken with spin_lock_irq everywhere else.
+// A sleep lock may be held across a sleep; it is never taken in an interrupt or
+// under a spinlock.
+
+#pragma once
+
+#include "kernel/lock_types.h"
+#include "kernel/task.h"
+
+// ---- Spinlocks: tickets, so first come first served ----
+
+void spin_init(struct spinlock *l, const char *name);
+bool spin_trylock(struct spinlock *l);
+bool spin_held(const struct spinlock *l);      // by the current task
+void spin_wait(struct spinlock *l, u32 ticket);
+
+static inline void
+spin_lock(struct spinlock *l)
+{
+  preempt_off();
+  u32 ticket = atomic_add(&l->next, 1);
+  if(unlikely(atomic_load_acq(&l->serving) != ticket))
+    spin_wait(l, ticket);
+  l->holder = current;
+}
+
+// Lets go, but leaves preemption off.
+static inline void
+spin_release(struct spinlock *l)
+{
+  l->holder = NULL;
+  atomic_store_rel(&l->serving, l->serving + 1);
+}
+
+static inline void
+spin_unlock(struct spinlock *l)
+{
+  spin_release(l);
+  preempt_on();
+}
+
+// => also disables interrupts; the result goes to spin_unlock_irq
+bool spin_lock_irq(struct spinlock *l);
+void spin_unlock_irq(struct spinlock *l, bool were_on);
+
+// ---- Sleep locks ----
+//
+// => taking one may sleep.  None is recursive, not even for readers.
+
+void sleep_init(struct sleeplock *l, const char *name);
+void sleep_lock_slow(struct sleeplock *l);
+void sleep_unlock_slow(struct sleeplock *l);
+bool sleep_held(const struct sleeplock *l);    // by the current task
+
+static inline bool
+sleep_trylock(struct sleeplock *l)
+{
+  u64 free = 0;
+  return __atomic_compare_exchange_n(&l->owner, &free, (u64)current, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void
+sleep_lock(struct sleeplock *l)
+{
+  if(unlikely(!sleep_trylock(l)))
+    sleep_lock_slow(l);
+}
+
+static inline void
+sleep_unlock(struct sleeplock *l)
+{
+  u64 me = (u64)current;
+  if(unlikely(!__atomic_compare_exchange_n(&l->owner, &me, 0, false,
+                                           __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+    sleep_unlock_slow(l);
+}
+
+void rw_init(struct rwlock *l, const char *name);
+void rw_lock_slow(struct rwlock *l, bool write);
+void rw_unlock_slow(struct rwlock *l);
+bool rw_write_held(const struct rwlock *l);    // by the current task
+bool rw_held(const struct rwlock *l);          // by somebody, either way
+
+static inline void
+rw_read_lock(struct rwlock *l)
+{
+  u64 w = atomic_load(&l->word);
+  if(unlikely(w & (RW_WRITER | RW_WAITERS)) ||
+     unlikely(!__atomic_compare_exchange_n(&l->word, &w, w + RW_READER, false,
+                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+    rw_lock_slow(l, false);
+}
+
+static inline void
+rw_read_unlock(struct rwlock *l)
+{
+  u64 w = __atomic_sub_fetch(&l->word, RW_READER, __ATOMIC_RELEASE);
+  if(unlikely(w == RW_WAITERS))
+    rw_unlock_slow(l);
+}
+
+static inline bool
+rw_write_trylock(struct rwlock *l)
+{
+  u64 free = 0;
+  if(!__atomic_compare_exchange_n(&l->word, &free, RW_WRITER, false,
+                                  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    return false;
+  l->writer = current;
+  return true;
+}
+
+static inline void
+rw_write_lock(struct rwlock *l)
+{
+  if(unlikely(!rw_write_trylock(l)))
+    rw_lock_slow(l, true);
+}
+
+static inline void
+rw_write_unlock(struct rwlock *l)
+{
+  l->writer = NULL;
+  u64 w = __atomic_sub_fetch(&l->word, RW_WRITER, __ATOMIC_RELEASE);
+  if(unlikely(w == RW_WAITERS))
+    rw_unlock_slow(l);
+}
+
+// ---- Wait queues ----
+
+void waitq_init(struct waitq *q);
+
+// Sleep on q until woken.  The caller's lock, if any, is released once the task
+// is on the queue and taken again before return, so a wake-up sent under the
+// lock cannot be lost.  Callers re-test their condition in a loop.  A lock taken
+// with interrupts off stays so: they are on again only while others run.
+//
+// wait_on:    not interruptible, except that a killed task is woken too.
+//             => 0, or -EINTR if the task is being killed
+// wait_intr:  => 0, or -EINTR if a signal is pending (or the task killed)
+// wait_until: wait_intr with a deadline in nanoseconds since boot;
+//             => 0, -EINTR or -ETIMEDOUT
+int wait_on(struct waitq *q, struct spinlock *l);
+int wait_intr(struct waitq *q, struct spinlock *l);
+int wait_until(struct waitq *q, struct spinlock *l, u64 deadline_ns);
+
+// Sleep for certain: not even a kill wakes it.  For waits that are bounded by
+// the kernel itself (disk I/O, a BUSY frame).
+void wait_io(struct waitq *q, struct spinlock *l);
+
+// => callable from interrupts; neither takes the caller's lock
+void wake_waiters(struct waitq *q, bool all);
+
+static inline void
+wake_one(struct waitq *q)
+{
+  atomic_fence();              // the condition is seen changed, or the waiter is seen here
+  if(unlikely(atomic_load(&q->waiters.next) != &q->waiters))
+    wake_waiters(q, false);
+}
+
+static inline void
+wake_all(struct waitq *q)
+{
+  atomic_fence();
+  if(unlikely(atomic_load(&q->waiters.next) != &q->waiters))
+    wake_waiters(q, true);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// Out of memory: somebody has to go.  mm/oom.c says who; here its processes are
+// killed, and waited for, so that memory really comes back before another one is
+// chosen.
+//
+// Lock: family_lock.
+
+#include <machine.h>
+#include "kernel/lock.h"
+#include "kernel/oom.h"
+#include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/signal.h"
+#include "mm/space.h"
+
+// A victim that does not go within this time is no reason not to take another.
+enum { PATIENCE_NS = 1000000000 };
+
+static struct waitq gone = WAITQ_INIT(gone);
+static u32 victims;                // tasks killed for memory that still hold some
+
+// All tasks of a space. => how many there were
+static u32
+kill_tasks(struct space *s, bool for_memory, const char *why)
+{
+  u32 n = 0;
+  struct task *t;
+  for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t)){
+    bool on = spin_lock_irq(&family_lock);
+    if(t->space == s && t->process != init_process){
+      if(!t->process->exiting)
+        printk("killed process %u (%s): %s\n", t->process->pid, t->comm, why);
+      process_kill_locked(t->process, SIGKILL, NULL);
+      if(for_memory && !t->oom_victim){
+        t->oom_victim = true;
+        victims++;
+      }
+      n++;
+    }
+    spin_unlock_irq(&family_lock, on);
+  }
+  return n;
+}
+
+void
+space_kill(struct space *s, const char *why)
+{
+  s->dying = true;
+  kill_tasks(s, false, why);
+}
+
+void
+oom_victim_gone(struct task *t)
+{
+  bool on = spin_lock_irq(&family_lock);
+  t->oom_victim = false;
+  victims--;
+  wake_all(&gone);
+  spin_unlock_irq(&family_lock, on);
+}
+
+// => false if the time is over and a victim is still there
+static bool
+wait_for_victims(void)
+{
+  u64 deadline = machine_time_ns() + PATIENCE_NS;
+  int err = 0;
+  bool on = spin_lock_irq(&family_lock);
+  while(victims > 0 && err == 0 && !current->killed)
+    err = wait_until(&gone, &family_lock, deadline);
+  bool done = victims == 0 || current->killed;
+  spin_unlock_irq(&family_lock, on);
+  return done;
+}
+
+bool
+oom_kill(void)
+{
+  if(atomic_load(&victims) > 0 && wait_for_victims())
+    return true;
+  struct space *s = oom_victim();
+  if(!s)
+    return false;
+  s->dying = true;
+  u32 n = kill_tasks(s, true, "out of memory");
+  if(n > 0)
+    vm_count(VM_OOM_KILL);
+  bool me = current->space == s;
+  space_put(s);
+  if(n > 0 && !me)
+    wait_for_victims();
+  return n > 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// Numbers of tasks, process groups and sessions, in a sparse array.  They are
+// given out in turn, so that one that has just ended does not come back soon.
+//
+// Lock: family_lock.
+
+#include "kernel/pid.h"
+#include "kernel/printk.h"
+#include "kernel/task.h"
+#include "mm/radix.h"
+#include "mm/slab.h"
+
+enum { PID_FIRST = 2 };      // 1 is init's
+
+static struct radix numbers;
+static struct cache pids;
+static u32 last_given = PID_FIRST - 1;
+
+void
+pid_init(void)
+{
+  radix_init(&numbers);
+  cache_init(&pids, "pid", sizeof(struct pid), 0, NULL);
+}
+
+static u32
+free_number(void)
+{
+  u32 nr = last_given;
+  do
+    nr = nr + 1 < PID_MAX ? nr + 1 : PID_FIRST;
+  while(radix_get(&numbers, nr) != 0);
+  return nr;
+}
+
+struct pid *
+pid_create(u32 nr)
+{
+  assert(spin_held(&family_lock));
+  if(numbers.count >= PID_MAX - PID_FIRST)
+    return NULL;
+  struct pid *pid = cache_zalloc(&pids);
+  if(!pid)
+    return NULL;
+  pid->nr = nr != 0 ? nr : free_number();
+  if(radix_set(&numbers, pid->nr, (u64)pid) < 0){
+    cache_free(&pids, pid);
+    return NULL;
+  }
+  if(nr == 0)
+    last_given = pid->nr;
+  pid->users = 1;
+  list_init(&pid->group);
+  return pid;
+}
+
+struct pid *
+pid_find(u32 nr)
+{
+  return (struct pid *)radix_get(&numbers, nr);
+}
+
+struct pid *
+pid_next(u32 nr)
+{
+  u64 index = nr;
+  return (struct pid *)radix_next(&numbers, &index, false);
+}
+
+void
+pid_put(struct pid *pid)
+{
+  if(--pid->users == 0){
+    radix_remove(&numbers, pid->nr);
+    cache_free(&pids, pid);
+  }
+}
+
+void
+pid_join(struct process *p)
+{
+  struct pid *group = pid_find(p->pgid), *session = pid_find(p->sid);
+  group->users++;
+  list_append(&group->group, &p->in_group);
+  session->users++;
+}
+
+void
+pid_leave(struct process *p)
+{
+  list_remove(&p->in_group);
+  pid_put(pid_find(p->pgid));
+  pid_put(pid_find(p->sid));
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// Pipes and FIFOs.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct file;
+struct inode;
+
+// A pipe with both ends open.  flags: O_NONBLOCK.  => 0, or -ENOMEM
+int pipe_create(struct file *end[2], u32 flags);
+
+// Open a FIFO at the ends f->flags ask for; sleeps until the other end is open.
+// => 0, -ENXIO, -ENOMEM, -EINTR
+int fifo_open(struct file *f, struct inode *i);
+
+void pipe_init(void);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// Waiting for any of several files.
+//
+// Locks: a source's, then a set's, then the wait queue's; all with interrupts
+// off, for news come from interrupts too.
+
+#include "kernel/errno.h"
+#include "kernel/poll.h"
+
+void
+poll_source_init(struct poll_source *s)
+{
+  spin_init(&s->lock, "poll source");
+  list_init(&s->waits);
+}
+
+void
+poll_add(struct poll_source *s, struct poll_wait *w)
+{
+  if(w == NULL)
+    return;
+  bool on = spin_lock_irq(&s->lock);
+  w->source = s;
+  list_append(&s->waits, &w->link);
+  spin_unlock_irq(&s->lock, on);
+}
+
+static void
+fire(struct poll_set *set)
+{
+  bool on = spin_lock_irq(&set->lock);
+  set->fired = true;
+  wake_all(&set->waiter);
+  spin_unlock_irq(&set->lock, on);
+}
+
+void
+poll_notify(struct poll_source *s)
+{
+  struct poll_wait *w;
+  atomic_fence();              // the change is seen, or the waiter is seen here
+  if(likely(atomic_load(&s->waits.next) == &s->waits))
+    return;
+  bool on = spin_lock_irq(&s->lock);
+  list_for(w, &s->waits, link)
+    fire(w->set);
+  spin_unlock_irq(&s->lock, on);
+}
+
+void
+poll_set_init(struct poll_set *set)
+{
+  spin_init(&set->lock, "poll set");
+  set->fired = false;
+  waitq_init(&set->waiter);
+}
+
+void
+poll_wait_init(struct poll_wait *w, struct poll_set *set)
+{
+  list_init(&w->link);
+  w->source = NULL;
+  w->set = set;
+}
+
+void
+poll_wait_done(struct poll_wait *w)
+{
+  if(w->source == NULL)
+    return;
+  bool on = spin_lock_irq(&w->source->lock);
+  list_remove(&w->link);
+  spin_unlock_irq(&w->source->lock, on);
+  w->source = NULL;
+}
+
+int
+poll_set_wait(struct poll_set *set, u64 deadline)
+{
+  int e = 0;
+  bool on = spin_lock_irq(&set->lock);
+  while(!set->fired && e == 0)
+    e = deadline == ~0UL ? wait_intr(&set->waiter, &set->lock)
+                         : wait_until(&set->waiter, &set->lock, deadline);
+  set->fired = false;
+  spin_unlock_irq(&set->lock, on);
+  return e;
+}

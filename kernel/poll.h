@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Waiting for any of several files.  What can become ready has a poll_source;
+// whoever waits hangs a poll_wait on each one it is interested in and sleeps on
+// a set of its own, so that an event costs its waiters only.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+enum {
+  POLLIN = 1, POLLPRI = 2, POLLOUT = 4, POLLERR = 8, POLLHUP = 0x10, POLLNVAL = 0x20,
+};
+
+struct poll_source {
+  struct spinlock lock;      // interrupts off
+  struct list waits;
+};
+
+struct poll_set {
+  struct spinlock lock;      // interrupts off
+  bool fired;                // some source had news since poll_set_wait
+  struct waitq waiter;
+};
+
+struct poll_wait {
+  struct list link;          // source->waits
+  struct poll_source *source;
+  struct poll_set *set;
+};
+
+// For the file: w, unless NULL, is told from now on.
+void poll_source_init(struct poll_source *s);
+void poll_add(struct poll_source *s, struct poll_wait *w);
+
+// Something changed; after the change. => any context
+void poll_notify(struct poll_source *s);
+
+// For the waiter.  => 0, -EINTR or -ETIMEDOUT; deadline in ns since boot, ~0: none
+void poll_set_init(struct poll_set *set);
+void poll_wait_init(struct poll_wait *w, struct poll_set *set);
+void poll_wait_done(struct poll_wait *w);      // off its source
+int poll_set_wait(struct poll_set *set, u64 deadline);

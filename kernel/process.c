@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+//
+// The family of processes: birth, death, groups and sessions.
+//
+// family_lock covers the whole tree, the threads of every process, and the
+// numbers (pid.c).  It is taken with interrupts off, since a terminal sends
+// signals from its interrupt.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/pid.h"
+#include "kernel/process.h"
+#include "kernel/signal.h"
+#include "kernel/string.h"
+#include "mm/slab.h"
+
+struct spinlock family_lock = SPINLOCK_INIT("family");
+struct process *init_process;
+static struct cache processes;
+
+void
+process_init(void)
+{
+  pid_init();
+  cache_init(&processes, "process", sizeof(struct process), 0, NULL);
+}
+
+// ---- Making ----
+
+struct process *
+process_create(struct process *parent)
+{
+  struct process *p = cache_zalloc(&processes);
+  if(!p)
+    return NULL;
+  p->refs = 1;
+  p->start_time = machine_time_ns();
+  p->stack_limit = STACK_LIMIT;
+  p->stack_limit_max = LIMIT_NONE;
+  if(parent){
+    p->uid = parent->uid;
+    p->gid = parent->gid;
+    p->stack_limit = parent->stack_limit;
+    p->stack_limit_max = parent->stack_limit_max;
+    p->sig_ignored = parent->sig_ignored;
+  }
+  waitq_init(&p->child_event);
+  list_init(&p->children);
+  list_init(&p->sibling);
+  list_init(&p->threads);
+  list_init(&p->in_group);
+  return p;
+}
+
+void
+process_put(struct process *p)
+{
+  if(p && atomic_add_full(&p->refs, -1UL) == 1)
+    cache_free(&processes, p);
+}
+
+// ---- Birth ----
+
+// The family holds a reference, and one of the leader, until the reaping.
+static void
+join_family(struct process *p, struct task *leader, struct process *parent)
+{
+  process_get(p);
+  p->pid = leader->tid;
+  p->leader = leader;
+  task_get(leader);
+  p->parent = parent;
+  p->ppid = parent ? parent->pid : 0;
+  if(parent)
+    list_append(&parent->children, &p->sibling);
+  p->pgid = parent ? parent->pgid : p->pid;
+  p->sid = parent ? parent->sid : p->pid;
+  pid_join(p);
+}
+
+int
+process_enter(struct task *t, u32 nr, struct process *parent)
+{
+  struct process *p = t->process;
+  int err = -EINTR;
+  bool on = spin_lock_irq(&family_lock);
+  if(!current->killed){
+    struct pid *pid = pid_create(nr);
+    err = pid ? 0 : -EAGAIN;
+    if(pid){
+      pid->task = t;
+      t->tid = pid->nr;
+      list_append(&p->threads, &t->in_process);
+      if(++p->nthreads == 1)
+        join_family(p, t, parent);
+    }
+  }
+  spin_unlock_irq(&family_lock, on);
+  return err;
+}
+
+// ---- Death ----
+
+static void
+drop_number(u32 nr)
+{
+  struct pid *pid = pid_find(nr);
+  pid->task = NULL;
+  pid_put(pid);
+}
+
+void
+process_news(struct process *p)
+{
+  struct process *parent = p->parent;
+  if(!parent)
+    return;
+  list_remove(&p->sibling);
+  list_push(&parent->children, &p->sibling);
+  wake_all(&parent->child_event);
+  signal_send_locked(parent, SIGCHLD);
+}
+
+static void
+reparent_children(struct process *p)
+{
+  struct process *child, *next;
+  list_for_safe(child, next, &p->children, sibling){
+    child->parent = init_process;
+    child->ppid = init_process->pid;
+    list_remove(&child->sibling);
+    list_append(&init_process->children, &child->sibling);
+    if(child->zombie || child->news)
+      process_news(child);
+  }
+}
+
+void
+process_reap(struct process *p)
+{
+  list_remove(&p->sibling);
+  pid_leave(p);
+  drop_number(p->pid);
+  task_put(p->leader);
+  process_put(p);
+}
+
+// A parent that ignores SIGCHLD does not want to hear of its children.
+static void
+become_zombie(struct process *p)
+{
+  reparent_children(p);
+  p->zombie = true;
+  struct process *parent = p->parent;
+  if(parent && !(parent->sig_ignored & signal_bit(SIGCHLD))){
+    process_news(p);
+    return;
+  }
+  process_reap(p);
+  if(parent)
+    wake_all(&parent->child_event);
+}
+
+// What the thread used stays on the process's account.
+static void
+settle(struct process *p, struct task *t)
+{
+  u64 utime, stime;
+  task_times(t, &utime, &stime);
+  p->utime += utime;
+  p->stime += stime;
+  p->minor += t->minor;
+  p->major += t->major;
+}
+
+void
+process_leave(struct task *t)
+{
+  struct process *p = t->process;
+  settle(p, t);
+  list_remove(&t->in_process);
+  if(t != p->leader)
+    drop_number(t->tid);
+  if(--p->nthreads == 0)
+    become_zombie(p);
+  else if(p->nthreads == 1)
+    wake_all(&p->child_event);     // an execve may wait to be alone
+}
+
+// t, the only thread left, takes the number and the place of a leader that has
+// gone; the old leader's record takes t's, and goes.
+void
+process_take_lead(struct process *p, struct task *t)
+{
+  struct task *old = p->leader;
+  if(old == t)
+    return;
+  drop_number(t->tid);
+  t->tid = p->pid;
+  pid_find(p->pid)->task = t;
+  task_get(t);
+  p->leader = t;
+  task_put(old);
+}
+
+// ---- Groups and sessions ----
+
+int
+process_set_group(struct process *p, u32 pgid)
+{
+  struct pid *group = pid_find(pgid);
+  if(p->sid == p->pid)
+    return -EPERM;
+  if(p->sid != current->process->sid)
+    return -EPERM;
+  if(pgid != p->pid){
+    if(!group || list_empty(&group->group))
+      return -EPERM;
+    if(list_first(&group->group, struct process, in_group)->sid != p->sid)
+      return -EPERM;
+  }
+  if(pgid == p->pgid)
+    return 0;
+  group->users++;                  // it may be left by its last member
+  pid_leave(p);
+  p->pgid = pgid;
+  pid_join(p);
+  pid_put(group);
+  return 0;
+}
+
+int
+process_new_session(struct process *p)
+{
+  if(p->pgid == p->pid || !list_empty(&pid_find(p->pid)->group))
+    return -EPERM;
+  pid_leave(p);
+  p->pgid = p->sid = p->pid;
+  pid_join(p);
+  return 0;
+}
+
+void
+process_times(struct process *p, u64 *utime, u64 *stime)
+{
+  bool on = spin_lock_irq(&family_lock);
+  *utime = p->utime;
+  *stime = p->stime;
+  struct task *t;
+  list_for(t, &p->threads, in_process){
+    u64 user, kernel;
+    task_times(t, &user, &kernel);
+    *utime += user;
+    *stime += kernel;
+  }
+  spin_unlock_irq(&family_lock, on);
+}

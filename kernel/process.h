@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Processes and tasks as the files about their life share them: making, linking
+// into the family, exit and wait.
+
+#pragma once
+
+#include "kernel/task.h"
+
+// wait4's statuses
+#define WAIT_EXITED(code)  (((code) & 0xff) << 8)
+#define WAIT_STOPPED(sig)  ((sig) << 8 | 0x7f)
+#define WAIT_CONTINUED     0xffff
+
+enum { STACK_LIMIT = 8 * MiB };        // RLIMIT_STACK at first
+#define LIMIT_NONE (~0UL)
+
+// ---- process.c ----
+
+extern struct process *init_process;   // pid 1
+
+// A process for a child of parent (NULL: a kernel task).  => refs 1, or NULL
+struct process *process_create(struct process *parent);
+static inline void process_get(struct process *p) { atomic_add(&p->refs, 1); }
+void process_put(struct process *p);
+
+// t becomes visible: it gets its number (nr 0: any) and joins its process, which
+// joins the family if t is its first thread.  => 0, -EAGAIN without a number,
+// -EINTR if the current task is being killed
+int process_enter(struct task *t, u32 nr, struct process *parent);
+
+// t leaves.  The last thread makes the process a zombie.  family_lock held.
+void process_leave(struct task *t);
+
+// execve by a thread that does not lead: from now on it does.  family_lock held.
+void process_take_lead(struct process *p, struct task *t);
+
+// The zombie p has been waited for: nothing of it is left.  family_lock held.
+void process_reap(struct process *p);
+
+// p has something to tell its parent.  family_lock held.
+void process_news(struct process *p);
+
+// A process group and a session of one's own, or somebody else's group.
+// => 0 or -errno
+int process_set_group(struct process *p, u32 pgid);
+int process_new_session(struct process *p);
+
+void process_init(void);
+
+// ---- task.c ----
+
+// => refs 1, with a kernel stack and nothing else; NULL without memory
+struct task *task_create(const char *comm);
+void task_release(struct task *t);      // one that never ran: gives up all it has
+
+// ---- exit.c ----
+
+void exit_killed(void) __attribute__((noreturn));   // of the current task: somebody wants it
+void vfork_done(struct task *t);        // the current task needs its parent's space no more
+
+// ---- oom.c ----
+
+void oom_victim_gone(struct task *t);   // family_lock not held

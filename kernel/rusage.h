@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// Linux's struct rusage and the times around it.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct timeval { i64 sec, usec; };
+
+struct rusage {
+  struct timeval utime, stime;
+  i64 maxrss, ixrss, idrss, isrss;
+  i64 minflt, majflt, nswap, inblock, oublock;
+  i64 msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+};
+
+static inline struct timeval
+timeval_of(u64 ns)
+{
+  return (struct timeval){ (i64)(ns / 1000000000), (i64)(ns % 1000000000 / 1000) };
+}
+
+static inline void
+rusage_set(struct rusage *r, u64 utime, u64 stime, u64 minor, u64 major)
+{
+  *r = (struct rusage){
+    .utime = timeval_of(utime), .stime = timeval_of(stime),
+    .minflt = (i64)minor, .majflt = (i64)major,
+  };
+}

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+//
+// The scheduler: who runs where, and the one place where a hart changes tasks.
+//
+// Every hart has a queue.  Two rules order it.  A task may run for a slice; when
+// that is used up it goes to the end of the queue with a new one.  A task that
+// comes from a sleep with some of its slice left goes to the front and takes the
+// place of the running one.  So those who mostly wait answer at once, and those
+// who mostly compute share what is left in turn.
+//
+// New and woken tasks go to an idle hart if there is one; a hart that runs out
+// of tasks takes some from others.
+//
+// Locks: hart->lock, interrupts off, the innermost of all.  It covers the queue
+// and the state of the tasks whose ->hart this is, and it is held across the
+// switch: who has it finds every task but hart->current wholly switched out.
+
+#include <machine.h>
+#include <pmap.h>
+#include "kernel/printk.h"
+#include "kernel/sched.h"
+#include "mm/space.h"
+#include "mm/vmap.h"
+
+u64 harts_online = 1;
+static u64 idle_harts;        // those waiting for work that nobody has claimed yet
+
+static bool
+is_idle(u64 set, const struct hart *h)
+{
+  return set >> h->index & 1;
+}
+
+// ---- Queues ----
+
+// => true if it goes before the others
+static bool
+enqueue(struct hart *h, struct task *t)
+{
+  bool first = t->slice > 0;
+  t->state = TASK_RUNNABLE;
+  t->hart = h;
+  h->nrunnable++;
+  if(first){
+    list_push(&h->runq, &t->run);
+  } else {
+    t->slice = SLICE_NS;
+    list_append(&h->runq, &t->run);
+  }
+  return first;
+}
+
+static struct task *
+dequeue(struct hart *h)
+{
+  if(list_empty(&h->runq))
+    return NULL;
+  struct task *t = list_first(&h->runq, struct task, run);
+  list_remove(&t->run);
+  h->nrunnable--;
+  return t;
+}
+
+// ---- The switch ----
+
+// What this hart's timer has to do changes when it begins or ceases to idle.
+static void
+tick_change(struct hart *h, bool idle, u64 now)
+{
+  h->tick = idle ? NEVER : now + TICK_NS;
+  if(!idle){
+    atomic_and(&idle_harts, ~(1UL << h->index));
+    machine_timer_set(min(h->tick, timers_next(&h->timers)));
+  }
+}
+
+static void
+charge(struct task *prev, struct task *next)
+{
+  u64 now = machine_time_ns();
+  u64 used = now - prev->mark;
+  prev->cpu_time += used;
+  prev->slice -= (i64)used;
+  next->mark = now;
+  next->switches++;
+  struct hart *h = prev->hart;
+  if(unlikely(prev == h->idle || next == h->idle))
+    tick_change(h, next == h->idle, now);
+}
+
+// h->lock held, interrupts off.
+static void
+switch_to(struct hart *h, struct task *prev, struct task *next)
+{
+  charge(prev, next);
+  h->current = next;
+  h->gone = prev->state == TASK_ZOMBIE ? prev : NULL;
+  next->hart = h;
+  next->state = TASK_RUNNING;
+  if(prev->space != next->space)
+    pmap_switch(prev->space ? &prev->space->pmap : NULL, next->space ? &next->space->pmap : NULL);
+  context_switch(prev, next);
+}
+
+// On the other side of a switch: let go of the queue, and of a task that ended.
+void
+schedule_tail(void)
+{
+  struct hart *h = current->hart;
+  struct task *gone = h->gone;
+  h->gone = NULL;
+  spin_release(&h->lock);
+  current->preempt--;
+  if(unlikely(gone)){
+    kstack_free(gone->stack);
+    gone->stack = NULL;
+    task_put(gone);
+  }
+}
+
+// Preemption off 0 or 1 times; see schedule_asleep().
+static void
+reschedule(void)
+{
+  bool on = intr_save();
+  if(unlikely(atomic_load(&machine_stopping)))
+    stop_here();
+  struct task *prev = current;
+  struct hart *h = prev->hart;
+  spin_lock(&h->lock);
+  prev->resched = 0;
+  struct task *next = dequeue(h);
+  if(prev->state == TASK_RUNNING && prev != h->idle){
+    if(next)
+      enqueue(h, prev);
+    else
+      next = prev;
+  }
+  if(!next)
+    next = h->idle;
+  if(next != prev)
+    switch_to(h, prev, next);
+  schedule_tail();
+  intr_restore(on);
+}
+
+void
+schedule(void)
+{
+  assert(current->preempt == 0);
+  reschedule();
+}
+
+void
+schedule_asleep(void)
+{
+  assert(current->preempt == 1);
+  reschedule();
+}
+
+void
+schedule_zombie(void)
+{
+  assert(current->preempt == 1 && current->state == TASK_ZOMBIE);
+  reschedule();
+  panic("a dead task runs");
+}
+
+void
+yield(void)
+{
+  current->slice = 0;
+  schedule();
+}
+
+void
+preempt_resched(void)
+{
+  if(intr_enabled())
+    schedule();
+}
+
+// ---- Waking ----
+
+// A hart for t, which has run on t->hart: an idle one, or the same.
+static struct hart *
+place(struct task *t)
+{
+  u64 idle = atomic_load(&idle_harts);
+  if(likely(idle == 0) || is_idle(idle, t->hart))
+    return t->hart;
+  u32 i = 0;
+  while(!(idle >> i & 1))
+    i++;
+  return &harts[i];
+}
+
+// h has something new to run, which may be more urgent than what it runs now.
+// h->lock held.
+static void
+notice(struct hart *h, bool urgent)
+{
+  if(h->current == h->idle)
+    atomic_and(&idle_harts, ~(1UL << h->index));
+  else if(!urgent)
+    return;
+  h->current->resched = 1;
+  if(h != this_hart())
+    machine_ipi(1UL << h->index);
+}
+
+static struct hart *
+lock_hart_of(struct task *t)
+{
+  for(;;){
+    struct hart *h = atomic_load(&t->hart);
+    spin_lock(&h->lock);
+    if(likely(t->hart == h))
+      return h;
+    spin_unlock(&h->lock);
+  }
+}
+
+// t is runnable, on no queue, and h = t->hart is locked. => the hart locked now
+static struct hart *
+assign(struct hart *h, struct task *t)
+{
+  struct hart *to = place(t);
+  if(unlikely(to != h)){
+    t->state = TASK_RUNNABLE;
+    spin_unlock(&h->lock);
+    spin_lock(&to->lock);
+  }
+  notice(to, enqueue(to, t));
+  return to;
+}
+
+void
+task_interrupt(struct task *t, enum sleep_kind kind)
+{
+  bool on = intr_save();
+  struct hart *h = lock_hart_of(t);
+  enum task_state state = atomic_load_acq(&t->state);
+  if((state == TASK_SLEEPING || state == TASK_STOPPED) && t->sleep >= kind){
+    if(h->current == t)
+      t->state = TASK_RUNNING;   // on its way to sleep: it will see
+    else
+      h = assign(h, t);
+  }
+  spin_unlock_irq(&h->lock, on);
+}
+
+void
+task_wake(struct task *t)
+{
+  task_interrupt(t, SLEEP_SURE);
+}
+
+void
+task_start(struct task *t)
+{
+  bool on = intr_save();
+  struct hart *h = this_hart();
+  t->hart = h;
+  spin_lock(&h->lock);
+  h = assign(h, t);
+  spin_unlock_irq(&h->lock, on);
+}
+
+// ---- Idle harts ----
+
+// Take a task from a hart that has more than it can run now.  Interrupts off.
+static bool
+steal(struct hart *me)
+{
+  for(u32 i = 1; i < nharts; i++){
+    struct hart *h = &harts[(me->index + i) % nharts];
+    if(atomic_load(&h->nrunnable) == 0)
+      continue;
+    spin_lock(&h->lock);
+    struct task *t = dequeue(h);
+    spin_unlock(&h->lock);
+    if(t){
+      spin_lock(&me->lock);
+      enqueue(me, t);
+      spin_unlock(&me->lock);
+      return true;
+    }
+  }
+  return false;
+}
+
+// Announce first, look afterwards: who enqueues something after the look has
+// seen the announcement, or its hart's next tick does.
+static void
+idle(struct hart *h)
+{
+  bool on = intr_save();
+  atomic_or(&idle_harts, 1UL << h->index);
+  if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h)){
+    machine_timer_set(timers_next(&h->timers));
+    machine_idle();
+  }
+  intr_restore(on);
+}
+
+void
+hart_main(void)
+{
+  struct hart *h = this_hart();
+  atomic_or(&harts_online, 1UL << h->index);
+  intr_restore(true);
+  for(;;){
+    idle(h);
+    schedule();
+  }
+}
+
+// ---- Interrupts ----
+
+static void
+tick(struct hart *h, u64 now)
+{
+  struct task *t = h->current;
+  if(machine_interrupted_user())
+    t->user_ticks++;
+  else
+    t->kernel_ticks++;
+  if((i64)(now - t->mark) >= t->slice)
+    t->resched = 1;
+  u64 idle = atomic_load(&idle_harts);
+  if(unlikely(idle != 0 && h->nrunnable > 0))
+    machine_ipi(idle);
+  h->tick = now + TICK_NS;
+}
+
+void
+hart_timer(void)
+{
+  struct hart *h = this_hart();
+  u64 now = machine_time_ns();
+  u64 next = timers_run(&h->timers, now);
+  if(h->tick <= now)
+    tick(h, now);
+  machine_timer_set(min(next, h->tick));
+}
+
+// An idle hart looks for work, a busy one stops if it is asked to.
+void
+hart_ipi(void)
+{
+  current->resched = 1;
+}

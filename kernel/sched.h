@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+//
+// What the files of the scheduler, of waiting and of task life share.
+
+#pragma once
+
+#include "kernel/lock.h"
+#include "kernel/task.h"
+
+enum { TICK_NS = 5000000, SLICE_NS = 10000000 };
+#define NEVER (~0UL)
+
+// schedule() for a task that has put itself on a wait queue: preemption is off
+// once, and no lock is held.
+void schedule_asleep(void);
+
+// The end of the current task, a zombie, preemption off once.
+void schedule_zombie(void) __attribute__((noreturn));
+
+// A new task gets a place on some hart.
+void task_start(struct task *t);
+
+// Wake t from a sleep of this kind or an easier one; any context.
+void task_interrupt(struct task *t, enum sleep_kind kind);
+
+// As wait_on, shown as stopped.
+void wait_stopped(struct waitq *q, struct spinlock *l);
+
+// stop.c: stop_machine() waits for this hart to wait.
+extern u64 machine_stopping;
+void stop_here(void);
+void stop_init(void);
+

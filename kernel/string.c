@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory and string functions.  The compiler calls some of them on its own, so
+// their loops must not be turned back into calls.  Pure; no locks.
+
+#include "kernel/string.h"
+
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+
+// Words may alias anything here.
+typedef u64 __attribute__((may_alias)) word;
+enum { WORD = sizeof(word) };
+
+static bool
+aligned(const void *p)
+{
+  return (u64)p % WORD == 0;
+}
+
+void *
+memset(void *d, int c, size_t n)
+{
+  u8 *p = d;
+  for(; n && !aligned(p); n--)
+    *p++ = (u8)c;
+  u64 v = (u8)c * 0x0101010101010101UL;
+  for(; n >= 4 * WORD; n -= 4 * WORD, p += 4 * WORD){
+    word *w = (word *)p;
+    w[0] = v;
+    w[1] = v;
+    w[2] = v;
+    w[3] = v;
+  }
+  for(; n >= WORD; n -= WORD, p += WORD)
+    *(word *)p = v;
+  for(; n; n--)
+    *p++ = (u8)c;
+  return d;
+}
+
+void *
+memcpy(void *d, const void *s, size_t n)
+{
+  u8 *to = d;
+  const u8 *from = s;
+  if(((u64)to ^ (u64)from) % WORD == 0){
+    for(; n && !aligned(to); n--)
+      *to++ = *from++;
+    for(; n >= 4 * WORD; n -= 4 * WORD, to += 4 * WORD, from += 4 * WORD){
+      const word *f = (const word *)from;
+      u64 w0 = f[0], w1 = f[1], w2 = f[2], w3 = f[3];
+      word *t = (word *)to;
+      t[0] = w0;
+      t[1] = w1;
+      t[2] = w2;
+      t[3] = w3;
+    }
+    for(; n >= WORD; n -= WORD, to += WORD, from += WORD)
+      *(word *)to = *(const word *)from;
+  }
+  for(; n; n--)
+    *to++ = *from++;
+  return d;
+}
+
+void *
+memmove(void *d, const void *s, size_t n)
+{
+  u8 *to = d;
+  const u8 *from = s;
+  if(to <= from || to >= from + n)
+    return to == from ? d : memcpy(d, s, n);
+  to += n;
+  from += n;
+  if(((u64)to ^ (u64)from) % WORD == 0){
+    for(; n && !aligned(to); n--)
+      *--to = *--from;
+    for(; n >= WORD; n -= WORD)
+      *(word *)(to -= WORD) = *(const word *)(from -= WORD);
+  }
+  for(; n; n--)
+    *--to = *--from;
+  return d;
+}
+
+int
+memcmp(const void *a, const void *b, size_t n)
+{
+  const u8 *p = a, *q = b;
+  for(; n && *p == *q; n--, p++, q++)
+    ;
+  return n ? *p - *q : 0;
+}
+
+size_t
+strlen(const char *s)
+{
+  const char *p = s;
+  while(*p)
+    p++;
+  return (size_t)(p - s);
+}
+
+size_t
+strnlen(const char *s, size_t n)
+{
+  size_t i = 0;
+  while(i < n && s[i])
+    i++;
+  return i;
+}
+
+int
+strcmp(const char *a, const char *b)
+{
+  for(; *a && *a == *b; a++, b++)
+    ;
+  return (u8)*a - (u8)*b;
+}
+
+int
+strncmp(const char *a, const char *b, size_t n)
+{
+  for(; n && *a && *a == *b; n--, a++, b++)
+    ;
+  return n ? (u8)*a - (u8)*b : 0;
+}
+
+char *
+strchr(const char *s, int c)
+{
+  for(; *s != (char)c; s++)
+    if(*s == 0)
+      return NULL;
+  return (char *)s;
+}
+
+size_t
+strlcpy(char *d, const char *s, size_t n)
+{
+  size_t len = strlen(s);
+  if(n){
+    size_t m = min(len, n - 1);
+    memcpy(d, s, m);
+    d[m] = 0;
+  }
+  return len;
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls on open files.
+
+#include <machine.h>
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/pipe.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+#include "kernel/termios.h"
+
+// ---- Reading and writing ----
+
+typedef i64 transfer(struct file *f, va_t buf, u64 n, u64 *pos);
+
+static i64
+one(int fd, transfer *op, va_t buf, u64 n, u64 *pos)
+{
+  struct fd_ref r = fd_get(fd);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 done = op(r.file, buf, n, pos);
+  fd_put(r);
+  return done;
+}
+
+i64 sys_read(const u64 *a) { return one(a[0], file_read, a[1], a[2], NULL); }
+i64 sys_write(const u64 *a) { return one(a[0], file_write, a[1], a[2], NULL); }
+
+static i64
+one_at(int fd, transfer *op, va_t buf, u64 n, u64 pos)
+{
+  return (i64)pos < 0 ? -EINVAL : one(fd, op, buf, n, &pos);
+}
+
+i64 sys_pread64(const u64 *a) { return one_at(a[0], file_read, a[1], a[2], a[3]); }
+i64 sys_pwrite64(const u64 *a) { return one_at(a[0], file_write, a[1], a[2], a[3]); }
+
+struct iovec { va_t base; u64 len; };
+enum { IOV_MAX = 1024 };
+
+// => 0 if each piece and their sum could be a count
+static int
+check_iovec(va_t iov, u64 n)
+{
+  u64 total = 0;
+  if(n > IOV_MAX)
+    return -EINVAL;
+  for(u64 k = 0; k < n; k++){
+    struct iovec v;
+    if(copy_from_user(&v, iov + k * sizeof v, sizeof v))
+      return -EFAULT;
+    if((i64)v.len < 0 || (i64)(total += v.len) < 0)
+      return -EINVAL;
+  }
+  return 0;
+}
+
+static i64
+each(struct file *f, transfer *op, va_t iov, u64 n)
+{
+  i64 total = 0;
+  for(u64 k = 0; k < n; k++){
+    struct iovec v;
+    if(copy_from_user(&v, iov + k * sizeof v, sizeof v))
+      return total > 0 ? total : -EFAULT;
+    if(v.len == 0)
+      continue;
+    i64 r = op(f, v.base, v.len, NULL);
+    if(r < 0)
+      return total > 0 ? total : r;
+    total += r;
+    if((u64)r < v.len)
+      break;
+  }
+  return total;
+}
+
+static i64
+vector(int fd, transfer *op, va_t iov, u64 n)
+{
+  int e = check_iovec(iov, n);
+  struct fd_ref r = fd_get(fd);
+  i64 done = r.file == NULL ? -EBADF : e ? e : each(r.file, op, iov, n);
+  fd_put(r);
+  return done;
+}
+
+i64 sys_readv(const u64 *a) { return vector(a[0], file_read, a[1], a[2]); }
+i64 sys_writev(const u64 *a) { return vector(a[0], file_write, a[1], a[2]); }
+
+i64
+sys_lseek(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 pos = file_seek(r.file, a[1], a[2]);
+  fd_put(r);
+  return pos;
+}
+
+// ---- Descriptors ----
+
+i64
+sys_close(const u64 *a)
+{
+  return fd_close(a[0]);
+}
+
+static i64
+dup_from(int fd, u32 from, u32 flags)
+{
+  if(from >= current->files->limit)
+    return -EINVAL;
+  struct file *f = fd_file(fd);
+  return f ? fd_install(f, from, flags) : -EBADF;
+}
+
+i64 sys_dup(const u64 *a) { return dup_from(a[0], 0, 0); }
+
+i64
+sys_dup3(const u64 *a)
+{
+  if((u32)a[0] == (u32)a[1] || (a[2] & ~(u64)O_CLOEXEC))
+    return -EINVAL;
+  struct file *f = fd_file(a[0]);
+  return f ? fd_replace(f, a[1], a[2]) : -EBADF;
+}
+
+i64
+sys_pipe2(const u64 *a)
+{
+  struct file *end[2];
+  i32 fd[2];
+  if(a[1] & ~(u64)(O_CLOEXEC | O_NONBLOCK))
+    return -EINVAL;
+  int e = pipe_create(end, a[1]);
+  if(e)
+    return e;
+  fd[0] = fd_install(end[0], 0, a[1] & O_CLOEXEC);
+  fd[1] = fd_install(end[1], 0, a[1] & O_CLOEXEC);
+  e = fd[0] < 0 ? fd[0] : fd[1] < 0 ? fd[1] : copy_to_user(a[0], fd, sizeof fd) ? -EFAULT : 0;
+  for(int k = 0; e && k < 2; k++)
+    if(fd[k] >= 0)
+      fd_close(fd[k]);
+  return e;
+}
+
+enum {
+  F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030,
+  FD_CLOEXEC = 1,
+};
+enum { STATUS_FLAGS = O_APPEND | O_NONBLOCK };    // what F_SETFL can change
+
+static i64
+status_flags(int fd, bool set, u32 flags)
+{
+  struct fd_ref r = fd_get(fd);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 old = r.file->flags;
+  if(set)
+    r.file->flags = (old & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);
+  fd_put(r);
+  return set ? 0 : old;
+}
+
+i64
+sys_fcntl(const u64 *a)
+{
+  switch((int)a[1]){
+  case F_DUPFD: return dup_from(a[0], a[2], 0);
+  case F_DUPFD_CLOEXEC: return dup_from(a[0], a[2], O_CLOEXEC);
+  case F_GETFD: return fd_get_cloexec(a[0]);
+  case F_SETFD: return fd_set_cloexec(a[0], a[2] & FD_CLOEXEC);
+  case F_GETFL: return status_flags(a[0], false, 0);
+  case F_SETFL: return status_flags(a[0], true, a[2]);
+  default: return -EINVAL;
+  }
+}
+
+static i64
+ioctl(struct file *f, u32 cmd, u64 arg)
+{
+  if(f->flags & O_PATH)
+    return -EBADF;
+  if(cmd == FIONREAD && S_ISREG(f->inode->mode)){
+    u64 left = f->inode->object.size - min(f->pos, f->inode->object.size);
+    return store_user_u32(arg, left);
+  }
+  return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+}
+
+i64
+sys_ioctl(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 e = ioctl(r.file, a[1], a[2]);
+  fd_put(r);
+  return e;
+}
+
+// ---- Size and disk ----
+
+i64
+sys_ftruncate(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 e = -EINVAL;
+  if((i64)a[1] >= 0 && (r.file->flags & O_ACCMODE) != O_RDONLY && !(r.file->flags & O_PATH))
+    e = vfs_truncate(r.file->inode, a[1]);
+  fd_put(r);
+  return e;
+}
+
+static i64
+sync_file(int fd, bool data_only)
+{
+  struct fd_ref r = fd_get(fd);
+  if(r.file == NULL || (r.file->flags & O_PATH))
+    return -EBADF;
+  struct inode *i = r.file->inode;
+  i64 e = S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync(i, data_only) : -EINVAL;
+  fd_put(r);
+  return e;
+}
+
+i64 sys_fsync(const u64 *a) { return sync_file(a[0], false); }
+i64 sys_fdatasync(const u64 *a) { return sync_file(a[0], true); }

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls about the system itself: what it is called, what it has, what its
+// limits are, and its end.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/random.h"
+#include "kernel/rusage.h"
+#include "kernel/string.h"
+#include "kernel/syscall.h"
+#include "fs/vfs.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+// ---- What it is ----
+
+i64
+sys_uname(const u64 *a)
+{
+  enum { FIELD = 65 };
+  static const char names[6][FIELD] = {
+    "Linux", "quire", "6.1.0-quire", "quire", "riscv64", "(none)",
+  };
+  return copy_to_user(a[0], names, sizeof names) ? -EFAULT : 0;
+}
+
+struct sysinfo {
+  i64 uptime;
+  u64 loads[3];
+  u64 totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+  u16 procs;
+  u16 pad;
+  u64 totalhigh, freehigh;
+  u32 unit;
+};
+
+static u32
+count_tasks(void)
+{
+  u32 n = 0;
+  struct task *t;
+  for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t))
+    n++;
+  return n;
+}
+
+i64
+sys_sysinfo(const u64 *a)
+{
+  struct mem_info mi;
+  frame_info(&mi);
+  struct sysinfo si = {
+    .uptime = (i64)(machine_time_ns() / 1000000000),
+    .totalram = mi.total * PAGE_SIZE,
+    .freeram = mi.free * PAGE_SIZE,
+    .sharedram = object_shared_pages() * PAGE_SIZE,
+    .procs = (u16)min(count_tasks(), 0xffffU),
+    .unit = 1,
+  };
+  return copy_to_user(a[0], &si, sizeof si) ? -EFAULT : 0;
+}
+
+i64
+sys_getrandom(const u64 *a)
+{
+  enum { GRND_KNOWN = 7, PIECE = 256 };
+  u8 buf[PIECE];
+  u64 n = min(a[1], (u64)0x7ffff000), done = 0;
+  if(a[2] & ~(u64)GRND_KNOWN)
+    return -EINVAL;
+  while(done < n && !current->killed){
+    u64 part = min(n - done, (u64)PIECE);
+    random_bytes(buf, part);
+    u64 left = copy_to_user(a[0] + done, buf, part);
+    done += part - left;
+    if(left)
+      return done ? (i64)done : -EFAULT;
+  }
+  return (i64)done;
+}
+
+// ---- Limits ----
+
+enum { RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMITS = 16 };
+
+struct rlimit { u64 soft, hard; };
+
+static struct rlimit
+limit_get(u32 resource)
+{
+  struct process *p = current->process;
+  switch(resource){
+  case RLIMIT_STACK:
+    return (struct rlimit){ p->stack_limit, p->stack_limit_max };
+  case RLIMIT_NOFILE:
+    return (struct rlimit){ current->files->limit, FILES_LIMIT_MAX };
+  default:
+    return (struct rlimit){ LIMIT_NONE, LIMIT_NONE };
+  }
+}
+
+// Of the others none is enforced, so none can be set to anything but infinity.
+static int
+limit_set(u32 resource, struct rlimit to)
+{
+  struct process *p = current->process;
+  struct rlimit old = limit_get(resource);
+  if(to.soft > to.hard)
+    return -EINVAL;
+  if(to.hard > old.hard && p->uid != 0)
+    return -EPERM;
+  switch(resource){
+  case RLIMIT_STACK:
+    p->stack_limit = to.soft;
+    p->stack_limit_max = to.hard;
+    current->space->stack_limit = to.soft;
+    return 0;
+  case RLIMIT_NOFILE:
+    if(to.hard > FILES_LIMIT_MAX)
+      return -EPERM;
+    current->files->limit = (u32)to.soft;
+    return 0;
+  default:
+    return to.soft == LIMIT_NONE && to.hard == LIMIT_NONE ? 0 : -EPERM;
+  }
+}
+
+i64
+sys_prlimit64(const u64 *a)
+{
+  u32 pid = (u32)a[0], resource = (u32)a[1];
+  struct rlimit to, old;
+  if(resource >= RLIMITS)
+    return -EINVAL;
+  if(pid != 0 && pid != current->process->pid)
+    return -EPERM;
+  if(a[2] && copy_from_user(&to, a[2], sizeof to))
+    return -EFAULT;
+  old = limit_get(resource);
+  int err = a[2] ? limit_set(resource, to) : 0;
+  if(err)
+    return err;
+  return a[3] && copy_to_user(a[3], &old, sizeof old) ? -EFAULT : 0;
+}
+
+enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
+
+i64
+sys_getrusage(const u64 *a)
+{
+  struct process *p = current->process;
+  struct rusage r;
+  u64 utime, stime;
+  switch((i32)a[0]){
+  case RUSAGE_SELF:
+    process_times(p, &utime, &stime);
+    rusage_set(&r, utime, stime, p->minor + current->minor, p->major + current->major);
+    break;
+  case RUSAGE_CHILDREN:
+    rusage_set(&r, p->cutime, p->cstime, p->cminor, p->cmajor);
+    break;
+  case RUSAGE_THREAD:
+    task_times(current, &utime, &stime);
+    rusage_set(&r, utime, stime, current->minor, current->major);
+    break;
+  default:
+    return -EINVAL;
+  }
+  return copy_to_user(a[1], &r, sizeof r) ? -EFAULT : 0;
+}
+
+// ---- Messages ----
+
+enum {
+  SYSLOG_CLOSE = 0, SYSLOG_OPEN = 1, SYSLOG_READ_ALL = 3, SYSLOG_SIZE_BUFFER = 10,
+};
+
+// As much as fits of the newest messages; with va 0, only their length.
+static i64
+read_messages(va_t va, u64 n)
+{
+  enum { PIECE = 512 };
+  char piece[PIECE];
+  u64 total = 0, got, pos = 0;
+  while((got = dmesg_read(&pos, piece, PIECE)) > 0)
+    total += got;
+  if(va == 0)
+    return (i64)total;
+  u64 skip = total > n ? total - n : 0, done = 0;
+  for(pos = 0; done < n && (got = dmesg_read(&pos, piece, PIECE)) > 0;){
+    u64 from = min(skip, got), part = min(got - from, n - done);
+    skip -= from;
+    if(copy_to_user(va + done, piece + from, part))
+      return -EFAULT;
+    done += part;
+  }
+  return (i64)done;
+}
+
+i64
+sys_syslog(const u64 *a)
+{
+  switch((int)a[0]){
+  case SYSLOG_CLOSE:
+  case SYSLOG_OPEN:
+    return 0;
+  case SYSLOG_READ_ALL:
+    return a[1] == 0 || (i32)a[2] < 0 ? -EINVAL : read_messages(a[1], (u32)a[2]);
+  case SYSLOG_SIZE_BUFFER:
+    return read_messages(0, 0);
+  default:
+    return -EINVAL;
+  }
+}
+
+// ---- The end ----
+
+enum {
+  REBOOT_MAGIC = 0xfee1deadU, REBOOT_POWER_OFF = 0x4321fedc, REBOOT_HALT = 0xcdef0123,
+  REBOOT_RESTART = 0x01234567,
+};
+
+// Restarting is left to whoever started the machine.
+i64
+sys_reboot(const u64 *a)
+{
+  static const u32 magic2[] = { 672274793, 85072278, 369367448, 537993216 };
+  bool known = false;
+  for(u32 i = 0; i < count_of(magic2); i++)
+    known |= (u32)a[1] == magic2[i];
+  if((u32)a[0] != REBOOT_MAGIC || !known)
+    return -EINVAL;
+  if(current->process->uid != 0)
+    return -EPERM;
+  switch((u32)a[2]){
+  case REBOOT_POWER_OFF:
+  case REBOOT_HALT:
+  case REBOOT_RESTART:
+    vfs_sync_all();
+    printk("power off\n");
+    machine_poweroff(0);
+  default:
+    return -EINVAL;
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls about memory, over mm/space.h.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+#include "fs/vfs.h"
+#include "mm/space.h"
+
+#define PROT_ALL ((u32)(PROT_READ | PROT_WRITE | PROT_EXEC))
+
+i64
+sys_brk(const u64 *a)
+{
+  return (i64)vm_brk(current->space, a[0]);
+}
+
+// ---- mmap ----
+
+// The store behind a file mapping, if the way the file is open allows it.
+// => 0 and a reference in *out, or -errno; *flags may gain MAP_MAYWRITE
+static int
+file_object(struct file *f, u32 prot, u32 *flags, struct object **out)
+{
+  u32 access = f->flags & O_ACCMODE;
+  if(f->flags & O_PATH)
+    return -EBADF;
+  if(access == O_WRONLY)
+    return -EACCES;
+  if(*flags & MAP_SHARED){
+    if(access == O_RDWR)
+      *flags |= MAP_MAYWRITE;
+    else if(prot & PROT_WRITE)
+      return -EACCES;
+  }
+  *out = f->ops->map ? f->ops->map(f) : NULL;
+  return *out ? 0 : -ENODEV;
+}
+
+static i64
+map_file(va_t addr, u64 len, u32 prot, u32 flags, int fd, u64 offset)
+{
+  struct file *f = fd_file(fd);
+  struct object *o;
+  if(!f)
+    return -EBADF;
+  int err = file_object(f, prot, &flags, &o);
+  if(err){
+    file_put(f);
+    return err;
+  }
+  return vm_map(current->space, addr, len, prot, flags, o, offset, f);
+}
+
+i64
+sys_mmap(const u64 *a)
+{
+  u64 len = a[1], offset = a[5];
+  u32 prot = (u32)a[2], flags = (u32)a[3], kind = flags & MAP_SHARED_VALIDATE;
+  i64 at;
+  if(len == 0 || (offset & PAGE_MASK) || (prot & ~PROT_ALL) || kind == 0)
+    return -EINVAL;
+  flags &= ~(u32)MAP_MAYWRITE;
+  if(kind == MAP_SHARED_VALIDATE)
+    flags &= ~(u32)MAP_PRIVATE;
+  if(flags & MAP_ANONYMOUS)
+    at = vm_map(current->space, a[0], len, prot, flags | (flags & MAP_SHARED ? MAP_MAYWRITE : 0),
+                NULL, 0, NULL);
+  else
+    at = map_file(a[0], len, prot, flags, (int)a[4], offset);
+  if(at >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED)))
+    vm_populate(current->space, (va_t)at, len);      // best effort, as Linux does it
+  return at;
+}
+
+i64
+sys_munmap(const u64 *a)
+{
+  return vm_unmap(current->space, a[0], a[1]);
+}
+
+i64
+sys_mprotect(const u64 *a)
+{
+  u32 prot = (u32)a[2];
+  return prot & ~PROT_ALL ? -EINVAL : vm_protect(current->space, a[0], a[1], prot);
+}
+
+enum {
+  MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4,
+  MADV_FREE = 8,
+};
+
+i64
+sys_madvise(const u64 *a)
+{
+  switch((int)a[2]){
+  case MADV_NORMAL:
+  case MADV_RANDOM:
+  case MADV_SEQUENTIAL:
+  case MADV_WILLNEED:
+    return a[0] & PAGE_MASK ? -EINVAL : 0;           // hints that we take no notice of
+  case MADV_DONTNEED:
+  case MADV_FREE:
+    return vm_discard(current->space, a[0], a[1]);
+  default:
+    return -EINVAL;
+  }
+}
+
+i64
+sys_riscv_flush_icache(const u64 *a)
+{
+  pmap_fence_exec();
+  return 0;
+}

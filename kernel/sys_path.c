@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls on names.
+
+#include <machine.h>
+#include "fs/attr.h"
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/string.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+#include "kernel/user_path.h"
+#include "mm/slab.h"
+
+// The permissions a new file gets of those asked for.
+static u32
+masked(u32 mode)
+{
+  return mode & MODE_BITS & ~current->fs->umask;
+}
+
+i64
+sys_openat(const u64 *a)
+{
+  struct user_path p;
+  struct file *f;
+  u32 flags = a[2];
+  if((flags & O_ACCMODE) == O_ACCMODE && !(flags & O_PATH))
+    return -EINVAL;
+  int e = user_path_get(&p, a[0], a[1]);
+  if(e)
+    return e;
+  e = vfs_open(p.base, p.s, flags, masked(a[3]), &f);
+  user_path_put(&p);
+  return e ? e : fd_install(f, 0, flags);
+}
+
+// ---- New names ----
+
+static i64
+create(int dirfd, va_t path, u32 mode, u64 rdev)
+{
+  struct user_path p;
+  int e = user_path_get(&p, dirfd, path);
+  if(e)
+    return e;
+  e = vfs_create(p.base, p.s, (mode & S_IFMT) | masked(mode), rdev);
+  user_path_put(&p);
+  return e;
+}
+
+i64
+sys_mkdirat(const u64 *a)
+{
+  return create(a[0], a[1], S_IFDIR | (a[2] & MODE_BITS), 0);
+}
+
+i64
+sys_mknodat(const u64 *a)
+{
+  u32 mode = a[2];
+  switch(mode & S_IFMT){
+  case 0: return create(a[0], a[1], S_IFREG | mode, 0);
+  case S_IFREG:
+  case S_IFIFO: return create(a[0], a[1], mode, 0);
+  case S_IFCHR:
+  case S_IFBLK: return create(a[0], a[1], mode, (u32)a[3]);
+  case S_IFDIR: return -EPERM;
+  default: return -EINVAL;
+  }
+}
+
+// For calls about two paths: both are copied in, and put by the caller on 0.
+static int
+get_two(struct user_path *p, int dirfd, va_t path, struct user_path *q, int dirfd2, va_t path2)
+{
+  int e = user_path_get(p, dirfd, path);
+  if(e)
+    return e;
+  e = user_path_get(q, dirfd2, path2);
+  if(e)
+    user_path_put(p);
+  return e;
+}
+
+i64
+sys_symlinkat(const u64 *a)
+{
+  struct user_path target, p;
+  int e = get_two(&target, AT_FDCWD, a[0], &p, a[1], a[2]);
+  if(e)
+    return e;
+  e = vfs_symlink(p.base, p.s, target.s);
+  user_path_put(&target);
+  user_path_put(&p);
+  return e;
+}
+
+i64
+sys_linkat(const u64 *a)
+{
+  struct user_path p, q;
+  u32 flags = a[4];
+  if(flags & ~AT_SYMLINK_FOLLOW)
+    return -EINVAL;
+  int e = get_two(&p, a[0], a[1], &q, a[2], a[3]);
+  if(e)
+    return e;
+  e = vfs_link(p.base, p.s, q.base, q.s, flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0);
+  user_path_put(&p);
+  user_path_put(&q);
+  return e;
+}
+
+// ---- Names no more, or others ----
+
+i64
+sys_unlinkat(const u64 *a)
+{
+  struct user_path p;
+  u32 flags = a[2];
+  if(flags & ~AT_REMOVEDIR)
+    return -EINVAL;
+  int e = user_path_get(&p, a[0], a[1]);
+  if(e)
+    return e;
+  e = vfs_unlink(p.base, p.s, flags & AT_REMOVEDIR);
+  user_path_put(&p);
+  return e;
+}
+
+i64
+sys_renameat2(const u64 *a)
+{
+  struct user_path p, q;
+  if((u32)a[4] & ~RENAME_NOREPLACE)
+    return -EINVAL;
+  int e = get_two(&p, a[0], a[1], &q, a[2], a[3]);
+  if(e)
+    return e;
+  e = vfs_rename(p.base, p.s, q.base, q.s, a[4]);
+  user_path_put(&p);
+  user_path_put(&q);
+  return e;
+}
+
+i64
+sys_renameat(const u64 *a)
+{
+  u64 b[6] = { a[0], a[1], a[2], a[3], 0, 0 };
+  return sys_renameat2(b);
+}
+
+// ---- Symbolic links ----
+
+static i64
+read_link(struct inode *i, va_t buf, u64 size)
+{
+  if(!S_ISLNK(i->mode))
+    return -EINVAL;
+  char *text = kmalloc(PATH_MAX);
+  if(text == NULL)
+    return -ENOMEM;
+  i64 n = i->ops->readlink(i, text, PATH_MAX);
+  if(n > (i64)size)
+    n = size;
+  if(n > 0 && copy_to_user(buf, text, n))
+    n = -EFAULT;
+  kfree(text);
+  return n;
+}
+
+i64
+sys_readlinkat(const u64 *a)
+{
+  struct inode *i;
+  if((i32)a[3] <= 0)
+    return -EINVAL;
+  int e = user_inode(a[0], a[1], AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &i);
+  if(e)
+    return e;
+  i64 n = read_link(i, a[2], (u32)a[3]);
+  inode_put(i);
+  return n;
+}
+
+// ---- The current directory ----
+
+i64
+sys_chdir(const u64 *a)
+{
+  struct inode *i;
+  int e = user_inode(AT_FDCWD, a[0], 0, &i);
+  return e ? e : fs_pos_move(current->fs, i);
+}
+
+i64
+sys_fchdir(const u64 *a)
+{
+  struct inode *i;
+  int e = fd_inode(a[0], &i);
+  return e ? e : fs_pos_move(current->fs, i);
+}
+
+static i64
+copy_path(struct inode *i, char *text, va_t buf, u64 size)
+{
+  i64 n = i->nlink == 0 ? -ENOENT : vfs_path_of(i, text, PATH_MAX);
+  if(n < 0)
+    return n;
+  if((u64)n + 1 > size)
+    return -ERANGE;
+  return copy_to_user(buf, text, n + 1) ? -EFAULT : n + 1;
+}
+
+i64
+sys_getcwd(const u64 *a)
+{
+  char *text = kmalloc(PATH_MAX);
+  if(text == NULL)
+    return -ENOMEM;
+  struct inode *i = fs_pos_cwd(current->fs);
+  i64 n = copy_path(i, text, a[0], a[1]);
+  inode_put(i);
+  kfree(text);
+  return n;
+}
+
+i64
+sys_umask(const u64 *a)
+{
+  struct fs_pos *fs = current->fs;
+  spin_lock(&fs->lock);
+  u32 old = fs->umask;
+  fs->umask = a[0] & 0777;
+  spin_unlock(&fs->lock);
+  return old;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls about processes: life, family, identity.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/exec.h"
+#include "kernel/fork.h"
+#include "kernel/pid.h"
+#include "kernel/process.h"
+#include "kernel/reap.h"
+#include "kernel/rusage.h"
+#include "kernel/string.h"
+#include "kernel/syscall.h"
+#include "fs/vfs.h"
+#include "mm/slab.h"
+
+// ---- Life ----
+
+i64
+sys_exit(const u64 *a)
+{
+  task_exit(WAIT_EXITED((int)a[0]));
+}
+
+i64
+sys_exit_group(const u64 *a)
+{
+  process_exit(WAIT_EXITED((int)a[0]));
+}
+
+// riscv's order: flags, stack, parent_tid, tls, child_tid.
+i64
+sys_clone(const u64 *a)
+{
+  struct clone_args c = {
+    .flags = a[0], .stack = a[1], .parent_tid = a[2], .tls = a[3], .child_tid = a[4],
+  };
+  return task_clone(&c);
+}
+
+i64
+sys_execve(const u64 *a)
+{
+  char *path = kmalloc(PATH_MAX);
+  if(!path)
+    return -ENOMEM;
+  i64 r = copy_str_from_user(path, a[0], PATH_MAX);
+  if(r >= 0)
+    r = r == 0 ? -ENOENT : exec_user(path, a[1], a[2]);
+  kfree(path);
+  return r;
+}
+
+i64
+sys_wait4(const u64 *a)
+{
+  i32 which = (i32)a[0];
+  u32 options = (u32)a[2];
+  struct child_news n;
+  struct rusage usage;
+  if(options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED))
+    return -EINVAL;
+  int err = child_wait(which, options, &n);
+  if(err || n.pid == 0)
+    return err;
+  if(a[1] && store_user_u32(a[1], (u32)n.status) < 0)
+    return -EFAULT;
+  rusage_set(&usage, n.utime, n.stime, n.minor, n.major);
+  if(a[3] && copy_to_user(a[3], &usage, sizeof usage))
+    return -EFAULT;
+  return n.pid;
+}
+
+i64
+sys_sched_yield(const u64 *a)
+{
+  yield();
+  return 0;
+}
+
+// ---- Identity ----
+
+i64 sys_getpid(const u64 *a) { return current->process->pid; }
+i64 sys_getppid(const u64 *a) { return current->process->ppid; }
+i64 sys_gettid(const u64 *a) { return current->tid; }
+i64 sys_getuid(const u64 *a) { return current->process->uid; }
+i64 sys_geteuid(const u64 *a) { return current->process->uid; }
+i64 sys_getgid(const u64 *a) { return current->process->gid; }
+i64 sys_getegid(const u64 *a) { return current->process->gid; }
+
+// No supplementary groups.
+i64 sys_getgroups(const u64 *a) { return (i32)a[0] < 0 ? -EINVAL : 0; }
+
+i64
+sys_set_tid_address(const u64 *a)
+{
+  current->clear_tid = a[0];
+  return current->tid;
+}
+
+// ---- Groups and sessions ----
+
+// The process with this pid, 0 = the caller's; family_lock held. => or NULL
+static struct process *
+process_of(u32 pid)
+{
+  if(pid == 0 || pid == current->process->pid)
+    return current->process;
+  struct pid *n = pid_find(pid);
+  return n && n->task && n->task->process->pid == pid ? n->task->process : NULL;
+}
+
+i64
+sys_setpgid(const u64 *a)
+{
+  i64 r = -ESRCH;
+  if((i32)a[1] < 0)
+    return -EINVAL;
+  bool on = spin_lock_irq(&family_lock);
+  struct process *p = process_of((u32)a[0]), *me = current->process;
+  if(p && (p == me || p->parent == me))
+    r = p != me && p->execed ? -EACCES : process_set_group(p, a[1] ? (u32)a[1] : p->pid);
+  spin_unlock_irq(&family_lock, on);
+  return r;
+}
+
+i64
+sys_getpgid(const u64 *a)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct process *p = process_of((u32)a[0]);
+  i64 r = p ? (i64)p->pgid : -ESRCH;
+  spin_unlock_irq(&family_lock, on);
+  return r;
+}
+
+i64
+sys_getsid(const u64 *a)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct process *p = process_of((u32)a[0]);
+  i64 r = p ? (i64)p->sid : -ESRCH;
+  spin_unlock_irq(&family_lock, on);
+  return r;
+}
+
+i64
+sys_setsid(const u64 *a)
+{
+  struct process *p = current->process;
+  bool on = spin_lock_irq(&family_lock);
+  i64 r = process_new_session(p);
+  spin_unlock_irq(&family_lock, on);
+  return r ? r : p->sid;
+}
+
+// ---- The rest ----
+
+enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+
+i64
+sys_prctl(const u64 *a)
+{
+  struct task *t = current;
+  char name[sizeof t->comm] = { 0 };
+  switch((int)a[0]){
+  case PR_SET_NAME: {
+    i64 n = copy_str_from_user(name, a[1], sizeof name - 1);
+    if(n == -EFAULT)
+      return n;
+    strlcpy(t->comm, name, sizeof t->comm);
+    return 0;
+  }
+  case PR_GET_NAME:
+    strlcpy(name, t->comm, sizeof name);
+    return copy_to_user(a[1], name, sizeof name) ? -EFAULT : 0;
+  default:
+    return -EINVAL;
+  }
+}
+
+// Every hart runs every task.
+i64
+sys_sched_getaffinity(const u64 *a)
+{
+  u64 set = nharts < 64 ? (1UL << nharts) - 1 : ~0UL;
+  if(a[1] < sizeof set || a[1] % sizeof set)
+    return -EINVAL;
+  struct task *t = (i32)a[0] ? task_find((u32)a[0]) : NULL;
+  if((i32)a[0] && !t)
+    return -ESRCH;
+  if(t)
+    task_put(t);
+  return copy_to_user(a[2], &set, sizeof set) ? -EFAULT : (i64)sizeof set;
+}

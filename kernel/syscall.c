@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// From a system call's number to its function.
+
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+
+static i64 (*const calls[])(const u64 *) = {
+#define X(nr, name) [nr] = sys_##name,
+  SYSCALLS(X)
+#undef X
+};
+
+static const char *const names[] = {
+#define X(nr, name) [nr] = #name,
+  SYSCALLS(X)
+#undef X
+};
+
+const char *
+syscall_name(u64 nr)
+{
+  return nr < count_of(names) ? names[nr] : NULL;
+}
+
+// Said once for each number a program may reasonably try.
+static i64
+unknown(u64 nr)
+{
+  static u64 said[8];
+  enum { BITS = 64 };
+  if(nr < count_of(said) * BITS){
+    u64 bit = 1UL << nr % BITS;
+    if(!(atomic_or(&said[nr / BITS], bit) & bit))
+      printk("system call %lu is not implemented (%s, process %u)\n", nr, current->comm,
+             current->process->pid);
+  }
+  return -ENOSYS;
+}
+
+i64
+syscall_dispatch(u64 nr, const u64 *args)
+{
+  if(unlikely(nr >= count_of(calls) || !calls[nr]))
+    return unknown(nr);
+  i64 result = calls[nr](args);
+  while(unlikely(result == -EINTR)){
+    signal_deliver();
+    result = calls[nr](args);
+  }
+  return result;
+}

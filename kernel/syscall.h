@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// The system calls: Linux's riscv64 numbers (asm-generic/unistd.h) and names.
+// Every one is `i64 sys_name(const u64 *a)`: a[0..5] are the argument registers
+// as the program left them, so 32-bit arguments must be narrowed by a cast.
+// => the result, or -errno.  -EINTR means that a signal ended a wait: the call
+// is made again with the same arguments if the task survives the signal.
+
+#pragma once
+
+#include "kernel/types.h"
+
+#define SYSCALLS(X)                                                           \
+  /* files: sys_file.c, sys_path.c */                                         \
+  X(17, getcwd) X(23, dup) X(24, dup3) X(25, fcntl) X(29, ioctl)              \
+  X(33, mknodat) X(34, mkdirat) X(35, unlinkat) X(36, symlinkat)              \
+  X(37, linkat) X(38, renameat) X(39, umount2) X(40, mount) X(43, statfs)     \
+  X(44, fstatfs) X(45, truncate) X(46, ftruncate) X(48, faccessat)            \
+  X(49, chdir) X(50, fchdir) X(52, fchmod) X(53, fchmodat) X(54, fchownat)    \
+  X(55, fchown) X(56, openat) X(57, close) X(59, pipe2) X(61, getdents64)     \
+  X(62, lseek) X(63, read) X(64, write) X(65, readv) X(66, writev)            \
+  X(67, pread64) X(68, pwrite64) X(72, pselect6)              \
+  X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
+  X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
+  X(276, renameat2) X(291, statx)                                             \
+  /* processes: sys_process.c */                                              \
+  X(93, exit) X(94, exit_group) X(220, clone) X(221, execve) X(260, wait4)    \
+  X(129, kill) X(130, tkill) X(131, tgkill) X(134, rt_sigaction)              \
+  X(135, rt_sigprocmask) X(136, rt_sigpending) X(154, setpgid)                \
+  X(155, getpgid) X(156, getsid) X(157, setsid) X(172, getpid)                \
+  X(173, getppid) X(174, getuid) X(175, geteuid) X(176, getgid)               \
+  X(177, getegid) X(178, gettid) X(158, getgroups) X(96, set_tid_address)     \
+  X(98, futex) X(124, sched_yield)                                            \
+  X(123, sched_getaffinity) X(167, prctl)                                     \
+  /* memory: sys_mm.c */                                                      \
+  X(214, brk) X(215, munmap) X(222, mmap) X(226, mprotect) X(233, madvise)    \
+  X(259, riscv_flush_icache)                                                  \
+  /* time: sys_time.c */                                                      \
+  X(101, nanosleep) X(113, clock_gettime) X(114, clock_getres)                \
+  X(115, clock_nanosleep) X(153, times) X(169, gettimeofday)                  \
+  /* the rest: sys_misc.c */                                                  \
+  X(116, syslog) X(142, reboot) X(160, uname) X(165, getrusage)               \
+  X(179, sysinfo) X(261, prlimit64) X(278, getrandom)
+
+enum {
+#define X(nr, name) SYS_##name = nr,
+  SYSCALLS(X)
+#undef X
+};
+
+#define X(nr, name) i64 sys_##name(const u64 *a);
+SYSCALLS(X)
+#undef X
+
+const char *syscall_name(u64 nr);    // NULL for one we do not have

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+//
+// Tasks: their records, the kernel's own tasks, and the harts' idle ones.
+
+#include <machine.h>
+#include "kernel/files.h"
+#include "kernel/futex.h"
+#include "kernel/pid.h"
+#include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/string.h"
+#include "fs/vfs.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+#include "mm/vmap.h"
+
+struct hart boot_hart = { .current = &boot_task, .idle = &boot_task, .tick = NEVER };
+struct task boot_task = { .hart = &boot_hart, .state = TASK_RUNNING, .comm = "idle" };
+struct hart *harts = &boot_hart;
+u32 nharts = 1;
+
+static struct cache tasks;
+
+// ---- Records ----
+
+static void
+task_set_up(struct task *t, const char *comm)
+{
+  strlcpy(t->comm, comm, sizeof t->comm);
+  list_init(&t->run);
+  list_init(&t->wait);
+  list_init(&t->in_process);
+}
+
+struct task *
+task_create(const char *comm)
+{
+  struct task *t = cache_zalloc(&tasks);
+  if(!t)
+    return NULL;
+  t->stack = kstack_alloc();
+  if(!t->stack){
+    cache_free(&tasks, t);
+    return NULL;
+  }
+  task_set_up(t, comm);
+  t->refs = 1;
+  t->preempt = 1;                // its first act is to let go of a run queue
+  return t;
+}
+
+void
+task_put(struct task *t)
+{
+  if(atomic_add_full(&t->refs, -1UL) != 1)
+    return;
+  if(t->stack)
+    kstack_free(t->stack);
+  process_put(t->process);
+  cache_free(&tasks, t);
+}
+
+void
+task_release(struct task *t)
+{
+  if(t->files)
+    files_put(t->files);
+  if(t->fs)
+    fs_pos_put(t->fs);
+  if(t->space)
+    space_put(t->space);
+  task_put(t);
+}
+
+// ---- Looking ----
+
+struct task *
+task_find(u32 tid)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct pid *pid = pid_find(tid);
+  struct task *t = pid ? pid->task : NULL;
+  if(t)
+    task_get(t);
+  spin_unlock_irq(&family_lock, on);
+  return t;
+}
+
+struct task *
+task_next(u32 tid)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct pid *pid = pid_next(tid);
+  while(pid && !pid->task)
+    pid = pid_next(pid->nr + 1);
+  struct task *t = pid ? pid->task : NULL;
+  if(t)
+    task_get(t);
+  spin_unlock_irq(&family_lock, on);
+  return t;
+}
+
+struct space *
+task_space(struct task *t)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct space *s = t->space;
+  if(s)
+    space_get(s);
+  spin_unlock_irq(&family_lock, on);
+  return s;
+}
+
+struct files *
+task_files(struct task *t)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct files *f = t->files;
+  if(f)
+    files_get(f);
+  spin_unlock_irq(&family_lock, on);
+  return f;
+}
+
+// The time a task has run is exact; how much of it in user mode is estimated from
+// what timer interrupts saw.
+void
+task_times(const struct task *t, u64 *utime, u64 *stime)
+{
+  u64 total = t->cpu_time;
+  if(t->state == TASK_RUNNING)
+    total += machine_time_ns() - t->mark;
+  u64 ticks = t->user_ticks + t->kernel_ticks;
+  *utime = ticks ? total / ticks * t->user_ticks : total;
+  *stime = total - *utime;
+}
+
+char
+task_letter(const struct task *t)
+{
+  static const char letters[] = {
+    [TASK_RUNNABLE] = 'R', [TASK_RUNNING] = 'R', [TASK_SLEEPING] = 'S',
+    [TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z',
+  };
+  if(t->state == TASK_SLEEPING && t->sleep == SLEEP_SURE)
+    return 'D';
+  return letters[t->state];
+}
+
+// In an interrupt: ^P on the console.
+void
+task_dump(void)
+{
+  struct task *t;
+  printk("  tid  ppid S hart pages  comm\n");
+  for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t)){
+    printk("%5u %5u %c %4u %5lu  %s\n", t->tid, t->process->ppid, task_letter(t),
+           t->hart->index, t->space ? t->space->resident : 0, t->comm);
+  }
+}
+
+// ---- The kernel's own tasks ----
+
+enum { ANY = 0, INIT = 1 };        // their numbers
+
+static struct task *
+start_kernel_task(const char *name, u32 nr, void (*fn)(void *), void *arg)
+{
+  struct task *t = task_create(name);
+  if(!t)
+    return NULL;
+  t->process = process_create(NULL);
+  if(nr == INIT)
+    t->files = files_create();
+  if(!t->process || (nr == INIT && !t->files) || process_enter(t, nr, NULL) < 0){
+    task_release(t);
+    return NULL;
+  }
+  t->process->immune = true;
+  if(nr == INIT)
+    init_process = t->process;
+  context_init_kernel(t, fn, arg);
+  task_start(t);
+  return t;
+}
+
+struct task *
+kernel_task(const char *name, void (*fn)(void *), void *arg)
+{
+  return start_kernel_task(name, ANY, fn, arg);
+}
+
+struct task *
+init_task(void (*fn)(void *), void *arg)
+{
+  return start_kernel_task("init", INIT, fn, arg);
+}
+
+// ---- Boot ----
+
+static void
+hart_set_up(struct hart *h, u32 index)
+{
+  h->index = index;
+  h->id = machine.hart_ids[index];
+  h->tick = NEVER;
+  spin_init(&h->lock, "run queue");
+  list_init(&h->runq);
+  timers_init(&h->timers);
+}
+
+static void
+run_idle(void *arg)
+{
+  hart_main();
+}
+
+static void
+make_idle_task(struct hart *h)
+{
+  struct task *t = task_create("idle");
+  if(!t)
+    panic("no memory for %u harts", nharts);
+  t->preempt = 0;                // it is entered without a switch
+  t->state = TASK_RUNNING;
+  t->hart = h;
+  context_init_kernel(t, run_idle, NULL);
+  h->idle = h->current = t;
+}
+
+void
+task_init(void)
+{
+  cache_init(&tasks, "task", sizeof(struct task), 0, NULL);
+  process_init();
+  stop_init();
+  futex_init();
+  task_set_up(&boot_task, "idle");
+  struct hart *all = kzalloc(machine.nharts * sizeof(struct hart));
+  if(!all)
+    panic("no memory for %u harts", machine.nharts);
+  all[0] = boot_hart;
+  boot_task.hart = &all[0];
+  harts = all;
+  nharts = machine.nharts;
+  for(u32 i = 0; i < nharts; i++){
+    hart_set_up(&harts[i], i);
+    if(i > 0)
+      make_idle_task(&harts[i]);
+  }
+}

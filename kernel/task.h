@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+//
+// Tasks and harts.  A task is a thread of control; what it may share with
+// others (space, files, position in the file system, signal state) is reached
+// through counted references, as clone(2)'s flags say.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock_types.h"
+#include "kernel/timer.h"
+#include "kernel/types.h"
+
+struct space;
+struct trapframe;
+struct files;
+struct fs_pos;
+struct hart;
+
+// RUNNING      is some hart's current
+// RUNNABLE     is on a run queue, or on its way to one
+// SLEEPING     is on a wait queue, or was just taken off it to be woken
+// STOPPED      the same, waiting for SIGCONT
+// ZOMBIE       has exited; only its record is left, for wait4 and /proc
+enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE };
+
+// What may end a sleep early.
+enum sleep_kind { SLEEP_SURE, SLEEP_KILLABLE, SLEEP_SIGNALS };
+
+// What a process is beyond its threads: exit, wait and signals work on it.
+struct process {
+  u64 refs;
+  u32 pid;
+  u32 uid, gid;
+  struct task *leader;              // the thread whose tid is pid; kept until the reaping
+  u64 start_time;                   // ns since boot
+  u64 stack_limit, stack_limit_max; // RLIMIT_STACK
+  struct waitq child_event;         // a child changed state, or stopped threads may go on
+
+  // Under family_lock:
+  struct process *parent;           // NULL: the kernel
+  u32 ppid;                         // its pid; readable without the lock
+  struct list children, sibling;    // those with news for wait4 come first
+  struct list threads;
+  u32 nthreads;
+  u32 pgid, sid;
+  struct list in_group;
+  int exit_status;                  // as wait4 reports it
+  bool exiting;                     // all threads are to go, exit_status is set
+  bool zombie;                      // all threads have gone
+  bool stopped;                     // threads wait for SIGCONT on the way to user mode
+  bool execed;                      // has called execve since the fork
+  bool immune;                      // to signals: init and the kernel's own tasks
+  int news;                         // wait status of a stop or continue not yet reported
+  u64 sig_pending;                  // to the process: bit n-1 for signal n
+  u64 sig_ignored;                  // by SIG_IGN
+  u64 utime, stime;                 // ns of the threads that have gone
+  u64 cutime, cstime;               // of the children waited for, and theirs
+  u64 minor, major;                 // faults of the threads that have gone
+  u64 cminor, cmajor;
+};
+
+// Offsets of the first fields are known to the assembly (arch/riscv/offsets.h).
+struct task {
+  void *stack;              // lowest address of the kernel stack, KSTACK_SIZE of it
+  struct trapframe *tf;     // user registers, at the very top of the kernel stack
+  struct hart *hart;        // where it runs, or ran last
+  struct hart *fetched;     // whose instruction fetches are coherent for it (arch)
+  u32 preempt;              // > 0: not preemptible (spinlocks held)
+  u32 faults_off;           // > 0: user copies end at a fault instead of taking it
+  u32 resched;              // a switch is due               } one word, not 0: there is
+  u32 notify;               // NOTIFY_*: before user mode    } work before user mode
+  u64 context[15];          // ra sp gp s0..s11 of a switched-out task
+  u32 fp_used;              // fp[] holds its floating-point state
+  u64 fp[33];               // f0..f31, fcsr
+
+  u32 tid;
+  enum task_state state;    // under hart->lock
+  bool killed;              // dying: sleeps end, allocations do not wait
+  bool vforked;             // the parent waits for exec or exit; family_lock
+  bool oom_victim;          // its space is being waited for; family_lock
+  enum sleep_kind sleep;
+  struct process *process;
+  struct space *space;      // NULL for kernel tasks; others use task_space()
+  struct files *files;
+  struct fs_pos *fs;
+  char comm[16];
+
+  struct list run;          // on a run queue, under its lock
+  struct list wait;         // on a waitq, under its lock
+  struct timer timer;       // of a timed sleep
+  struct list in_process;   // process->threads, under family_lock
+  u64 sig_pending, sig_blocked;   // family_lock
+  va_t clear_tid;           // set_tid_address
+  u64 cpu_time, mark;       // ns it has run; when it began to run
+  i64 slice;                // ns it may still run before it goes to the end of the queue
+  u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
+  u64 minor, major;         // faults
+  u64 switches;
+  u64 refs;
+};
+
+// task->notify.  Whoever makes a signal pending for a task sets NOTIFY_SIGNAL
+// (atomic_or) so that the way back to user mode calls signal_deliver().
+enum {
+  NOTIFY_SIGNAL = 1,
+  NOTIFY_FRAME = 2,         // tf was replaced as a whole (exec): reload every register
+};
+
+struct hart {
+  u32 index;                // 0..nharts-1, dense
+  u32 id;                   // the SBI's name for it
+  struct task *current;
+  struct task *idle;
+  struct spinlock lock;     // run queue
+  struct list runq;
+  u32 nrunnable;
+  struct task *gone;        // switched away from for ever, for schedule_tail
+  u64 tick;                 // time of the next tick, ~0 when idle
+  struct timers timers;
+  u64 idle_ns;
+  u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
+  u64 asid_generation;      // see pmap.c
+  u64 events[16];           // vm_count
+  struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
+};
+
+extern struct hart *harts;
+extern u32 nharts;
+extern u64 harts_online;                // hart indexes that have entered hart_main (bit 0 from boot)
+
+extern struct task boot_task;            // static: the boot hart's first and idle task; tp from entry on
+extern struct hart boot_hart;            // static: harts[0] until task_init
+
+register struct task *current asm("tp");
+
+static inline struct hart *this_hart(void) { return current->hart; }  // preemption off to rely on it
+
+static inline void
+preempt_off(void)
+{
+  current->preempt++;
+  __asm__ volatile("" ::: "memory");
+}
+
+// A switch became due while preemption was off.  => nothing with interrupts off:
+// the end of the interrupt, or of the section without them, sees to it
+void preempt_resched(void);
+
+static inline void
+preempt_on(void)
+{
+  __asm__ volatile("" ::: "memory");
+  if(--current->preempt == 0 && unlikely(current->resched))
+    preempt_resched();
+}
+
+// ---- Scheduling ----
+
+void schedule(void);                     // let others run; state says if this task goes on
+void schedule_tail(void);                // first call of a new task, by the arch code: what
+                                         // schedule() does after context_switch()
+void yield(void);
+void task_wake(struct task *t);          // SLEEPING -> RUNNABLE, somewhere; any context
+struct task *kernel_task(const char *name, void (*fn)(void *), void *arg);  // NULL without memory
+struct task *init_task(void (*fn)(void *), void *arg);   // the same, as pid 1, to end in exec_kernel()
+void task_init(void);                    // boot: harts[] and their idle tasks
+void hart_main(void);                    // entry of every hart, on its idle task
+void hart_timer(void);                   // timer interrupt
+void hart_ipi(void);                     // IPI
+void stop_machine(void (*fn)(void *), void *arg);  // run fn with every other hart parked at a
+                                                   // preemption point (no spinlock held)
+
+// ---- Tasks by number ----
+
+static inline void task_get(struct task *t) { atomic_add(&t->refs, 1); }
+void task_put(struct task *t);
+struct task *task_find(u32 tid);         // => referenced, or NULL
+struct task *task_next(u32 tid);         // the first with this tid or above; referenced, or NULL
+struct space *task_space(struct task *t);     // => referenced, or NULL
+struct files *task_files(struct task *t);     // => referenced, or NULL
+void task_times(const struct task *t, u64 *utime, u64 *stime);          // ns
+void process_times(struct process *p, u64 *utime, u64 *stime);          // ns, all threads
+char task_letter(const struct task *t);  // R S T Z, as in /proc/<pid>/stat
+void task_dump(void);                    // every task in a line of its own, by printk
+extern struct spinlock family_lock;      // the process tree; taken with spin_lock_irq
+
+// Processes of a space get SIGKILL (OOM killer, failed reads). Any context that may lock.
+void space_kill(struct space *s, const char *why);
+
+// ---- Signals: default actions only; see signal.c ----
+//
+// => any context, interrupts included
+int signal_send(struct process *p, int sig);       // => 0 or -errno
+int signal_send_group(u32 pgid, int sig);          // => 0, -ESRCH for an empty group
+bool signal_pending(void);                         // for the current task
+bool signal_ignored(int sig);                      // or blocked, by the current task
+void signal_deliver(void);                         // on the way to user mode; may not return
+void task_exit(int status) __attribute__((noreturn));        // one thread
+void process_exit(int status) __attribute__((noreturn));     // all; status as wait4 reports it
+
+// The init task's last act: become the program at path.  => -errno, or never
+int exec_kernel(const char *path, const char *const *argv, const char *const *envp);
+
+// ---- What a trap calls ----
+i64 syscall_dispatch(u64 nr, const u64 *args);     // => a0
+void user_fault_signal(int sig, int code, va_t addr);   // SIGSEGV &c. end the current process
+
+#include "kernel/lock.h"    // its inline functions need struct task

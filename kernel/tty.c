@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+//
+// The terminal as a device: /dev/console and /dev/tty on the serial port.
+//
+// The UART's interrupt leaves bytes in `raw`; a task of the terminal's own gives
+// them to the line discipline and writes the echo, for which it may have to wait.
+//
+// tty->lock is taken with interrupts off and never held across a copy to or from
+// user memory; tty->output, a sleep lock outside it, keeps stretches of output
+// apart.
+
+#include <machine.h>
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/signal.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "kernel/tty.h"
+#include "uart.h"
+
+static struct tty tty;
+
+enum { STRETCH = 256 };              // bytes moved at once
+enum { DECISECOND = 100000000 };     // ns, VTIME's unit
+
+// ---- Output ----
+
+// n bytes of s as the line wants them. => bytes of out used, at most 2 n
+static u64
+post_process(const char *s, u64 n, char *out)
+{
+  u32 flags = atomic_load(&tty.termios.oflag);
+  bool crlf = (flags & OPOST) && (flags & ONLCR);
+  u64 len = 0;
+  for(u64 i = 0; i < n; i++){
+    if(s[i] == '\n' && crlf)
+      out[len++] = '\r';
+    out[len++] = s[i];
+  }
+  return len;
+}
+
+// => all n bytes went out; else a signal came
+static bool
+put_out(const char *s, u64 n)
+{
+  char out[2 * STRETCH];
+  u64 len = post_process(s, n, out);
+  sleep_lock(&tty.output);
+  u64 done = uart_write(out, len);
+  sleep_unlock(&tty.output);
+  return done == len;
+}
+
+static i64
+tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  char some[STRETCH];
+  u64 done = 0;
+  while(done < n){
+    u64 now = min(n - done, STRETCH);
+    if(copy_from_user(some, buf + done, now))
+      return done > 0 ? (i64)done : -EFAULT;
+    if(!put_out(some, now))
+      return done > 0 ? (i64)done : -EINTR;
+    done += now;
+  }
+  return done;
+}
+
+// ---- From the line to the discipline ----
+
+void
+console_input(char c)
+{
+  bool on = spin_lock_irq(&tty.lock);
+  if(tty.raw_in - tty.raw_out < TTY_RAW)
+    tty.raw[tty.raw_in++ % TTY_RAW] = c;
+  wake_one(&tty.arrived);
+  spin_unlock_irq(&tty.lock, on);
+}
+
+static void
+apply(const struct tty_effect *e, u32 foreground)
+{
+  for(u32 i = 0; i < e->rubout; i++)
+    put_out("\b \b", 3);
+  if(e->echo_len > 0)
+    put_out(e->echo, e->echo_len);
+  if(e->signal && foreground)
+    signal_send_group(foreground, e->signal);
+  if(e->dump)
+    task_dump();
+}
+
+static void
+tty_task(void *unused)
+{
+  for(;;){
+    bool on = spin_lock_irq(&tty.lock);
+    while(tty.raw_out == tty.raw_in)
+      wait_io(&tty.arrived, &tty.lock);
+    u64 ready = tty.ready;
+    struct tty_effect e = tty_line_take(&tty, tty.raw[tty.raw_out++ % TTY_RAW]);
+    bool news = tty.ready != ready;
+    u32 foreground = tty.foreground;
+    spin_unlock_irq(&tty.lock, on);
+    apply(&e, foreground);
+    if(news){
+      wake_all(&tty.readable);
+      poll_notify(&tty.news);
+    }
+  }
+}
+
+// ---- Input ----
+
+// Is the caller in a background job of the terminal's session?
+static bool
+in_background(void)
+{
+  struct process *p = current->process;
+  return tty.foreground && p->sid == tty.session && p->pgid != tty.foreground;
+}
+
+// A background job that wants to read is stopped.
+static int
+check_foreground(void)
+{
+  if(!in_background())
+    return 0;
+  if(signal_ignored(SIGTTIN))
+    return -EIO;
+  signal_send_group(current->process->pgid, SIGTTIN);
+  return -EINTR;
+}
+
+// Sleep until there is enough for a read of n bytes, as the settings say; lock
+// held.  => 0: take what there is, maybe nothing; or -EAGAIN, -EINTR
+static int
+await_input(u32 flags, u64 n)
+{
+  u64 seen = 0, deadline = ~0UL;
+  for(;;){
+    const struct termios *m = &tty.termios;
+    bool raw = !(m->lflag & ICANON);
+    u64 have = tty.ready - tty.read, least = raw ? min(m->cc[VMIN], n) : 1;
+    u64 patience = raw ? m->cc[VTIME] * (u64)DECISECOND : 0;
+    if(have >= max(least, 1UL) || (least == 0 && patience == 0))
+      return 0;
+    if(flags & O_NONBLOCK)
+      return have > 0 ? 0 : -EAGAIN;
+    if(patience && (have > seen || (least == 0 && deadline == ~0UL))){
+      seen = have;
+      deadline = machine_time_ns() + patience;
+    }
+    int e = deadline == ~0UL ? wait_intr(&tty.readable, &tty.lock)
+                             : wait_until(&tty.readable, &tty.lock, deadline);
+    if(e == -ETIMEDOUT)
+      return 0;
+    if(e)
+      return tty.ready > tty.read && raw ? 0 : e;
+  }
+}
+
+// Move up to n bytes that are ready to buf; in canonical mode not beyond the end
+// of a line.  Lock held.  => bytes; *end: no more is to follow in this read
+static u64
+take_input(char *buf, u64 n, bool *end)
+{
+  const struct termios *m = &tty.termios;
+  u64 len = 0;
+  *end = false;
+  while(tty.read < tty.ready && !*end){
+    u16 c = tty.cell[tty.read % TTY_CELLS];
+    if(len == n && c != CELL_EOF)
+      return len;
+    tty.read++;
+    if(c != CELL_EOF)
+      buf[len++] = c;
+    *end = c == CELL_EOF || ((m->lflag & ICANON) && (c == '\n' || (c && (c == m->cc[VEOL] || c == m->cc[VEOL2]))));
+  }
+  *end = *end || tty.read == tty.ready;
+  return len;
+}
+
+static i64
+tty_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  char some[STRETCH];
+  u64 done = 0;
+  bool end = false;
+  int e = n > 0 ? check_foreground() : 0;
+  while(done < n && !end && e == 0){
+    u64 len = 0;
+    bool on = spin_lock_irq(&tty.lock);
+    if(done == 0)
+      e = await_input(f->flags, n);
+    if(e == 0)
+      len = take_input(some, min(n - done, STRETCH), &end);
+    spin_unlock_irq(&tty.lock, on);
+    if(copy_to_user(buf + done, some, len))
+      e = -EFAULT;
+    else
+      done += len;
+  }
+  return done > 0 ? (i64)done : e;
+}
+
+static u32
+tty_poll(struct file *f, struct poll_wait *w)
+{
+  poll_add(&tty.news, w);
+  bool on = spin_lock_irq(&tty.lock);
+  u32 ready = POLLOUT | (tty.ready > tty.read ? POLLIN : 0);
+  spin_unlock_irq(&tty.lock, on);
+  return ready;
+}
+
+// ---- Settings ----
+
+static int
+set_termios(va_t arg, bool flush)
+{
+  struct termios m;
+  if(copy_from_user(&m, arg, sizeof m))
+    return -EFAULT;
+  bool on = spin_lock_irq(&tty.lock);
+  tty.termios = m;
+  tty.ready = tty.edit;              // what was typed under the old rules is sent
+  if(flush)
+    tty_line_flush(&tty);
+  spin_unlock_irq(&tty.lock, on);
+  wake_all(&tty.readable);
+  return 0;
+}
+
+static int
+get_termios(va_t arg)
+{
+  bool on = spin_lock_irq(&tty.lock);
+  struct termios m = tty.termios;
+  spin_unlock_irq(&tty.lock, on);
+  return copy_to_user(arg, &m, sizeof m) ? -EFAULT : 0;
+}
+
+static int
+set_winsize(va_t arg)
+{
+  struct winsize w;
+  if(copy_from_user(&w, arg, sizeof w))
+    return -EFAULT;
+  bool on = spin_lock_irq(&tty.lock);
+  bool changed = memcmp(&tty.winsize, &w, sizeof w) != 0;
+  tty.winsize = w;
+  u32 foreground = tty.foreground;
+  spin_unlock_irq(&tty.lock, on);
+  if(changed && foreground)
+    signal_send_group(foreground, SIGWINCH);
+  return 0;
+}
+
+static int
+get_winsize(va_t arg)
+{
+  bool on = spin_lock_irq(&tty.lock);
+  struct winsize w = tty.winsize;
+  spin_unlock_irq(&tty.lock, on);
+  return copy_to_user(arg, &w, sizeof w) ? -EFAULT : 0;
+}
+
+// The terminal becomes the caller's session's.
+static int
+set_session(void)
+{
+  struct process *p = current->process;
+  if(p->sid != p->pid)
+    return -EPERM;
+  bool on = spin_lock_irq(&tty.lock);
+  tty.session = p->sid;
+  tty.foreground = p->pgid;
+  spin_unlock_irq(&tty.lock, on);
+  return 0;
+}
+
+static int
+set_foreground(va_t arg)
+{
+  u32 pgid;
+  if(load_user_u32(&pgid, arg))
+    return -EFAULT;
+  if((i32)pgid <= 0)
+    return -EINVAL;
+  bool on = spin_lock_irq(&tty.lock);
+  bool ours = tty.session == current->process->sid;
+  if(ours)
+    tty.foreground = pgid;
+  spin_unlock_irq(&tty.lock, on);
+  return ours ? 0 : -ENOTTY;
+}
+
+// How many bytes could be read at once; the mark of ^D is none.
+static u32
+bytes_ready(void)
+{
+  u32 n = 0;
+  bool on = spin_lock_irq(&tty.lock);
+  for(u64 p = tty.read; p < tty.ready; p++)
+    n += tty.cell[p % TTY_CELLS] != CELL_EOF;
+  spin_unlock_irq(&tty.lock, on);
+  return n;
+}
+
+static int
+flush(u64 what)
+{
+  if(what > TCIOFLUSH)
+    return -EINVAL;
+  bool on = spin_lock_irq(&tty.lock);
+  if(what != TCOFLUSH)
+    tty_line_flush(&tty);
+  spin_unlock_irq(&tty.lock, on);
+  return 0;
+}
+
+static i64
+tty_ioctl(struct file *f, u64 cmd, u64 arg)
+{
+  switch(cmd){
+  case TCGETS: return get_termios(arg);
+  case TCSETS:
+  case TCSETSW: return set_termios(arg, false);     // output is in order anyway
+  case TCSETSF: return set_termios(arg, true);
+  case TCFLSH: return flush(arg);
+  case TIOCSCTTY: return set_session();
+  case TIOCGPGRP: return store_user_u32(arg, tty.foreground);
+  case TIOCSPGRP: return set_foreground(arg);
+  case TIOCGSID: return store_user_u32(arg, tty.session);
+  case TIOCGWINSZ: return get_winsize(arg);
+  case TIOCSWINSZ: return set_winsize(arg);
+  case FIONREAD: return store_user_u32(arg, bytes_ready());
+  default: return -ENOTTY;
+  }
+}
+
+static const struct file_ops tty_ops = {
+  .read = tty_read,
+  .write = tty_write,
+  .ioctl = tty_ioctl,
+  .poll = tty_poll,
+};
+
+void
+tty_init(void)
+{
+  spin_init(&tty.lock, "tty");
+  waitq_init(&tty.arrived);
+  waitq_init(&tty.readable);
+  poll_source_init(&tty.news);
+  sleep_init(&tty.output, "tty output");
+  tty.winsize = (struct winsize){ .rows = 24, .columns = 80 };
+  tty_line_reset(&tty);
+  chardev_register(5, 1, "console", 0600, &tty_ops);
+  chardev_register(5, 0, "tty", 0666, &tty_ops);
+  if(kernel_task("tty", tty_task, NULL) == NULL)
+    panic("no memory for the terminal");
+}

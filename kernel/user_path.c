@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Path names and descriptors as the arguments of system calls.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "kernel/task.h"
+#include "kernel/user_path.h"
+#include "mm/slab.h"
+
+int
+fd_inode(int fd, struct inode **out)
+{
+  struct fd_ref r = fd_get(fd);
+  if(r.file == NULL)
+    return -EBADF;
+  inode_get(r.file->inode);
+  *out = r.file->inode;
+  fd_put(r);
+  return 0;
+}
+
+static int
+copy_in(struct user_path *p, va_t path)
+{
+  p->s = p->short_one;
+  i64 n = copy_str_from_user(p->short_one, path, sizeof p->short_one);
+  if(n != -ENAMETOOLONG)
+    return n < 0 ? n : 0;
+  p->s = p->long_one = kmalloc(PATH_MAX);
+  if(p->s == NULL)
+    return -ENOMEM;
+  n = copy_str_from_user(p->long_one, path, PATH_MAX);
+  return n < 0 ? n : 0;
+}
+
+static int
+find_base(struct user_path *p, int dirfd)
+{
+  if(p->s[0] == '/' || dirfd == AT_FDCWD)
+    return 0;
+  int e = fd_inode(dirfd, &p->base);
+  if(e == 0 && p->s[0] && !S_ISDIR(p->base->mode))
+    e = -ENOTDIR;
+  return e;
+}
+
+int
+user_path_get(struct user_path *p, int dirfd, va_t path)
+{
+  p->base = NULL;
+  p->long_one = NULL;
+  int e = copy_in(p, path);
+  if(e == 0)
+    e = find_base(p, dirfd);
+  if(e)
+    user_path_put(p);
+  return e;
+}
+
+void
+user_path_put(struct user_path *p)
+{
+  inode_put(p->base);
+  kfree(p->long_one);
+}
+
+int
+user_inode(int dirfd, va_t path, u32 flags, struct inode **out)
+{
+  struct user_path p;
+  int e = user_path_get(&p, dirfd, path);
+  if(e)
+    return e;
+  if(p.s[0] == '\0' && (flags & AT_EMPTY_PATH)){
+    *out = p.base ? p.base : fs_pos_cwd(current->fs);
+    p.base = NULL;
+  } else {
+    e = path_lookup(p.base, p.s, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
+  }
+  user_path_put(&p);
+  return e;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Path names and descriptors as the arguments of system calls.
+
+#pragma once
+
+#include "fs/vfs.h"
+
+enum {
+  AT_FDCWD = -100,
+  AT_SYMLINK_NOFOLLOW = 0x100, AT_REMOVEDIR = 0x200, AT_EACCESS = 0x200,
+  AT_SYMLINK_FOLLOW = 0x400, AT_NO_AUTOMOUNT = 0x800, AT_EMPTY_PATH = 0x1000,
+};
+
+struct user_path {
+  struct inode *base;       // where it starts unless absolute, referenced; NULL: the current directory
+  const char *s;
+  char *long_one;           // kmalloc'd, for paths that do not fit
+  char short_one[112];
+};
+
+// Copy a path in.  dirfd: AT_FDCWD or a descriptor.  May sleep.
+// => 0, or -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOTDIR; user_path_put only after 0
+int user_path_get(struct user_path *p, int dirfd, va_t path);
+void user_path_put(struct user_path *p);
+
+// What a path names, or with AT_EMPTY_PATH and "" the descriptor itself.  Of flags,
+// AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.  => 0 and *out referenced
+int user_inode(int dirfd, va_t path, u32 flags, struct inode **out);
+
+// The inode of an open file. => 0 and *out referenced, or -EBADF
+int fd_inode(int fd, struct inode **out);

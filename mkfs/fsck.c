@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT
+//
+// fsck: is a disk image consistent?  Reads it with code of its own, from
+// qfs_format.h alone, and changes nothing.
+//
+// One pass over the inode file claims every block that an inode uses and notes
+// what each inode is; one walk over the directories counts names; then bitmaps and
+// counts are compared with what was found.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fs/qfs_format.h"
+#include "mkfs/tool.h"
+
+static const char help[] =
+  "usage: fsck [-q] IMAGE\n"
+  "\n"
+  "Check the disk image IMAGE, without changing it, and print what is wrong with it.\n"
+  "\n"
+  "  -q         no summary when all is well\n"
+  "  --help     print this\n"
+  "\n"
+  "Exit status: 0 consistent, 1 not so, 2 wrong usage.\n";
+
+// What the first pass found at an inode number.
+struct found {
+  const struct qfs_dinode *disk;   // NULL: free
+  u32 names;                       // directory entries that name it
+  u32 subdirs;                     // directories it is the parent of
+  u64 entries;
+};
+
+static const char *image;
+static const struct qfs_super *sb;
+static u8 *claimed;                // a byte a block
+static struct found *inodes;
+static u64 ninodes, nfiles, nerrors;
+
+static void __attribute__((format(printf, 1, 2)))
+wrong(const char *fmt, ...)
+{
+  va_list ap;
+  va_start(ap, fmt);
+  vprintf(fmt, ap);
+  va_end(ap);
+  putchar('\n');
+  if(++nerrors == 1000){
+    puts("too many errors");
+    exit(FAILED);
+  }
+}
+
+static const void *
+block_at(u64 n)
+{
+  return image + n * QFS_BLOCK;
+}
+
+// ---- Blocks of files ----
+
+// A walk over the block tree of one inode.
+struct walk {
+  u64 ino;
+  const struct qfs_dinode *disk;
+  u64 pages;                       // that its size covers
+  u64 blocks;                      // found
+  u64 *map;                        // page -> block, for directories and the inode file
+};
+
+// => may the block be read?
+static bool
+claim(struct walk *w, u64 block)
+{
+  if(block < sb->data_start || block >= sb->blocks){
+    wrong("inode %lu: block %lu is no data block", w->ino, block);
+    return false;
+  }
+  w->blocks++;
+  if(claimed[block]){
+    wrong("inode %lu: block %lu is used twice", w->ino, block);
+    return false;
+  }
+  claimed[block] = 1;
+  return true;
+}
+
+static void
+walk_slots(struct walk *w, const u64 *slot, u32 n, u32 height, u64 page)
+{
+  u64 wide = 1UL << (height * QFS_PTRS_SHIFT);
+  for(u32 i = 0; i < n; i++, page += wide){
+    if(slot[i] == 0 || !claim(w, slot[i]))
+      continue;
+    if(height > 0)
+      walk_slots(w, block_at(slot[i]), QFS_PTRS, height - 1, page);
+    else if(page >= w->pages && page < w->disk->cut && !S_ISDIR(w->disk->mode))
+      wrong("inode %lu: page %lu is past its end", w->ino, page);
+    else if(w->map && page < w->pages)
+      w->map[page] = slot[i];
+  }
+}
+
+static void
+walk_inode(struct walk *w)
+{
+  const struct qfs_dinode *d = w->disk;
+  bool link_inside = S_ISLNK(d->mode) && d->size <= QFS_SYMLINK_INLINE;
+  if(d->height > QFS_HEIGHT_MAX)
+    wrong("inode %lu: height %u", w->ino, d->height);
+  else if(!link_inside)
+    walk_slots(w, d->root, QFS_ROOTS, d->height, 0);
+  if(w->blocks != d->blocks)
+    wrong("inode %lu: holds %lu blocks, says %lu", w->ino, w->blocks, d->blocks);
+}
+
+// The blocks of a file by page, and nothing that cannot be in an image. => malloc'd
+static u64 *
+page_map(u64 ino, const struct qfs_dinode *d, u64 *pages)
+{
+  struct walk w = { .ino = ino, .disk = d };
+  w.pages = (d->size + QFS_BLOCK - 1) / QFS_BLOCK;
+  if(w.pages > sb->blocks){
+    wrong("inode %lu: %lu bytes are too many", ino, d->size);
+    w.pages = 0;
+  }
+  w.map = calloc(w.pages + 1, sizeof(u64));
+  if(w.map == NULL)
+    tool_die("no memory");
+  walk_inode(&w);
+  *pages = w.pages;
+  return w.map;
+}
+
+// ---- Inodes ----
+
+static bool
+bit(const void *bitmap, u64 i)
+{
+  return ((const u8 *)bitmap)[i / 8] >> (i % 8) & 1;
+}
+
+static void
+note_inode(u64 ino, const struct qfs_dinode *d, bool used)
+{
+  if((d->mode != 0) != used)
+    wrong("inode %lu: bitmap says %s, mode is %o", ino, used ? "used" : "free", d->mode);
+  if(d->mode == 0)
+    return;
+  inodes[ino].disk = d;
+  nfiles++;
+  if(d->nlink == 0)
+    wrong("inode %lu: no links, but not free", ino);
+}
+
+static void
+check_inode_file(void)
+{
+  u64 pages, *map = page_map(0, &sb->inode_file, &pages);
+  ninodes = pages * QFS_INODES_PER_BLOCK;
+  inodes = calloc(ninodes + 1, sizeof(*inodes));
+  if(inodes == NULL)
+    tool_die("no memory");
+  for(u64 ino = 0; ino < ninodes; ino++){
+    u64 first = ino / QFS_INODE_GROUP * (QFS_INODE_GROUP / QFS_INODES_PER_BLOCK);
+    u64 n = ino / QFS_INODES_PER_BLOCK;
+    if(n == first || map[n] == 0 || map[first] == 0){
+      if(map[n] == 0 && ino % QFS_INODES_PER_BLOCK == 0)
+        wrong("block %lu of the inode file is missing", n);
+      continue;
+    }
+    const struct qfs_dinode *d = block_at(map[n]);
+    note_inode(ino, d + ino % QFS_INODES_PER_BLOCK, bit(block_at(map[first]), ino % QFS_INODE_GROUP));
+  }
+  for(u64 ino = ninodes; map[0] && ino < QFS_INODE_GROUP; ino++)
+    if(bit(block_at(map[0]), ino))
+      wrong("inode %lu: used, but past the end of the inode file", ino);
+  free(map);
+}
+
+// ---- Directories ----
+
+struct tree {
+  u64 ino;
+  u64 pages, *map;
+  u64 entries;
+  u8 *seen;                        // a byte a page
+};
+
+static void
+check_entry(struct tree *t, const struct qfs_dirblock *b, const struct qfs_dirent *e)
+{
+  u32 start = QFS_BLOCK - b->head.name_bytes;
+  if(e->name_off < start || e->name_off + e->name_len > QFS_BLOCK || e->name_len == 0){
+    wrong("directory %lu: a name is out of its block", t->ino);
+    return;
+  }
+  const char *name = (const char *)b + e->name_off;
+  if(qfs_hash(sb->hash_seed, name, e->name_len) != e->hash)
+    wrong("directory %lu: `%.*s' is under the wrong hash", t->ino, e->name_len, name);
+  if(memchr(name, '/', e->name_len) || memchr(name, 0, e->name_len))
+    wrong("directory %lu: `%.*s' is no name", t->ino, e->name_len, name);
+  if(e->ino >= ninodes || inodes[e->ino].disk == NULL){
+    wrong("directory %lu: `%.*s' is inode %lu, which is free", t->ino, e->name_len, name, e->ino);
+    return;
+  }
+  struct found *f = &inodes[e->ino];
+  f->names++;
+  if(f->disk->mode >> 12 != e->type)
+    wrong("directory %lu: `%.*s' has type %u, its inode %o", t->ino, e->name_len, name, e->type,
+          f->disk->mode);
+  if(e->type != S_IFDIR >> 12)
+    return;
+  inodes[t->ino].subdirs++;
+  if(f->disk->rdev_or_parent != t->ino)
+    wrong("directory %lu: `%.*s' says its parent is %lu", t->ino, e->name_len, name,
+          f->disk->rdev_or_parent);
+}
+
+static void
+check_leaf(struct tree *t, const struct qfs_dirblock *b, u64 low, u64 high)
+{
+  u64 bytes = 0;
+  if(b->head.name_bytes > QFS_DIR_SPACE ||
+     b->head.count * sizeof(struct qfs_dirent) > QFS_DIR_SPACE - b->head.name_bytes){
+    wrong("directory %lu: a leaf is overfull", t->ino);
+    return;
+  }
+  for(u32 i = 0; i < b->head.count; i++){
+    const struct qfs_dirent *e = &b->entry[i];
+    if(e->hash < low || e->hash >= high)
+      wrong("directory %lu: hash %x is out of order", t->ino, e->hash);
+    low = e->hash;
+    bytes += e->name_len;
+    check_entry(t, b, e);
+  }
+  if(bytes != b->head.name_bytes)
+    wrong("directory %lu: a leaf has %lu bytes of names, says %u", t->ino, bytes, b->head.name_bytes);
+  t->entries += b->head.count;
+}
+
+static void
+check_node(struct tree *t, u64 page, int level, u64 low, u64 high)
+{
+  if(page >= t->pages || t->map[page] == 0 || t->seen[page]++){
+    wrong("directory %lu: block %lu is missing, or there twice", t->ino, page);
+    return;
+  }
+  const struct qfs_dirblock *b = block_at(t->map[page]);
+  if(b->head.magic != QFS_DIR_MAGIC || b->head.level >= QFS_DIR_LEVELS ||
+     (level >= 0 && b->head.level != level)){
+    wrong("directory %lu: block %lu is no node, or of the wrong level", t->ino, page);
+    return;
+  }
+  if(b->head.level == 0){
+    check_leaf(t, b, low, high);
+    return;
+  }
+  u32 n = b->head.count;
+  if(n == 0 || n > QFS_DIR_FANOUT || (b->index[0].hash != low && page != 0)){
+    wrong("directory %lu: block %lu has a bad index", t->ino, page);
+    return;
+  }
+  for(u32 i = 0; i < n; i++){
+    u64 from = i == 0 ? low : b->index[i].hash, to = i + 1 < n ? b->index[i + 1].hash : high;
+    if(from < low || to > high || from >= to)
+      wrong("directory %lu: block %lu: child %u is out of order", t->ino, page, i);
+    else
+      check_node(t, b->index[i].block, b->head.level - 1, from, to);
+  }
+}
+
+static void
+check_directory(u64 ino, const struct qfs_dinode *d)
+{
+  struct tree t = { .ino = ino };
+  t.map = page_map(ino, d, &t.pages);
+  t.seen = calloc(t.pages + 1, 1);
+  if(t.seen == NULL)
+    tool_die("no memory");
+  if(d->size % QFS_BLOCK)
+    wrong("directory %lu: %lu bytes", ino, d->size);
+  if(t.pages > 0)
+    check_node(&t, 0, -1, 0, 1UL << 32);
+  for(u64 i = 0; i < t.pages; i++)
+    if(!t.seen[i])
+      wrong("directory %lu: block %lu is not in its tree", ino, i);
+  if(t.entries != d->entries)
+    wrong("directory %lu: %lu entries, says %lu", ino, t.entries, d->entries);
+  free(t.map);
+  free(t.seen);
+}
+
+static void
+check_file(u64 ino, const struct qfs_dinode *d)
+{
+  struct walk w = { .ino = ino, .disk = d };
+  w.pages = (d->size + QFS_BLOCK - 1) / QFS_BLOCK;
+  if(d->size > QFS_FILE_MAX)
+    wrong("inode %lu: %lu bytes are too many", ino, d->size);
+  else
+    walk_inode(&w);
+}
+
+static void
+check_inodes(void)
+{
+  for(u64 ino = 0; ino < ninodes; ino++){
+    const struct qfs_dinode *d = inodes[ino].disk;
+    if(d == NULL)
+      continue;
+    if(S_ISDIR(d->mode))
+      check_directory(ino, d);
+    else
+      check_file(ino, d);
+  }
+}
+
+// ---- What all of it adds up to ----
+
+// Does the way up from a directory end at the root?
+static bool
+reaches_root(u64 ino)
+{
+  for(u64 steps = 0; ino != QFS_ROOT_INO; steps++){
+    const struct qfs_dinode *d = ino < ninodes ? inodes[ino].disk : NULL;
+    if(d == NULL || steps > nfiles)
+      return false;
+    ino = d->rdev_or_parent;
+  }
+  return true;
+}
+
+static void
+check_links(void)
+{
+  if(ninodes <= QFS_ROOT_INO || inodes[QFS_ROOT_INO].disk == NULL ||
+     !S_ISDIR(inodes[QFS_ROOT_INO].disk->mode)){
+    wrong("there is no root directory");
+    return;
+  }
+  inodes[QFS_ROOT_INO].names++;
+  for(u64 ino = 0; ino < ninodes; ino++){
+    const struct found *f = &inodes[ino];
+    if(f->disk == NULL)
+      continue;
+    bool directory = S_ISDIR(f->disk->mode);
+    u32 links = directory ? 2 + f->subdirs : f->names;
+    if(f->names == 0 || (directory && f->names > 1))
+      wrong("inode %lu: has %u names", ino, f->names);
+    if(f->disk->nlink != links)
+      wrong("inode %lu: %u links, says %u", ino, links, f->disk->nlink);
+    if(directory && !reaches_root(ino))
+      wrong("directory %lu: is not under the root", ino);
+  }
+}
+
+static void
+check_bitmap(void)
+{
+  const void *bits = block_at(sb->bitmap_start);
+  u64 free_blocks = 0;
+  for(u64 b = 0; b < sb->blocks; b++){
+    bool used = b < sb->data_start || claimed[b];
+    free_blocks += !bit(bits, b);
+    if(bit(bits, b) != used)
+      wrong("block %lu: %s, but the bitmap says %s", b, used ? "in use" : "free",
+            used ? "free" : "in use");
+  }
+  for(u64 b = sb->blocks; b < sb->bitmap_blocks * QFS_BITS; b++)
+    if(!bit(bits, b))
+      wrong("block %lu: past the end, but free", b);
+  if(sb->state == QFS_STATE_CLEAN && free_blocks != sb->free_blocks)
+    wrong("%lu blocks are free, the superblock says %lu", free_blocks, sb->free_blocks);
+}
+
+// ---- The superblock ----
+
+static void
+check_super(const char *file, u64 bytes)
+{
+  u64 n = sb->blocks;
+  if(sb->magic != QFS_MAGIC)
+    tool_die("%s: not a qfs image", file);
+  if(sb->version != QFS_VERSION || sb->incompat & ~QFS_INCOMPAT_KNOWN)
+    tool_die("%s: made by something newer", file);
+  if(sb->checksum != qfs_super_checksum(sb))
+    tool_die("%s: the superblock's checksum is wrong", file);
+  if(n > bytes / QFS_BLOCK || sb->bitmap_start != 1 || sb->data_start >= n ||
+     sb->bitmap_blocks != (n + QFS_BITS - 1) / QFS_BITS ||
+     sb->journal_start != 1 + sb->bitmap_blocks || sb->journal_blocks > n ||
+     sb->data_start != sb->journal_start + sb->journal_blocks)
+    tool_die("%s: the superblock's layout makes no sense", file);
+  const struct qfs_journal *j = block_at(sb->journal_start);
+  if(sb->compat & QFS_COMPAT_JOURNAL && (j->magic != QFS_JOURNAL_MAGIC || j->head != j->tail))
+    wrong("the journal is not empty");
+}
+
+static u64
+map_image(const char *file)
+{
+  struct stat st;
+  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  if(fd < 0 || fstat(fd, &st) < 0)
+    tool_die("%s: %s", file, strerror(errno));
+  if(!S_ISREG(st.st_mode) || st.st_size < 8 * QFS_BLOCK)
+    tool_die("%s: not a qfs image", file);
+  image = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if(image == MAP_FAILED)
+    tool_die("%s: %s", file, strerror(errno));
+  close(fd);
+  return st.st_size;
+}
+
+int
+main(int argc, char **argv)
+{
+  tool_start("fsck", help, argc, argv);
+  bool quiet = argc > 1 && strcmp(argv[1], "-q") == 0;
+  if(argc != 2 + quiet || argv[1 + quiet][0] == '-')
+    tool_usage("one IMAGE is needed");
+  const char *file = argv[1 + quiet];
+  u64 bytes = map_image(file);
+  sb = (const struct qfs_super *)image;
+  check_super(file, bytes);
+  claimed = calloc(sb->blocks, 1);
+  if(claimed == NULL)
+    tool_die("no memory");
+
+  check_inode_file();
+  check_inodes();
+  check_links();
+  check_bitmap();
+  if(nerrors)
+    printf("%s: %lu errors\n", file, nerrors);
+  else if(!quiet)
+    printf("%s: consistent: %lu files, %lu of %lu blocks free%s\n", file, nfiles, sb->free_blocks,
+           sb->blocks, sb->state == QFS_STATE_CLEAN ? "" : ", not unmounted");
+  return fflush(stdout) || nerrors ? FAILED : DONE;
+}

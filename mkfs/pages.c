@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+//
+// Frames and objects for the kernel's file system sources in a host tool: what
+// they use of mm/frame.h and mm/object.h, with nobody else about.  Pages stay in
+// memory until their object goes.
+
+#include "fs/dentry.h"
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mkfs/host.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+
+// ---- Frames: an address range that is filled from its start ----
+
+enum { FRAMES = 1 << 22 };         // 16 GiB of addresses
+
+struct frame *frames;
+u64 direct_base;
+static u64 next_frame = 1;         // 0 is FRAME_NONE
+static u32 free_frames;            // linked through `next`
+
+static bool
+set_up(void)
+{
+  if(frames)
+    return true;
+  char *memory = host_pages((u64)FRAMES * PAGE_SIZE);
+  struct frame *table = host_pages(FRAMES * sizeof(struct frame));
+  if(memory == NULL || table == NULL)
+    return false;
+  direct_base = (u64)memory;
+  frames = table;
+  return true;
+}
+
+struct frame *
+frame_alloc(enum frame_kind kind, u32 flags)
+{
+  if(!set_up())
+    return NULL;
+  u64 pfn = free_frames ? free_frames : next_frame;
+  if(pfn == FRAMES)
+    return NULL;
+  if(free_frames)
+    free_frames = pfn_frame(pfn)->next;
+  else
+    next_frame++;
+  pfn_frame(pfn)->word = KIND(kind);
+  return pfn_frame(pfn);
+}
+
+void
+frame_put(struct frame *f, u64 counts)
+{
+  f->word -= counts;
+  if(f->word & COUNTS)
+    return;
+  f->next = free_frames;
+  free_frames = frame_pfn(f);
+}
+
+void
+frame_unbusy(struct frame *f)
+{
+  f->word &= ~FRAME_BUSY;
+}
+
+// ---- Objects ----
+
+void
+object_init(struct object *o, const struct object_ops *ops, u64 size)
+{
+  static bool ready;
+  if(!ready)
+    radix_setup();
+  ready = true;
+  memset(o, 0, sizeof(*o));
+  o->ops = ops;
+  o->refs = 1;
+  o->size = size;
+  radix_init(&o->pages);
+}
+
+void
+object_destroy(struct object *o)
+{
+  object_truncate(o, 0);
+  radix_destroy(&o->pages);
+}
+
+void
+object_put(struct object *o)
+{
+  if(--o->refs == 0)
+    o->ops->release(o);
+}
+
+struct frame *
+object_peek(struct object *o, u64 index)
+{
+  u64 pfn = radix_get(&o->pages, index);
+  if(pfn == 0)
+    return NULL;
+  frame_get(pfn_frame(pfn), PIN_1);
+  return pfn_frame(pfn);
+}
+
+int
+object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
+{
+  *fresh = false;
+  *out = object_peek(o, index);
+  if(*out)
+    return 0;
+  struct frame *f = frame_alloc(KIND_OBJECT, 0);
+  if(f == NULL)
+    return -ENOMEM;
+  f->word |= SHARE_1 | PIN_1 | FRAME_BUSY;
+  f->index = index;
+  int e = radix_set(&o->pages, index, frame_pfn(f));
+  if(e){
+    frame_put(f, SHARE_1 | PIN_1);
+    return e;
+  }
+  *fresh = true;
+  *out = f;
+  return 0;
+}
+
+int
+object_page(struct object *o, u64 index, struct frame **out)
+{
+  bool fresh;
+  int e = object_page_fresh(o, index, out, &fresh);
+  if(e || !fresh)
+    return e;
+  e = o->ops->read_pages(o, index, out, 1);
+  frame_unbusy(*out);
+  if(e){
+    radix_remove(&o->pages, index);
+    frame_put(*out, SHARE_1 | PIN_1);
+  }
+  return e;
+}
+
+void
+object_mark_dirty(struct object *o, struct frame *f)
+{
+  f->word |= FRAME_DIRTY;
+  radix_mark(&o->pages, f->index);
+}
+
+int
+object_make_dirty(struct object *o, struct frame *f)
+{
+  int e = f->word & FRAME_DIRTY || !o->ops->page_mkwrite ? 0 : o->ops->page_mkwrite(o, f->index);
+  if(e == 0)
+    object_mark_dirty(o, f);
+  return e;
+}
+
+static void
+remove_page(struct object *o, u64 index)
+{
+  radix_unmark(&o->pages, index);
+  u64 pfn = radix_remove(&o->pages, index);
+  if(pfn)
+    frame_put(pfn_frame(pfn), SHARE_1);
+}
+
+void
+object_discard(struct object *o, u64 index)
+{
+  if(radix_get(&o->pages, index))
+    remove_page(o, index);
+}
+
+void
+object_truncate(struct object *o, u64 size)
+{
+  u64 index = page_up(size) >> PAGE_SHIFT;
+  o->size = size;
+  for(; radix_next(&o->pages, &index, false); index++)
+    remove_page(o, index);
+  struct frame *f = size & PAGE_MASK ? object_peek(o, size >> PAGE_SHIFT) : NULL;
+  if(f){
+    memset((char *)frame_kva(f) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+    frame_put(f, PIN_1);
+  }
+}
+
+// Neighbouring dirty pages together.
+enum { RUN_MAX = 64 };
+
+int
+object_sync(struct object *o, u64 start, u64 end)
+{
+  struct frame *run[RUN_MAX];
+  int first = 0;
+  u64 pfn;
+  for(u64 index = 0; (pfn = radix_next(&o->pages, &index, true));){
+    u64 from = index;
+    u32 n = 0;
+    while(pfn && index == from + n && n < RUN_MAX){
+      run[n] = pfn_frame(pfn);
+      run[n++]->word &= ~FRAME_DIRTY;
+      radix_unmark(&o->pages, index++);
+      pfn = radix_next(&o->pages, &index, true);
+    }
+    int e = o->ops->write_pages(o, from, run, n);
+    for(u32 i = 0; e && i < n; i++)
+      object_mark_dirty(o, run[i]);
+    first = first ? first : e;
+    index = from + n;
+  }
+  return first;
+}
+
+// ---- Of the VFS ----
+
+// No name cache, and no mounts to choose from.
+struct inode *dentry_forget(struct inode *i) { return NULL; }
+struct super *super_at(u32 i) { return NULL; }
+void super_put(struct super *s) {}
+
+u64
+time_now(struct timespec *ts)
+{
+  host_clock(&ts->sec, &ts->nsec);
+  return ts->sec * 1000000000UL + ts->nsec;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// The ordered set of a space's areas.  space.lock for writing to change it, for
+// reading to search it.  Private to mm/.
+
+#pragma once
+
+#include "mm/space.h"
+
+struct area *area_alloc(void);                 // => NULL without memory
+void area_free(struct area *a);                // puts nothing
+
+// The first area that ends above va, the last that starts below it; or NULL.
+struct area *area_above(struct space *s, va_t va);
+struct area *area_below(struct space *s, va_t va);
+struct area *area_find(struct space *s, va_t va);   // that contains va
+
+// The stack area just above va that may grow down to it, or NULL.
+struct area *area_stack_above(struct space *s, va_t va);
+
+void area_insert(struct space *s, struct area *a);
+void area_remove(struct space *s, struct area *a);
+void area_resize(struct space *s, struct area *a, va_t start, va_t end);
+
+// Cut a at `at`; `upper`, fresh from area_alloc, becomes the part above.
+void area_split(struct space *s, struct area *a, va_t at, struct area *upper);
+
+// Join a with its neighbours where one area can say the same.  => the area that
+// now covers a's range; areas that became empty are on `dead`, references and all
+struct area *area_merge(struct space *s, struct area *a, struct list *dead);
+
+// The highest free place for len bytes below `top`.  => 0 if there is none
+va_t area_gap(struct space *s, u64 len, va_t top);
+
+// Drop the areas on a list from area_merge or vm_unmap, with their references.
+// => no lock held; may sleep
+void areas_release(struct list *dead);
+
+// Grow the stack area down to va. => 0 or -ENOMEM; takes space.lock for writing
+int vm_grow_stack(struct space *s, va_t va);
+
+// Take [start, end) out of the map, its pages too; areas go to `dead`.
+// => 0 or -ENOMEM (nothing changed); space.lock held for writing
+int unmap_range(struct space *s, va_t start, va_t end, struct list *dead);
+
+void areas_init(void);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+//
+// The buddy allocator.  A free block is described by its first frame: kind FREE,
+// its order in `index`, linked with others of that order through next and prev.
+// Two blocks of one order are buddies when their frame numbers differ in one
+// bit, the order's; a freed block joins its buddy at once if that is free.
+//
+// A frame that is not the first of its block says nothing: the block of order k
+// at a buddy's place is whole and free exactly if its first frame says so.
+// Frames outside RAM are never FREE, so no block grows across a hole.
+//
+// Lock: buddy.lock, innermost.
+
+#include "mm/buddy.h"
+#include "kernel/lock.h"
+#include "kernel/printk.h"
+
+static struct {
+  struct spinlock lock;
+  u32 head[MAX_ORDER + 1];     // frame numbers
+  u64 blocks[MAX_ORDER + 1];
+  u64 free;
+} buddy;
+
+void
+buddy_init(void)
+{
+  spin_init(&buddy.lock, "buddy");
+  for(u32 i = 0; i <= MAX_ORDER; i++){
+    buddy.head[i] = FRAME_NONE;
+    buddy.blocks[i] = 0;
+  }
+  buddy.free = 0;
+}
+
+static void
+link_block(u64 pfn, u32 order)
+{
+  struct frame *f = pfn_frame(pfn);
+  f->word = KIND(KIND_FREE);
+  f->index = order;
+  f->prev = FRAME_NONE;
+  f->next = buddy.head[order];
+  if(f->next != FRAME_NONE)
+    pfn_frame(f->next)->prev = (u32)pfn;
+  buddy.head[order] = (u32)pfn;
+  buddy.blocks[order]++;
+}
+
+static void
+unlink_block(u64 pfn, u32 order)
+{
+  struct frame *f = pfn_frame(pfn);
+  if(f->prev != FRAME_NONE)
+    pfn_frame(f->prev)->next = f->next;
+  else
+    buddy.head[order] = f->next;
+  if(f->next != FRAME_NONE)
+    pfn_frame(f->next)->prev = f->prev;
+  f->word = KIND(KIND_BATCH);
+  buddy.blocks[order]--;
+}
+
+static bool
+is_free_block(u64 pfn, u32 order)
+{
+  if(pfn < frame_first || pfn >= frame_last)
+    return false;
+  const struct frame *f = pfn_frame(pfn);
+  return frame_kind(f) == KIND_FREE && f->index == order;
+}
+
+static struct frame *
+take(u32 order, u64 keep)
+{
+  if(buddy.free < (1UL << order) + keep)
+    return NULL;
+  u32 have = order;
+  while(have <= MAX_ORDER && buddy.head[have] == FRAME_NONE)
+    have++;
+  if(have > MAX_ORDER)
+    return NULL;
+  u64 pfn = buddy.head[have];
+  unlink_block(pfn, have);
+  while(have > order){
+    have--;
+    link_block(pfn + (1UL << have), have);
+  }
+  buddy.free -= 1UL << order;
+  return pfn_frame(pfn);
+}
+
+static void
+give(u64 pfn, u32 order)
+{
+  assert(frame_kind(pfn_frame(pfn)) != KIND_FREE);
+  buddy.free += 1UL << order;
+  for(; order < MAX_ORDER; order++){
+    u64 other = pfn ^ 1UL << order;
+    if(!is_free_block(other, order))
+      break;
+    unlink_block(other, order);
+    pfn = min(pfn, other);
+  }
+  link_block(pfn, order);
+}
+
+struct frame *
+buddy_alloc(u32 order, u64 keep)
+{
+  spin_lock(&buddy.lock);
+  struct frame *f = take(order, keep);
+  spin_unlock(&buddy.lock);
+  return f;
+}
+
+void
+buddy_free(struct frame *f, u32 order)
+{
+  spin_lock(&buddy.lock);
+  give(frame_pfn(f), order);
+  spin_unlock(&buddy.lock);
+}
+
+u32
+buddy_alloc_batch(u32 *pfn, u32 n, u64 keep)
+{
+  u32 got = 0;
+  spin_lock(&buddy.lock);
+  for(; got < n; got++){
+    struct frame *f = take(0, keep);
+    if(f == NULL)
+      break;
+    pfn[got] = (u32)frame_pfn(f);
+  }
+  spin_unlock(&buddy.lock);
+  return got;
+}
+
+void
+buddy_free_batch(const u32 *pfn, u32 n)
+{
+  spin_lock(&buddy.lock);
+  for(u32 i = 0; i < n; i++)
+    give(pfn[i], 0);
+  spin_unlock(&buddy.lock);
+}
+
+void
+buddy_add(u64 first, u64 last)
+{
+  spin_lock(&buddy.lock);
+  while(first < last){
+    u32 order = 0;
+    while(order < MAX_ORDER && (first & 1UL << order) == 0 && first + (2UL << order) <= last)
+      order++;
+    give(first, order);
+    first += 1UL << order;
+  }
+  spin_unlock(&buddy.lock);
+}
+
+u64
+buddy_free_frames(void)
+{
+  return atomic_load(&buddy.free);
+}
+
+u64
+buddy_blocks(u32 order)
+{
+  return atomic_load(&buddy.blocks[order]);
+}
+
+static u64
+check_list(u32 order, u64 *frames_seen)
+{
+  u64 lies = 0, n = 0;
+  u32 prev = FRAME_NONE;
+  for(u32 p = buddy.head[order]; p != FRAME_NONE; p = pfn_frame(p)->next){
+    if(!is_free_block(p, order) || p & ((1U << order) - 1) || pfn_frame(p)->prev != prev){
+      printk("check: free block %x of order %u: bad head\n", p, order);
+      return lies + 1;
+    }
+    if(order < MAX_ORDER && is_free_block(p ^ 1U << order, order)){
+      printk("check: free block %x of order %u: its buddy is free too\n", p, order);
+      lies++;
+    }
+    prev = p;
+    n++;
+  }
+  if(n != buddy.blocks[order]){
+    printk("check: order %u: %lu blocks, %lu counted\n", order, n, buddy.blocks[order]);
+    lies++;
+  }
+  *frames_seen += n << order;
+  return lies;
+}
+
+u64
+buddy_check(void)
+{
+  u64 lies = 0, seen = 0;
+  for(u32 order = 0; order <= MAX_ORDER; order++)
+    lies += check_list(order, &seen);
+  if(seen != buddy.free){
+    printk("check: %lu frames in free blocks, %lu counted\n", seen, buddy.free);
+    lies++;
+  }
+  return lies;
+}

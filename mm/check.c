@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+//
+// The checker: recount the whole system and name every lie.  Each page-table
+// entry is held against its area and its frame, each frame's counts against the
+// entries and objects that name it, each free list against its members.
+//
+// It runs with every other hart parked where it holds no spinlock, and only at a
+// moment when no space.lock is held, so no change of a map is half-way.  The
+// recount lives in the `next` and `prev` fields of frames in use, which link free
+// ones only: next counts share, prev counts mapped.
+
+#include <pmap.h>
+#include "kernel/printk.h"
+#include "kernel/task.h"
+#include "mm/area.h"
+#include "mm/buddy.h"
+#include "mm/frame.h"
+#include "mm/objects.h"
+#include "mm/slab.h"
+#include "mm/spaces.h"
+
+struct check {
+  bool quiet;              // nobody was changing a map
+  u64 lies;
+  struct space *space;     // being scanned
+  u64 resident;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+lie(struct check *c, const char *fmt, ...)
+{
+  char text[160];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintk(text, sizeof text, fmt, ap);
+  va_end(ap);
+  printk("check: %s\n", text);
+  c->lies++;
+}
+
+static bool
+counted(const struct frame *f)
+{
+  enum frame_kind k = frame_kind(f);
+  return k == KIND_ANON || k == KIND_OBJECT;
+}
+
+static void
+each_frame(struct check *c, void (*fn)(struct check *c, struct frame *f))
+{
+  for(u64 pfn = frame_first; pfn < frame_last; pfn++)
+    if(counted(pfn_frame(pfn)))
+      fn(c, pfn_frame(pfn));
+}
+
+static void
+forget_counts(struct check *c, struct frame *f)
+{
+  f->next = f->prev = 0;
+}
+
+// ---- Entries ----
+
+static void
+check_private(struct check *c, va_t va, pte_t p, struct frame *f)
+{
+  f->next++;
+  f->prev++;
+  if(f->owner != knum(c->space->lineage) || f->index != va >> PAGE_SHIFT)
+    lie(c, "private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
+  if(pte_writable(p) && word_share(f->word) != 1)
+    lie(c, "private frame %lx at %lx: writable and shared by %lu", frame_pfn(f), va,
+        word_share(f->word));
+}
+
+static void
+check_shared(struct check *c, const struct area *a, va_t va, pte_t p, struct frame *f)
+{
+  u64 index = (a->offset + (va - a->start)) >> PAGE_SHIFT;
+  f->prev++;
+  if(a->object == NULL || f->owner != knum(a->object) || f->index != index)
+    lie(c, "object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
+  if(pte_writable(p) && !(a->flags & AREA_SHARED))
+    lie(c, "object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
+}
+
+static void
+check_entry(void *arg, va_t va, pte_t p)
+{
+  struct check *c = arg;
+  struct area *a = area_above(c->space, va);
+  if(a == NULL || va < a->start){
+    lie(c, "entry %lx at %lx: no area", p, va);
+    return;
+  }
+  if(pte_state(p) == PTE_SWAPPED){
+    lie(c, "entry %lx at %lx: names a slot", p, va);
+    return;
+  }
+  struct frame *f = pte_frame(p);
+  u64 pfn = frame_pfn(f);
+  if(f == zero_frame){
+    if(pte_writable(p))
+      lie(c, "the zero frame is writable at %lx", va);
+    return;
+  }
+  c->resident++;
+  if(pfn < frame_first || pfn >= frame_last)
+    lie(c, "entry %lx at %lx: no such frame", p, va);
+  else if(frame_kind(f) == KIND_ANON)
+    check_private(c, va, p, f);
+  else if(frame_kind(f) == KIND_OBJECT)
+    check_shared(c, a, va, p, f);
+  else
+    lie(c, "entry %lx at %lx: a frame of kind %d", p, va, frame_kind(f));
+}
+
+// ---- Areas ----
+
+static void
+check_areas(struct check *c, struct space *s)
+{
+  va_t end = USER_MIN;
+  u32 n = 0;
+  for(struct area *a = area_above(s, 0); a; a = area_above(s, a->end), n++){
+    if(a->start < end || a->start >= a->end || a->gap != a->start - end || a->space != s)
+      lie(c, "area %lx-%lx: bad place (after %lx, gap %lx)", a->start, a->end, end, a->gap);
+    end = a->end;
+  }
+  if(n != s->nareas)
+    lie(c, "%u areas, %u counted", n, s->nareas);
+}
+
+static void
+check_space(struct check *c, struct space *s)
+{
+  c->space = s;
+  c->resident = 0;
+  check_areas(c, s);
+  pmap_scan(&s->pmap, 0, USER_MAX, check_entry, c);
+  if(c->resident != s->resident)
+    lie(c, "space %p: %lu pages resident, %lu counted", (void *)s, c->resident, s->resident);
+}
+
+// ---- Objects and frames ----
+
+static void
+check_object(struct check *c, struct object *o)
+{
+  u64 n = 0, pfn;
+  for(u64 i = 0; (pfn = radix_next(&o->pages, &i, false)) != 0; i++, n++){
+    struct frame *f = pfn_frame(pfn);
+    if(frame_kind(f) != KIND_OBJECT || f->owner != knum(o) || f->index != i)
+      lie(c, "object %p page %lu: frame %lx says %x, %x", (void *)o, i, pfn, f->owner, f->index);
+    f->next++;
+  }
+  if(n != o->pages.count)
+    lie(c, "object %p: %lu pages, %lu counted", (void *)o, n, o->pages.count);
+}
+
+static void
+check_counts(struct check *c, struct frame *f)
+{
+  u64 w = f->word;
+  if(word_share(w) != f->next || word_mapped(w) != f->prev)
+    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->next, f->prev);
+  if((w & COUNTS) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING)))
+    lie(c, "frame %lx (word %lx): nobody has it", frame_pfn(f), w);
+}
+
+static void
+check_batches(struct check *c)
+{
+  for(u32 i = 0; i < nharts; i++)
+    for(u32 k = 0; k < harts[i].batch.n; k++)
+      if(frame_kind(pfn_frame(harts[i].batch.pfn[k])) != KIND_BATCH)
+        lie(c, "hart %u: frame %x in its batch is in use", i, harts[i].batch.pfn[k]);
+}
+
+// ---- All ----
+
+static bool
+is_quiet(void)
+{
+  struct space *s;
+  list_for(s, &all_spaces, link)
+    if(rw_held(&s->lock))
+      return false;
+  return true;
+}
+
+static void
+check_all(void *arg)
+{
+  struct check *c = arg;
+  struct space *s;
+  struct object *o;
+  c->quiet = is_quiet();
+  if(!c->quiet)
+    return;
+  each_frame(c, forget_counts);
+  list_for(s, &all_spaces, link)
+    check_space(c, s);
+  list_for(o, &all_objects, link)
+    check_object(c, o);
+  each_frame(c, check_counts);
+  check_batches(c);
+  c->lies += buddy_check() + slab_check();
+}
+
+u64
+vm_check(void)
+{
+  struct check c = { .quiet = false };
+  for(;;){
+    stop_machine(check_all, &c);
+    if(c.quiet)
+      return c.lies;
+    yield();
+  }
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+//
+// The frame table, single frames by way of each hart's batch, and the state
+// word's counts, lock and BUSY bits.  Calls the buddy; wakes the reaper.
+//
+// A batch is touched by its own hart only, with preemption off.
+
+#include <machine.h>
+#include "kernel/lock.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "mm/buddy.h"
+#include "mm/frame.h"
+#include "mm/reaper.h"
+#include "mm/space.h"
+
+struct frame *frames;
+u64 direct_base = 0xffffffc000000000UL;
+u64 frame_first, frame_last;
+struct frame *zero_frame;
+
+static u64 total;
+static u64 watermark_min, watermark_low, watermark_high;
+static u32 batch_size;         // how many move between a batch and the buddy at once
+
+// ---- Boot ----
+
+static bool
+range_free(pa_t start, pa_t end)
+{
+  for(u32 i = 0; i < machine.nreserved; i++)
+    if(start < machine.reserved[i].end && machine.reserved[i].start < end)
+      return false;
+  return true;
+}
+
+// The first page-aligned place for `size` bytes that nothing else occupies: the
+// start of a range of RAM, or the end of a reserved range.
+static pa_t
+place(u64 size)
+{
+  for(u32 i = 0; i < machine.nram; i++){
+    struct mem_range r = machine.ram[i];
+    if(r.start + size <= r.end && range_free(r.start, r.start + size))
+      return r.start;
+    for(u32 k = 0; k < machine.nreserved; k++){
+      pa_t pa = page_up(machine.reserved[k].end);
+      if(pa >= r.start && pa + size <= r.end && range_free(pa, pa + size))
+        return pa;
+    }
+  }
+  panic("no room for the frame table (%lu bytes)", size);
+}
+
+static void
+set_kind(pa_t start, pa_t end, enum frame_kind kind)
+{
+  u64 last = min(page_up(end) >> PAGE_SHIFT, frame_last);
+  for(u64 pfn = max(start >> PAGE_SHIFT, frame_first); pfn < last; pfn++)
+    pfn_frame(pfn)->word = KIND(kind);
+}
+
+static void
+release_unreserved(void)
+{
+  for(u64 pfn = frame_first, end; pfn < frame_last; pfn = end + 1){
+    for(end = pfn; end < frame_last && frame_kind(pfn_frame(end)) == KIND_BATCH; end++)
+      ;
+    buddy_add(pfn, end);
+  }
+}
+
+static void
+set_watermarks(void)
+{
+  u64 n = buddy_free_frames();
+  watermark_min = min(max(n / 128, 16UL), 1024UL);
+  watermark_low = 2 * watermark_min;
+  watermark_high = 3 * watermark_min;
+  batch_size = (u32)min(max(n / 512, 2UL), count_of(boot_hart.batch.pfn) / 2);
+}
+
+void
+frame_init(void)
+{
+  frame_first = machine.ram[0].start >> PAGE_SHIFT;
+  frame_last = machine.ram[machine.nram - 1].end >> PAGE_SHIFT;
+  u64 size = page_up((frame_last - frame_first) * sizeof(struct frame));
+  pa_t table = place(size);
+  frames = (struct frame *)pa_kva(table) - frame_first;
+  memset(frames + frame_first, 0, size);
+  set_kind(0, ~PAGE_MASK, KIND_KERNEL);
+  for(u32 i = 0; i < machine.nram; i++){
+    set_kind(machine.ram[i].start, machine.ram[i].end, KIND_BATCH);
+    total += (machine.ram[i].end - machine.ram[i].start) >> PAGE_SHIFT;
+  }
+  for(u32 i = 0; i < machine.nreserved; i++)
+    set_kind(machine.reserved[i].start, machine.reserved[i].end, KIND_KERNEL);
+  set_kind(table, table + size, KIND_KERNEL);
+  buddy_init();
+  release_unreserved();
+  set_watermarks();
+  zero_frame = frame_alloc(KIND_ZERO, ALLOC_ZERO);
+  if(zero_frame == NULL)
+    panic("no memory at all");
+}
+
+// ---- Single frames ----
+
+// How many frames an allocation must leave to more important ones.
+static u64
+must_keep(u32 flags)
+{
+  if(flags & ALLOC_RESERVE)
+    return 0;
+  return flags & ALLOC_USER ? watermark_min : watermark_min / 2;
+}
+
+static bool
+refill(struct hart *h, u32 flags)
+{
+  u64 keep = must_keep(flags);
+  h->batch.n = buddy_alloc_batch(h->batch.pfn, batch_size, keep);
+  if(h->batch.n == 0)
+    h->batch.n = buddy_alloc_batch(h->batch.pfn, 1, keep);
+  if(buddy_free_frames() < watermark_low)
+    reaper_wake();
+  return h->batch.n != 0;
+}
+
+struct frame *
+frame_alloc(enum frame_kind kind, u32 flags)
+{
+  preempt_off();
+  struct hart *h = this_hart();
+  if(unlikely(h->batch.n == 0) && !refill(h, flags)){
+    preempt_on();
+    return NULL;
+  }
+  struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
+  atomic_add(&h->events[VM_ALLOC], 1);
+  preempt_on();
+  f->word = KIND(kind);
+  if(flags & ALLOC_ZERO)
+    page_zero(frame_kva(f));
+  return f;
+}
+
+void
+frame_free(struct frame *f)
+{
+  u64 w = f->word;
+  assert((w & (COUNTS | FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)) == 0);
+  assert((w & KIND(0xf)) != KIND(KIND_FREE) && (w & KIND(0xf)) != KIND(KIND_BATCH));
+  f->word = KIND(KIND_BATCH);
+  f->owner = f->slot = f->hint = 0;
+  preempt_off();
+  struct hart *h = this_hart();
+  if(unlikely(h->batch.n == 2 * batch_size)){
+    h->batch.n -= batch_size;
+    buddy_free_batch(h->batch.pfn + h->batch.n, batch_size);
+  }
+  h->batch.pfn[h->batch.n++] = (u32)frame_pfn(f);
+  atomic_add(&h->events[VM_FREE], 1);
+  preempt_on();
+}
+
+void
+frame_drain(void)
+{
+  preempt_off();
+  struct hart *h = this_hart();
+  buddy_free_batch(h->batch.pfn, h->batch.n);
+  h->batch.n = 0;
+  preempt_on();
+}
+
+// ---- Blocks ----
+
+struct frame *
+frames_alloc(u32 order, enum frame_kind kind, u32 flags)
+{
+  if(order == 0)
+    return frame_alloc(kind, flags);
+  struct frame *f = order <= MAX_ORDER ? buddy_alloc(order, must_keep(flags)) : NULL;
+  if(buddy_free_frames() < watermark_low)
+    reaper_wake();
+  if(f == NULL)
+    return NULL;
+  for(u64 i = 0; i < 1UL << order; i++){
+    f[i].word = KIND(kind);
+    if(flags & ALLOC_ZERO)
+      page_zero(frame_kva(f + i));
+  }
+  return f;
+}
+
+void
+frames_release(struct frame *f, u32 order)
+{
+  if(order == 0){
+    frame_free(f);
+    return;
+  }
+  for(u64 i = 0; i < 1UL << order; i++){
+    assert((f[i].word & COUNTS) == 0);
+    f[i].word = KIND(KIND_BATCH);
+    f[i].owner = 0;
+  }
+  buddy_free(f, order);
+}
+
+// ---- Figures ----
+
+u64 frames_total(void) { return total; }
+u64 frames_free(void) { return buddy_free_frames(); }
+
+void
+frame_info(struct mem_info *mi)
+{
+  mi->total = total;
+  mi->free = buddy_free_frames();
+  for(u32 i = 0; i < nharts; i++)
+    mi->free += atomic_load(&harts[i].batch.n);
+  mi->watermark_min = watermark_min;
+  mi->watermark_low = watermark_low;
+  mi->watermark_high = watermark_high;
+  for(u32 i = 0; i <= MAX_ORDER; i++)
+    mi->free_blocks[i] = buddy_blocks(i);
+}
+
+void
+frame_census(u64 by_kind[KINDS])
+{
+  memset(by_kind, 0, KINDS * sizeof by_kind[0]);
+  for(u64 pfn = frame_first, n; pfn < frame_last; pfn += n){
+    struct frame *f = pfn_frame(pfn);
+    enum frame_kind k = frame_kind(f);
+    n = k == KIND_FREE && f->index <= MAX_ORDER ? 1UL << f->index : 1;
+    by_kind[k] += n;
+  }
+}
+
+// ---- The word ----
+
+// A decrement waits for the lock bit: whoever holds it may rely on the counts
+// not falling.  A table frame's bit is another matter; it has no counts.
+void
+frame_put(struct frame *f, u64 counts)
+{
+  u64 w = atomic_load(&f->word);
+  for(;;){
+    if(unlikely(w & FRAME_LOCK)){
+      machine_relax();
+      w = atomic_load(&f->word);
+    } else if(__atomic_compare_exchange_n(&f->word, &w, w - counts, true,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)){
+      break;
+    }
+  }
+  if((w & COUNTS) == counts){
+    f->word &= ~(FRAME_DIRTY | FRAME_STALE);
+    frame_free(f);
+  }
+}
+
+void
+frame_lock(struct frame *f)
+{
+  preempt_off();
+  while(unlikely(__atomic_fetch_or(&f->word, FRAME_LOCK, __ATOMIC_ACQUIRE) & FRAME_LOCK))
+    while(atomic_load(&f->word) & FRAME_LOCK)
+      machine_relax();
+}
+
+void
+frame_unlock(struct frame *f)
+{
+  __atomic_fetch_and(&f->word, ~FRAME_LOCK, __ATOMIC_RELEASE);
+  preempt_on();
+}
+
+bool
+frame_locked(const struct frame *f)
+{
+  return atomic_load(&f->word) & FRAME_LOCK;
+}
+
+bool
+frame_fetchable(struct frame *f)
+{
+  if(!(atomic_load(&f->word) & FRAME_STALE))
+    return false;
+  atomic_and(&f->word, ~FRAME_STALE);
+  return true;
+}
+
+// ---- BUSY ----
+
+// One queue for all frames: waits are rare, and a woken task looks again anyway.
+static struct waitq busy_queue = WAITQ_INIT(busy_queue);
+static struct spinlock busy_lock = SPINLOCK_INIT("busy");
+
+bool
+frame_try_busy(struct frame *f)
+{
+  return !(atomic_or(&f->word, FRAME_BUSY) & FRAME_BUSY);
+}
+
+void
+frame_unbusy(struct frame *f)
+{
+  atomic_and(&f->word, ~FRAME_BUSY);
+  frame_state_changed();
+}
+
+// Waiters look at the word under busy_lock before they sleep, so passing
+// through it once makes sure that none of them missed the change.
+void
+frame_state_changed(void)
+{
+  spin_lock(&busy_lock);
+  spin_unlock(&busy_lock);
+  wake_all(&busy_queue);
+}
+
+void
+frame_wait(struct frame *f, u64 flag)
+{
+  spin_lock(&busy_lock);
+  while(atomic_load(&f->word) & flag)
+    wait_io(&busy_queue, &busy_lock);
+  spin_unlock(&busy_lock);
+}

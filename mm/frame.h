@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+//
+// The frame table: one 32-byte record for every frame of RAM, and the only book
+// there is about a frame.  The buddy allocator and the per-hart batches that
+// hand frames out are behind frame_alloc().
+
+#pragma once
+
+#include "kernel/types.h"
+
+// The state word.
+//
+//  63   62..56  55     54     53       52    51..48  47..40  39..20   19..0
+//  LOCK  spare  STALE  DIRTY  WRITING  BUSY  kind    pins    mapped   share
+//
+//  share    page-table entries (present or swapped) that name a private page;
+//           1 for a page held by its object.  "May I write without copying?"
+//  mapped   present entries.  "May the frame be freed?"
+//  pins     I/O and kernel users in flight.
+//  The decrement that takes all three to zero frees the frame, whoever does it.
+#define SHARE_1   (1UL << 0)
+#define MAPPED_1  (1UL << 20)
+#define PIN_1     (1UL << 40)
+#define SHARE_MAX 0xfffffUL
+#define COUNTS    ((1UL << 48) - 1)
+
+#define FRAME_BUSY    (1UL << 52)  // contents or identity not valid yet, or no longer
+#define FRAME_WRITING (1UL << 53)  // being written to its store; still usable
+#define FRAME_DIRTY   (1UL << 54)  // differs from its store, or has none
+#define FRAME_STALE   (1UL << 55)  // instruction caches may hold older bytes
+#define FRAME_LOCK    (1UL << 63)
+
+// kind: who the frame belongs to.  Legal states of the word by kind:
+//   FREE      counts 0, no flags; first of a free block, its order in `index`
+//   BATCH     counts 0, no flags; in a hart's batch of free frames
+//   KERNEL    counts 0; boot image, large kmalloc (order in `index`), stacks, pipes
+//   SLAB      counts 0; `owner` names the slab
+//   TABLE     counts 0; LOCK guards its entries
+//   ANON      share >= mapped, owner = lineage, index = virtual page number
+//   OBJECT    share 1 while in its object (0 once removed), owner = object,
+//             index = page in the object
+//   ZERO      the one frame of zeroes; counts unused
+enum frame_kind {
+  KIND_FREE, KIND_BATCH, KIND_KERNEL, KIND_SLAB, KIND_TABLE, KIND_ANON, KIND_OBJECT, KIND_ZERO,
+  KINDS,
+};
+#define KIND_SHIFT 48
+#define KIND(k)    ((u64)(k) << KIND_SHIFT)
+
+struct frame {
+  u64 word;
+  u32 owner;         // knum of a slab, lineage or object
+  u32 index;         // in the owner; order of a free block
+  u32 slot;          // swap slot that also holds this page, or 0
+  u32 hint;          // knum of the space that mapped it last
+  u32 next, prev;    // free list, as frame numbers
+};
+_Static_assert(sizeof(struct frame) == 32, "frame record");
+
+// Frame number, physical address and direct-map address of one another.
+extern struct frame *frames;   // indexed by frame number (biased)
+extern u64 direct_base;        // kva = pa + direct_base
+#define FRAME_NONE 0U
+
+static inline u64 frame_pfn(const struct frame *f) { return (u64)(f - frames); }
+static inline struct frame *pfn_frame(u64 pfn) { return frames + pfn; }
+static inline pa_t frame_pa(const struct frame *f) { return frame_pfn(f) << PAGE_SHIFT; }
+static inline struct frame *pa_frame(pa_t pa) { return frames + (pa >> PAGE_SHIFT); }
+static inline void *pa_kva(pa_t pa) { return (void *)(pa + direct_base); }
+static inline pa_t kva_pa(const void *kva) { return (u64)kva - direct_base; }
+static inline void *frame_kva(const struct frame *f) { return pa_kva(frame_pa(f)); }
+static inline struct frame *kva_frame(const void *kva) { return pa_frame(kva_pa(kva)); }
+
+// A kernel object's number: its direct-map address in units of 16 bytes, so
+// that a pointer takes 32 bits in a frame record.  0 = none.
+static inline u32 knum(const void *p) { return p ? (u32)(kva_pa(p) >> 4) : 0; }
+static inline void *knum_ptr(u32 n) { return n ? pa_kva((pa_t)n << 4) : NULL; }
+
+static inline enum frame_kind
+frame_kind(const struct frame *f)
+{
+  return (enum frame_kind)((atomic_load(&f->word) >> KIND_SHIFT) & 0xf);
+}
+
+static inline u64 word_share(u64 w) { return w & SHARE_MAX; }
+static inline u64 word_mapped(u64 w) { return (w >> 20) & SHARE_MAX; }
+static inline u64 word_pins(u64 w) { return (w >> 40) & 0xff; }
+
+// ---- Allocation ----
+
+enum {
+  ALLOC_ZERO = 1,     // contents all zero (else: any old bytes)
+  ALLOC_USER = 2,     // a page a program asked for: stops at the `min` watermark, so
+                      // that the kernel itself can go on below it
+  ALLOC_RESERVE = 4,  // may use the very last frames: what frees memory must not fail
+};
+
+// One frame, or 2^order contiguous ones aligned to their size.
+// => counts 0 and the given kind; NULL when there is none.  Never sleeps.
+struct frame *frame_alloc(enum frame_kind kind, u32 flags);
+struct frame *frames_alloc(u32 order, enum frame_kind kind, u32 flags);
+
+// => counts are 0 and nobody else knows the frame
+void frame_free(struct frame *f);
+void frames_release(struct frame *f, u32 order);
+
+enum { MAX_ORDER = 10 };
+
+struct mem_info {
+  u64 total, free;                      // frames; free counts batches too
+  u64 watermark_min, watermark_low, watermark_high;
+  u64 free_blocks[MAX_ORDER + 1];
+};
+void frame_info(struct mem_info *mi);
+void frame_census(u64 by_kind[KINDS]);   // walks the frame table; frames of each kind
+u64 frames_total(void);                  // RAM in frames, without firmware and holes
+u64 frames_free(void);                   // in the buddy, as one racy read
+void frame_drain(void);                  // this hart's batch goes back to the buddy
+extern u64 frame_first, frame_last;      // numbers of the first frame, and one past the last
+
+// Boot: the table is placed in RAM, then every page not reserved becomes free.
+void frame_init(void);
+
+// ---- Counts ----
+
+// Give up `counts` (any sum of SHARE_1, MAPPED_1 and PIN_1); the last one frees.
+void frame_put(struct frame *f, u64 counts);
+
+static inline void
+frame_get(struct frame *f, u64 counts)
+{
+  atomic_add(&f->word, counts);
+}
+
+// The word's lock bit: a short spinlock (preemption off while held).  For a
+// TABLE frame it is the leaf lock.
+void frame_lock(struct frame *f);
+void frame_unlock(struct frame *f);
+bool frame_locked(const struct frame *f);
+
+// The frame is about to be made executable: did its bytes change since the
+// instruction caches were last told?  (The mark is cleared: the caller fences.)
+bool frame_fetchable(struct frame *f);
+
+// BUSY: contents or identity are changing.  Others wait and start again.
+bool frame_try_busy(struct frame *f);       // => false if somebody else has it
+void frame_unbusy(struct frame *f);         // and wake
+
+// Wait until none of the flags (BUSY, WRITING) is set.  The caller has a pin, so
+// that the frame is still this page; sleeps.
+void frame_wait(struct frame *f, u64 flags);
+void frame_state_changed(void);             // a flag was cleared: wake who waits
+
+extern struct frame *zero_frame;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// Giving up pages that have been taken out of page tables: fence, fold the D
+// bits, then drop the counts, in that order.  So a frame whose `mapped` count is
+// zero is in no page table and in no TLB.
+
+#include "mm/gather.h"
+#include <pmap.h>
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/space.h"
+
+void
+gather_init(struct gather *g, struct space *s)
+{
+  g->space = s;
+  g->lo = ~0UL;
+  g->hi = 0;
+  g->n = 0;
+  for(u32 i = 0; i < count_of(g->dirty); i++)
+    g->dirty[i] = 0;
+}
+
+void
+gather_add(struct gather *g, va_t va, u64 pfn, bool dirty)
+{
+  g->lo = min(g->lo, va);
+  g->hi = max(g->hi, va + PAGE_SIZE);
+  if(pfn == 0)
+    return;
+  g->frame[g->n] = (u32)pfn;
+  if(dirty)
+    g->dirty[g->n / 64] |= 1UL << g->n % 64;
+  g->n++;
+}
+
+// One page-table entry less.  A D bit on a clean page of a file means that a
+// store came through while the page was being written back.
+static void
+unmapped(struct frame *f, bool dirty)
+{
+  u64 w = atomic_load(&f->word);
+  bool private = (w & KIND(0xf)) == KIND(KIND_ANON);
+  if(dirty && !(w & FRAME_DIRTY)){
+    if(private)
+      atomic_or(&f->word, FRAME_DIRTY);
+    else
+      object_mark_dirty(knum_ptr(f->owner), f);
+  }
+  frame_put(f, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
+}
+
+void
+gather_flush(struct gather *g)
+{
+  struct space *s = g->space;
+  if(g->lo < g->hi && !s->dying)
+    pmap_fence(&s->pmap, g->lo, g->hi);
+  for(u32 i = 0; i < g->n; i++)
+    unmapped(pfn_frame(g->frame[i]), g->dirty[i / 64] >> i % 64 & 1);
+  atomic_add(&s->resident, -(u64)g->n);
+  gather_init(g, s);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+//
+// Changing what a space maps: mmap, munmap, mprotect, brk, the stack.
+//
+// Each function takes space.lock for writing, makes sure of everything that can
+// fail, and only then changes the map.  References of areas that went are given
+// up after the lock.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "mm/area.h"
+#include "mm/frame.h"
+#include "mm/gather.h"
+#include "mm/object.h"
+
+// As Linux's stack_guard_gap: no other area comes nearer to a growing stack.
+#define STACK_GAP (256 * PAGE_SIZE)
+
+// ---- Taking away ----
+
+static void
+clear_pages(struct space *s, va_t start, va_t end)
+{
+  struct gather g;
+  gather_init(&g, s);
+  for(va_t va = start; va < end;){
+    va = pmap_clear(&s->pmap, va, end, &g);
+    if(gather_full(&g) || va >= end)
+      gather_flush(&g);
+  }
+}
+
+// Tables that serve no area any more, around [start, end) which is now free.
+static void
+prune_around(struct space *s, va_t start, va_t end)
+{
+  struct area *below = area_below(s, start), *above = area_above(s, end);
+  pmap_prune(&s->pmap, below ? below->end : 0, above ? above->start : USER_MAX);
+}
+
+// The area that contains `at` strictly inside, and so has to be cut there.
+static struct area *
+cut_by(struct space *s, va_t at)
+{
+  struct area *a = area_above(s, at);
+  return a && a->start < at ? a : NULL;
+}
+
+// Cut areas so that none crosses start or end. => 0 or -ENOMEM, nothing changed
+static int
+cut_out(struct space *s, va_t start, va_t end)
+{
+  struct area *low = NULL, *high = NULL;
+  if(cut_by(s, start) && (low = area_alloc()) == NULL)
+    return -ENOMEM;
+  if(cut_by(s, end) && (high = area_alloc()) == NULL){
+    if(low)
+      area_free(low);
+    return -ENOMEM;
+  }
+  if(low)
+    area_split(s, cut_by(s, start), start, low);
+  if(high)
+    area_split(s, cut_by(s, end), end, high);
+  return 0;
+}
+
+int
+unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
+{
+  struct area *a = area_above(s, start);
+  if(a == NULL || a->start >= end)
+    return 0;
+  if(cut_out(s, start, end) != 0)
+    return -ENOMEM;
+  while((a = area_above(s, start)) != NULL && a->start < end){
+    clear_pages(s, a->start, a->end);
+    if(a->object)
+      object_unlink_area(a);
+    area_remove(s, a);
+    list_append(dead, &a->in_space);
+  }
+  prune_around(s, start, end);
+  return 0;
+}
+
+static bool
+range_ok(va_t addr, u64 len)
+{
+  return (addr & PAGE_MASK) == 0 && addr < USER_MAX && len <= USER_MAX - addr;
+}
+
+int
+vm_unmap(struct space *s, va_t addr, u64 len)
+{
+  struct list dead = LIST_INIT(dead);
+  len = page_up(len);
+  if(len == 0 || !range_ok(addr, len))
+    return -EINVAL;
+  rw_write_lock(&s->lock);
+  int err = unmap_range(s, addr, addr + len, &dead);
+  rw_write_unlock(&s->lock);
+  areas_release(&dead);
+  return err;
+}
+
+int
+vm_discard(struct space *s, va_t addr, u64 len)
+{
+  len = page_up(len);
+  if(!range_ok(addr, len))
+    return -EINVAL;
+  rw_write_lock(&s->lock);
+  va_t va = addr;
+  for(struct area *a; (a = area_above(s, va)) != NULL && a->start < addr + len; va = a->end){
+    if(a->start > va)
+      break;
+    clear_pages(s, max(a->start, addr), min(a->end, addr + len));
+  }
+  rw_write_unlock(&s->lock);
+  return va >= addr + len ? 0 : -ENOMEM;
+}
+
+// ---- mmap ----
+
+static bool
+overlaps(struct space *s, va_t start, va_t end)
+{
+  struct area *a = area_above(s, start);
+  return a && a->start < end;
+}
+
+// Where a new mapping goes. => 0 or -errno
+static int
+choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
+{
+  if(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)){
+    if(!range_ok(*addr, len) || *addr < USER_MIN || *addr + len > USER_TOP)
+      return *addr & PAGE_MASK ? -EINVAL : *addr < USER_MIN ? -EPERM : -ENOMEM;
+    return (flags & MAP_FIXED_NOREPLACE) && overlaps(s, *addr, *addr + len) ? -EEXIST : 0;
+  }
+  va_t hint = page_down(*addr);
+  if(hint >= USER_MIN && hint < s->mmap_top && len <= s->mmap_top - hint &&
+     !overlaps(s, hint, hint + len)){
+    *addr = hint;
+    return 0;
+  }
+  *addr = area_gap(s, len, s->mmap_top);
+  return *addr ? 0 : -ENOMEM;
+}
+
+static void
+link_area(struct space *s, struct area *a, struct list *dead)
+{
+  area_insert(s, a);
+  if(a->object)
+    object_link_area(a, NULL);
+  area_merge(s, a, dead);
+}
+
+static i64
+map_locked(struct space *s, struct area *a, va_t addr, u64 len, u32 flags, struct list *dead)
+{
+  int err = choose_place(s, &addr, len, flags);
+  if(err == 0 && (flags & MAP_FIXED))
+    err = unmap_range(s, addr, addr + len, dead);
+  if(err)
+    return err;
+  a->start = addr;
+  a->end = addr + len;
+  link_area(s, a, dead);
+  return (i64)addr;
+}
+
+// Shared anonymous memory has an object too, made here.
+static struct object *
+backing(struct object *o, u32 flags)
+{
+  return o == NULL && (flags & MAP_SHARED) ? object_create_anon() : o;
+}
+
+i64
+vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *o, u64 offset,
+       struct file *file)
+{
+  struct list dead = LIST_INIT(dead);
+  struct area *a = area_alloc();
+  i64 r = -ENOMEM;
+  o = backing(o, flags);
+  if(a && (o || !(flags & MAP_SHARED))){
+    a->prot = prot;
+    a->flags = (flags & MAP_SHARED ? AREA_SHARED : AREA_MAYWRITE) |
+               (flags & MAP_MAYWRITE ? AREA_MAYWRITE : 0);
+    a->object = o;
+    a->offset = offset;
+    a->file = file;
+    len = page_up(len);
+    if(len == 0 || (offset & PAGE_MASK) || offset + len < offset)
+      r = len ? -EINVAL : -ENOMEM;
+    else if(len <= USER_TOP){
+      rw_write_lock(&s->lock);
+      r = map_locked(s, a, addr, len, flags, &dead);
+      rw_write_unlock(&s->lock);
+    }
+  }
+  if(r < 0){
+    if(o)
+      object_put(o);
+    if(file)
+      file_put(file);
+    if(a)
+      area_free(a);
+  }
+  areas_release(&dead);
+  return r;
+}
+
+// ---- mprotect ----
+
+// Is all of [start, end) mapped, and may it get this protection?
+static int
+may_protect(struct space *s, va_t start, va_t end, u32 prot)
+{
+  for(va_t va = start; va < end;){
+    struct area *a = area_above(s, va);
+    if(a == NULL || a->start > va)
+      return -ENOMEM;
+    if((prot & PROT_WRITE) && !(a->flags & AREA_MAYWRITE))
+      return -EACCES;
+    va = a->end;
+  }
+  return 0;
+}
+
+static int
+protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dead)
+{
+  int err = may_protect(s, start, end, prot);
+  if(err == 0)
+    err = cut_out(s, start, end);
+  if(err)
+    return err;
+  for(va_t va = start; va < end;){
+    struct area *a = area_above(s, va);
+    va = a->end;
+    if(a->prot == prot)
+      continue;
+    a->prot = prot;
+    pmap_protect(&s->pmap, a->start, a->end, prot, a->flags & AREA_SHARED);
+    area_merge(s, a, dead);
+  }
+  return 0;
+}
+
+int
+vm_protect(struct space *s, va_t addr, u64 len, u32 prot)
+{
+  struct list dead = LIST_INIT(dead);
+  len = page_up(len);
+  if(addr & PAGE_MASK)
+    return -EINVAL;
+  if(!range_ok(addr, len))
+    return -ENOMEM;
+  rw_write_lock(&s->lock);
+  int err = protect_locked(s, addr, addr + len, prot, &dead);
+  rw_write_unlock(&s->lock);
+  areas_release(&dead);
+  return err;
+}
+
+// ---- brk and the stack ----
+
+static int
+grow_heap(struct space *s, va_t from, va_t to)
+{
+  struct area *heap = area_below(s, from), *above = area_above(s, from);
+  if(to > s->mmap_top || (above && above->start < to))
+    return -ENOMEM;
+  if(heap && heap->end == from && (heap->flags & AREA_HEAP)){
+    area_resize(s, heap, heap->start, to);
+    return 0;
+  }
+  struct area *a = area_alloc();
+  if(a == NULL)
+    return -ENOMEM;
+  a->start = from;
+  a->end = to;
+  a->prot = PROT_READ | PROT_WRITE;
+  a->flags = AREA_HEAP | AREA_MAYWRITE;
+  area_insert(s, a);
+  return 0;
+}
+
+va_t
+vm_brk(struct space *s, va_t brk)
+{
+  struct list dead = LIST_INIT(dead);
+  rw_write_lock(&s->lock);
+  va_t from = page_up(s->brk), to = page_up(brk);
+  int err = brk < s->brk_start || brk > USER_MAX ? -EINVAL : 0;
+  if(err == 0 && to > from)
+    err = grow_heap(s, from, to);
+  else if(err == 0 && to < from)
+    err = unmap_range(s, to, from, &dead);
+  if(err == 0)
+    s->brk = brk;
+  brk = s->brk;
+  rw_write_unlock(&s->lock);
+  areas_release(&dead);
+  return brk;
+}
+
+int
+vm_stack(struct space *s, va_t top, u64 limit)
+{
+  struct area *a = area_alloc();
+  if(a == NULL)
+    return -ENOMEM;
+  a->start = top - PAGE_SIZE;
+  a->end = top;
+  a->prot = PROT_READ | PROT_WRITE;
+  a->flags = AREA_STACK | AREA_MAYWRITE;
+  rw_write_lock(&s->lock);
+  s->stack_limit = page_up(limit);
+  s->mmap_top = top - min(s->stack_limit, top / 2) - STACK_GAP;
+  area_insert(s, a);
+  rw_write_unlock(&s->lock);
+  return 0;
+}
+
+int
+vm_grow_stack(struct space *s, va_t va)
+{
+  int err = 0;
+  rw_write_lock(&s->lock);
+  struct area *a = area_stack_above(s, va);
+  struct area *below = a ? area_below(s, a->start) : NULL;
+  if(a == NULL || (below && page_down(va) < below->end + STACK_GAP))
+    err = -ENOMEM;
+  else if(va < a->start)
+    area_resize(s, a, page_down(va), a->end);
+  rw_write_unlock(&s->lock);
+  return err;
+}

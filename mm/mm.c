@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// Start of mm/, and its event counters: one array a hart, summed when read.
+
+#include "kernel/task.h"
+#include "mm/area.h"
+#include "mm/object.h"
+#include "mm/spaces.h"
+
+_Static_assert(VM_EVENTS <= sizeof boot_hart.events / sizeof boot_hart.events[0], "hart.events");
+
+static const char *const event_names[VM_EVENTS] = {
+  [VM_FAULT] = "pgfault",
+  [VM_MAJOR] = "pgmajfault",
+  [VM_ZERO_FILL] = "quire_zero_fill",
+  [VM_ZERO_MAP] = "quire_zero_map",
+  [VM_FILE_MAP] = "quire_file_map",
+  [VM_COW_COPY] = "quire_cow_copy",
+  [VM_COW_REUSE] = "quire_cow_reuse",
+  [VM_SPURIOUS] = "quire_spurious",
+  [VM_ALLOC] = "pgalloc_normal",
+  [VM_FREE] = "pgfree",
+  [VM_PAGE_IN] = "pgpgin",
+  [VM_PAGE_OUT] = "pgpgout",
+  [VM_OOM_KILL] = "oom_kill",
+  [VM_SHOOTDOWN] = "nr_tlb_remote_flush",
+};
+
+// Another hart's counter is hit if the task moves between the two steps, so the
+// addition is atomic.
+void
+vm_count(enum vm_event e)
+{
+  atomic_add(&this_hart()->events[e], 1);
+}
+
+u64
+vm_counter(enum vm_event e)
+{
+  u64 n = 0;
+  for(u32 i = 0; i < nharts; i++)
+    n += atomic_load(&harts[i].events[e]);
+  return n;
+}
+
+const char *
+vm_event_name(enum vm_event e)
+{
+  return event_names[e];
+}
+
+void
+mm_init(void)
+{
+  areas_init();
+  objects_init();
+  spaces_init();
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+//
+// Objects: sets of shared pages indexed by page number.  An inode's page cache
+// is one; shared anonymous memory is another.  A shared page is held by its
+// object; page-table entries to it may be dropped at any time.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+#include "mm/radix.h"
+
+struct area;
+struct frame;
+struct object;
+
+// What the store behind an object does.  All may sleep; all are called without
+// locks of mm, the frames BUSY (reads) or WRITING (writes), n >= 1 pages that
+// are neighbours in the object.
+struct object_ops {
+  // Fill n frames.  Bytes past the store's end are zero.  => 0 or -errno
+  int (*read_pages)(struct object *o, u64 index, struct frame **f, u32 n);
+
+  // Write n frames to the store.  Needs no memory and no new blocks. => 0 or -errno
+  int (*write_pages)(struct object *o, u64 index, struct frame **f, u32 n);
+
+  // The page is about to be dirty for the first time: reserve its place.
+  // => 0, or -ENOSPC, -EIO ...
+  int (*page_mkwrite)(struct object *o, u64 index);
+
+  // The last reference is gone; the pages are too.
+  void (*release)(struct object *o);
+};
+
+struct object {
+  const struct object_ops *ops;   // NULL: shared anonymous memory
+  u64 refs;
+  u64 size;                       // bytes; pages wholly past it fault with SIGBUS
+                                  // (~0 for shared anonymous memory)
+  struct spinlock lock;           // innermost: the tree
+  struct radix pages;             // index -> frame number, marked where dirty
+  struct spinlock areas_lock;     // outside leaf tables: the reverse map
+  struct list areas;              // areas that map it, a child's after its parent's
+  struct list link;               // all objects
+  u64 next_read;                  // where sequential reading would go on
+  u32 window;                     // pages to read at once
+};
+
+// => refs 1.  For an object embedded in something else (an inode).
+void object_init(struct object *o, const struct object_ops *ops, u64 size);
+
+// => refs 0, no pages, no areas; before the memory around it is freed
+void object_destroy(struct object *o);
+
+// Shared anonymous memory. => NULL without memory
+struct object *object_create_anon(void);
+
+// a maps o from now on (`after`: where in the list; NULL = at its end), or no more.
+void object_link_area(struct area *a, struct area *after);
+void object_unlink_area(struct area *a);
+
+void object_get(struct object *o);
+void object_put(struct object *o);      // may sleep; no mm lock held
+
+// The page at index: found, or made and filled from the store.
+// => *out pinned, not BUSY, valid; release with frame_put(f, PIN_1).
+//    0, -ENOMEM, -EIO ...  May sleep.
+int object_page(struct object *o, u64 index, struct frame **out);
+
+// The page at index, about to be overwritten as a whole: not read if it is not
+// there.  => as object_page, but *fresh tells that it was made, holds anything,
+// and is BUSY until the caller has filled it and calls frame_unbusy
+int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh);
+
+// Make a page that is there ready to be stored to: its place in the store is
+// reserved and it is marked dirty. f pinned. => 0, -ENOSPC, -EIO ...  May sleep.
+int object_make_dirty(struct object *o, struct frame *f);
+
+// Only if it is there and valid now. => pinned or NULL; never sleeps
+struct frame *object_peek(struct object *o, u64 index);
+
+// After a store through the kernel's mapping of a pinned page that is not BUSY
+// and has its place in the store.
+void object_mark_dirty(struct object *o, struct frame *f);
+
+// Copy between a file's pages and user memory at byte offset off.  The caller
+// holds the file's lock; user memory is touched with faults off, so the copy
+// may end early.  Stops at o->size for reads; for writes extends o->size as it
+// goes.
+// => bytes done (may be short: fault the user range in WITHOUT the file lock
+//    (object_fault_in), then retry), or -errno if nothing was done; a short
+//    copy because of user memory with nothing done is -EAGAIN
+i64 object_read(struct object *o, u64 off, va_t buf, u64 n);
+i64 object_write(struct object *o, u64 off, va_t buf, u64 n);
+
+// Touch a user range so that a retry makes progress. => 0 or -EFAULT
+int object_fault_in(va_t buf, u64 n, bool for_write);
+
+// The same for kernel buffers (exec, directories); no short copies.
+i64 object_read_kernel(struct object *o, u64 off, void *buf, u64 n);
+
+// Grow to `size` (file lock held): the bytes in between read as zeroes.
+// => 0 or -errno
+int object_extend(struct object *o, u64 size);
+
+// Set the size; when shrinking, pages past it leave the object and every
+// mapping, and the tail of the last page is zeroed.  The store is cut by the
+// caller afterwards.  May sleep.
+void object_truncate(struct object *o, u64 size);
+
+// Write every dirty page in [start, end) bytes and wait. => 0 or the first -errno
+int object_sync(struct object *o, u64 start, u64 end);
+
+// The page at index means nothing any more (a freed metadata block): out of the
+// object, dirty or not, once a write in flight is over.  Unmapped; may sleep.
+void object_discard(struct object *o, u64 index);
+
+// Some dirty pages of any object, oldest objects first. => pages written
+u64 objects_write_back(u64 want);
+
+// Drop clean pages, mapped or not, that nobody has pinned. => frames freed
+u64 objects_shrink(u64 want);
+
+u64 object_pages_total(u64 *dirty);      // pages of all objects with a store
+u64 object_shared_pages(void);           // pages of shared anonymous objects
+
+void objects_init(void);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// Who has to go when memory is gone: the space that would give most back, by
+// Linux's measure.  Killing its tasks is the kernel's business (kernel/oom.c).
+
+#include "kernel/errno.h"
+#include "mm/frame.h"
+#include "mm/spaces.h"
+
+enum { ADJ_NEVER = -1000 };
+
+// Pages held, in thousandths of RAM, moved by the adjustment. => 0..1000
+u64
+oom_score(struct space *s)
+{
+  i64 pages = (i64)(atomic_load(&s->resident) + atomic_load(&s->pmap.tables));
+  i64 total = (i64)frames_total();
+  if(s->oom_score_adj == ADJ_NEVER)
+    return 0;
+  i64 score = pages * 1000 / total + s->oom_score_adj;
+  return score < 1 ? 1 : score > 1000 ? 1000 : (u64)score;
+}
+
+static bool
+more_to_gain(struct space *s, struct space *best)
+{
+  u64 mine = oom_score(s), others = best ? oom_score(best) : 0;
+  return mine > others || (mine == others && best && s->resident > best->resident);
+}
+
+struct space *
+oom_victim(void)
+{
+  struct space *s, *best = NULL;
+  spin_lock(&all_spaces_lock);
+  list_for(s, &all_spaces, link)
+    if(!s->dying && s->oom_score_adj != ADJ_NEVER && more_to_gain(s, best))
+      best = s;
+  if(best && !space_get_live(best))
+    best = NULL;
+  spin_unlock(&all_spaces_lock);
+  return best;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+//
+// The reaper: wakes below the low watermark and works to the high one, giving
+// back first what costs least: empty slabs and spare stacks, clean file pages
+// and names nobody uses, then dirty file pages by way of the store.
+//
+// Who needs memory and finds none lets go of everything, waits for the reaper's
+// next full pass in memory_wait, and starts again; nobody reclaims while holding
+// a lock.  When a full pass frees nothing and the need remains, the OOM killer
+// chooses.
+//
+// Lock: reaper.lock, innermost, for waking and counting passes.
+
+#include "mm/reaper.h"
+#include "kernel/errno.h"
+#include "kernel/lock.h"
+#include "kernel/oom.h"
+#include "kernel/printk.h"
+#include "kernel/task.h"
+#include "mm/frame.h"
+#include "mm/object.h"
+#include "mm/slab.h"
+#include "mm/vmap.h"
+
+static struct {
+  struct spinlock lock;
+  struct waitq work, done;
+  bool wanted;
+  u64 begun, ended;           // passes
+  u64 freed;                  // by the last pass
+  struct shrinker *shrinkers;
+} reaper = {
+  .lock = SPINLOCK_INIT("reaper"),
+  .work = WAITQ_INIT(reaper.work),
+  .done = WAITQ_INIT(reaper.done),
+};
+
+void
+shrinker_register(struct shrinker *s)
+{
+  s->next = reaper.shrinkers;
+  reaper.shrinkers = s;
+}
+
+void
+reaper_wake(void)
+{
+  if(atomic_load(&reaper.wanted))
+    return;
+  spin_lock(&reaper.lock);
+  reaper.wanted = true;
+  spin_unlock(&reaper.lock);
+  wake_one(&reaper.work);
+}
+
+// ---- A pass ----
+
+static u64
+missing(void)
+{
+  struct mem_info mi;
+  frame_info(&mi);
+  u64 free = frames_free();
+  return free < mi.watermark_high ? mi.watermark_high - free : 0;
+}
+
+static u64
+shrink_registered(u64 want)
+{
+  u64 freed = 0;
+  for(struct shrinker *s = reaper.shrinkers; s; s = s->next)
+    freed += s->fn(want);
+  return freed;
+}
+
+static u64
+pass(void)
+{
+  u64 freed = slab_shrink();
+  frame_drain();
+  if(missing())
+    freed += objects_shrink(missing());
+  if(missing())
+    freed += kstack_shrink();
+  if(missing())
+    freed += shrink_registered(missing()) + slab_shrink();
+  if(missing() && objects_write_back(4 * missing()))
+    freed += objects_shrink(missing());
+  return freed;
+}
+
+static void
+reap(void *arg)
+{
+  for(;;){
+    spin_lock(&reaper.lock);
+    while(!reaper.wanted)
+      wait_io(&reaper.work, &reaper.lock);
+    reaper.wanted = false;
+    reaper.begun++;
+    spin_unlock(&reaper.lock);
+    u64 freed = pass();
+    spin_lock(&reaper.lock);
+    reaper.ended++;
+    reaper.freed = freed;
+    spin_unlock(&reaper.lock);
+    wake_all(&reaper.done);
+  }
+}
+
+void
+reaper_start(void)
+{
+  if(kernel_task("reaper", reap, NULL) == NULL)
+    panic("no memory for the reaper");
+}
+
+// ---- Waiting ----
+
+// Wait for a pass that begins after this call. => what it freed
+static u64
+wait_for_pass(void)
+{
+  spin_lock(&reaper.lock);
+  u64 pass = reaper.begun + 1;
+  spin_unlock(&reaper.lock);
+  reaper_wake();
+  spin_lock(&reaper.lock);
+  while(reaper.ended < pass)
+    wait_io(&reaper.done, &reaper.lock);
+  u64 freed = reaper.freed;
+  spin_unlock(&reaper.lock);
+  return freed;
+}
+
+int
+memory_wait(void)
+{
+  if(current->killed)
+    return -ENOMEM;
+  struct mem_info mi;
+  frame_info(&mi);
+  if(wait_for_pass() > 0 || frames_free() > mi.watermark_low)
+    return 0;
+  if(current->killed || !oom_kill())
+    return -ENOMEM;
+  return current->killed ? -ENOMEM : 0;
+}

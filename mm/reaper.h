@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// The reaper: the one task that makes memory free when it runs short, and the
+// wait of those who need it.
+
+#pragma once
+
+#include "kernel/types.h"
+
+// Memory runs short (or will soon). => any context that may take spinlocks
+void reaper_wake(void);
+
+// Wait until the reaper has made memory free.  The caller holds no lock, and
+// starts again from the top afterwards.  May sleep.
+// => 0, or -ENOMEM if a full pass freed nothing (and nobody could be killed),
+//    or the caller itself is being killed
+int memory_wait(void);
+
+// What else may be given back: dentries, inodes, stacks.  fn frees about `want`
+// frames' worth and says how many it freed; it may sleep.
+struct shrinker {
+  const char *name;
+  u64 (*fn)(u64 want);
+  struct shrinker *next;
+};
+void shrinker_register(struct shrinker *s);
+
+void reaper_start(void);                   // kernel task; once tasks can run

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// Object caches over whole frames, and kmalloc as size classes of them.
+// Nothing here sleeps; a slab without objects goes back to the buddy when
+// memory runs short.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct cache {
+  const char *name;
+  u32 size;              // of an object, as asked for
+  u32 stride;            // from one object to the next
+  u32 per_slab;
+  u32 order;             // of a slab's frames
+  u32 first;             // offset of the first object, without colour
+  u32 colour, colours;   // of the next slab, in units of CACHE_LINE
+  void (*ctor)(void *);
+
+  struct spinlock lock;
+  struct list partial, full, empty;
+  u64 slabs, active;     // slabs, objects in use
+
+  struct list link;      // all caches
+};
+
+// Set up a cache the caller owns (static).  align 0 = 16 bytes.
+// => ctor, if any, runs once for each object when its slab is made; objects are
+//    freed in constructed state
+void cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(void *));
+
+void *cache_alloc(struct cache *c);       // => NULL without memory; contents any, unless ctor
+void *cache_zalloc(struct cache *c);      // => zeroed; not for caches with a ctor
+void cache_free(struct cache *c, void *p);
+
+// Any size; more than half a page comes as contiguous frames, up to 4 MiB.
+// => 16-aligned, or NULL
+void *kmalloc(u64 size);
+void *kzalloc(u64 size);
+void *krealloc(void *p, u64 size);        // => NULL leaves p as it was
+void kfree(void *p);                      // NULL is nothing
+
+u64 slab_shrink(void);                    // => frames given back to the buddy
+u64 slab_check(void);                     // => lies found; all other harts stopped
+
+struct cache_info { const char *name; u64 active, total, size, per_slab, pages_per_slab, slabs; };
+bool cache_info_at(u32 i, struct cache_info *ci);   // => false past the last cache
+void slab_init(void);

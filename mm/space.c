@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+//
+// The life of address spaces and lineages: exec makes one, fork copies it within
+// its lineage, the last reference takes it down.
+//
+// Locks: the parent's space.lock for writing during fork (nothing of it changes
+// half-way), the child's as well (nobody may look at it before it is whole).
+
+#include "mm/space.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mm/area.h"
+#include "mm/frame.h"
+#include "mm/gather.h"
+#include "mm/object.h"
+#include "mm/slab.h"
+#include "mm/spaces.h"
+
+struct list all_spaces = LIST_INIT(all_spaces);
+struct spinlock all_spaces_lock = SPINLOCK_INIT("spaces");
+
+static struct cache space_cache, lineage_cache;
+
+void
+spaces_init(void)
+{
+  cache_init(&space_cache, "space", sizeof(struct space), 0, NULL);
+  cache_init(&lineage_cache, "lineage", sizeof(struct lineage), 0, NULL);
+}
+
+// ---- Lineages ----
+
+static struct lineage *
+lineage_create(void)
+{
+  struct lineage *l = cache_zalloc(&lineage_cache);
+  if(l){
+    spin_init(&l->lock, "lineage");
+    list_init(&l->spaces);
+  }
+  return l;
+}
+
+static void
+lineage_join(struct lineage *l, struct space *s)
+{
+  spin_lock(&l->lock);
+  l->refs++;
+  list_append(&l->spaces, &s->in_lineage);
+  spin_unlock(&l->lock);
+  s->lineage = l;
+}
+
+static void
+lineage_leave(struct space *s)
+{
+  struct lineage *l = s->lineage;
+  spin_lock(&l->lock);
+  list_remove(&s->in_lineage);
+  u64 left = --l->refs;
+  spin_unlock(&l->lock);
+  if(left == 0)
+    cache_free(&lineage_cache, l);
+}
+
+// ---- Spaces ----
+
+static struct space *
+space_alloc(void)
+{
+  struct space *s = cache_zalloc(&space_cache);
+  if(s == NULL)
+    return NULL;
+  if(pmap_init(&s->pmap) != 0){
+    cache_free(&space_cache, s);
+    return NULL;
+  }
+  rw_init(&s->lock, "space");
+  s->refs = 1;
+  s->mmap_top = USER_TOP;
+  list_init(&s->in_lineage);
+  list_init(&s->link);
+  return s;
+}
+
+static void
+publish(struct space *s)
+{
+  spin_lock(&all_spaces_lock);
+  list_append(&all_spaces, &s->link);
+  spin_unlock(&all_spaces_lock);
+}
+
+struct space *
+space_create(void)
+{
+  struct lineage *l = lineage_create();
+  struct space *s = l ? space_alloc() : NULL;
+  if(s == NULL){
+    if(l)
+      cache_free(&lineage_cache, l);
+    return NULL;
+  }
+  lineage_join(l, s);
+  publish(s);
+  return s;
+}
+
+void
+space_get(struct space *s)
+{
+  atomic_add(&s->refs, 1);
+}
+
+bool
+space_get_live(struct space *s)
+{
+  u64 refs = atomic_load(&s->refs);
+  while(refs > 0)
+    if(__atomic_compare_exchange_n(&s->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+                                   __ATOMIC_RELAXED))
+      return true;
+  return false;
+}
+
+// Nobody runs the space and nobody can find it but through the reverse map, so
+// no fence is needed; entries go before the areas leave their objects' lists.
+static void
+unmap_all(struct space *s)
+{
+  struct list dead = LIST_INIT(dead);
+  struct gather g;
+  gather_init(&g, s);
+  for(va_t va = 0; va < USER_MAX;){
+    va = pmap_clear(&s->pmap, va, USER_MAX, &g);
+    gather_flush(&g);
+  }
+  while(s->root){
+    struct area *a = s->root;
+    if(a->object)
+      object_unlink_area(a);
+    area_remove(s, a);
+    list_append(&dead, &a->in_space);
+  }
+  areas_release(&dead);
+}
+
+void
+space_put(struct space *s)
+{
+  if(atomic_add_full(&s->refs, -1UL) != 1)
+    return;
+  rw_write_lock(&s->lock);
+  s->dying = true;
+  unmap_all(s);
+  rw_write_unlock(&s->lock);
+  spin_lock(&all_spaces_lock);
+  list_remove(&s->link);
+  spin_unlock(&all_spaces_lock);
+  lineage_leave(s);
+  if(s->exe)
+    file_put(s->exe);
+  pmap_destroy(&s->pmap);
+  cache_free(&space_cache, s);
+}
+
+// ---- fork ----
+
+// A copy of area a for the child, with its references, on the object's list just
+// after its parent: a truncation walks the list in order, so whatever is copied
+// from an entry it has not reached yet, it will meet in the child.
+static struct area *
+copy_area(struct space *child, struct area *a)
+{
+  struct area *c = area_alloc();
+  if(c == NULL)
+    return NULL;
+  c->start = a->start;
+  c->end = a->end;
+  c->prot = a->prot;
+  c->flags = a->flags;
+  c->object = a->object;
+  c->offset = a->offset;
+  c->file = a->file;
+  if(c->file)
+    file_get(c->file);
+  area_insert(child, c);
+  if(c->object){
+    object_get(c->object);
+    object_link_area(c, a);
+  }
+  return c;
+}
+
+// Entries of shared areas are only a cache: the child finds the pages by faults.
+static int
+copy_map(struct space *child, struct space *parent)
+{
+  for(struct area *a = area_above(parent, 0); a; a = area_above(parent, a->end)){
+    if(copy_area(child, a) == NULL)
+      return -ENOMEM;
+    if(a->flags & AREA_SHARED)
+      continue;
+    i64 pages = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end);
+    if(pages < 0)
+      return (int)pages;
+    child->resident += (u64)pages;
+  }
+  return 0;
+}
+
+static void
+copy_attributes(struct space *child, struct space *parent)
+{
+  child->brk_start = parent->brk_start;
+  child->brk = parent->brk;
+  child->mmap_top = parent->mmap_top;
+  child->stack_limit = parent->stack_limit;
+  child->arg_start = parent->arg_start;
+  child->arg_end = parent->arg_end;
+  child->env_start = parent->env_start;
+  child->env_end = parent->env_end;
+  child->oom_score_adj = parent->oom_score_adj;
+  child->exe = parent->exe;
+  if(child->exe)
+    file_get(child->exe);
+}
+
+int
+space_fork(struct space *parent, struct space **out)
+{
+  struct space *child = space_alloc();
+  if(child == NULL)
+    return -ENOMEM;
+  rw_write_lock(&parent->lock);
+  rw_write_lock(&child->lock);
+  copy_attributes(child, parent);
+  lineage_join(parent->lineage, child);
+  publish(child);
+  int err = copy_map(child, parent);
+  pmap_fence(&parent->pmap, USER_MIN, USER_MAX);
+  rw_write_unlock(&child->lock);
+  rw_write_unlock(&parent->lock);
+  if(err)
+    space_put(child);
+  else
+    *out = child;
+  return err;
+}
+
+bool
+vm_area_at(struct space *s, va_t va, struct area *copy)
+{
+  rw_read_lock(&s->lock);
+  struct area *a = area_above(s, va);
+  if(a){
+    *copy = *a;
+    if(a->file)
+      file_get(a->file);
+  }
+  rw_read_unlock(&s->lock);
+  return a != NULL;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+//
+// Address spaces and the areas they are made of.
+
+#pragma once
+
+#include <pmap.h>
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct file;
+struct object;
+
+// User addresses.  The first 64 KiB and the topmost GiB are never mapped.
+#define USER_MIN   0x10000UL
+#define USER_MAX   (1UL << 38)
+#define USER_TOP   (USER_MAX - GiB)     // stacks grow down from here
+
+// Linux's values.
+enum {
+  PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4,
+  MAP_SHARED = 0x1, MAP_PRIVATE = 0x2, MAP_SHARED_VALIDATE = 0x3, MAP_FIXED = 0x10,
+  MAP_ANONYMOUS = 0x20, MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000,
+  MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_STACK = 0x20000,
+  MAP_FIXED_NOREPLACE = 0x100000,
+  MAP_MAYWRITE = 1 << 30,   // ours: mprotect may add PROT_WRITE to this shared mapping
+};
+
+enum {
+  AREA_SHARED = 1,     // stores reach the object; else private, copied on write
+  AREA_STACK = 2,      // grows down on a fault just below it
+  AREA_HEAP = 4,       // the brk area
+  AREA_MAYWRITE = 8,   // mprotect may add PROT_WRITE (file opened for writing, or private)
+};
+
+// [start, end) of one protection over one store.  Anonymous private memory has
+// no object.  space.lock.
+struct area {
+  va_t start, end;
+  u32 prot, flags;
+  struct object *object;
+  u64 offset;                  // of start, bytes in the object
+  struct space *space;
+  struct area *left, *right;   // tree, see area.c
+  u32 priority;
+  u64 gap, gap_max;            // free space below start; largest in the subtree
+  struct file *file;           // what was mapped, referenced; NULL if anonymous
+  struct list in_object;       // object->areas, under its areas_lock
+  struct list in_space;        // on its way in or out
+};
+
+// The spaces descended by fork from one exec: a private page lives at one
+// virtual address in all of them, so (lineage, page number) finds its mappings.
+struct lineage {
+  struct spinlock lock;
+  u64 refs;
+  struct list spaces;
+};
+
+struct space {
+  struct rwlock lock;          // areas and brk; read: faults, write: changes
+  u64 refs;
+  struct area *root;           // by address
+  struct area *recent;         // the last area a fault found
+  u32 nareas;
+  va_t brk_start, brk;
+  va_t mmap_top;               // mmap places areas downwards from here
+  u64 stack_limit;             // bytes
+  va_t arg_start, arg_end, env_start, env_end;
+  struct file *exe;            // the program, referenced
+
+  struct pmap pmap;
+  struct lineage *lineage;
+  struct list in_lineage;
+  struct list link;            // all spaces
+  i32 oom_score_adj;
+  bool dying;
+
+  u64 resident;                // present pages but the zero frame; atomic
+  u64 minor, major;            // faults; atomic
+  u64 mapped;                  // pages of all areas
+};
+
+// => refs 1 and a lineage of its own; NULL without memory
+struct space *space_create(void);
+
+// A copy-on-write copy in the same lineage. => 0, *out with refs 1; -ENOMEM
+int space_fork(struct space *parent, struct space **out);
+
+void space_get(struct space *s);
+void space_put(struct space *s);   // the last one unmaps everything; may sleep
+
+// ---- Changing the map.  All take space.lock for writing and may sleep. ----
+
+// As mmap(2), prot and flags checked by the caller against the file's; with an
+// object, takes over one reference to it, and one to `file` (also on failure).
+// => address, or -EINVAL -ENOMEM -EEXIST -EACCES
+i64 vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags,
+           struct object *o, u64 offset, struct file *file);
+int vm_unmap(struct space *s, va_t addr, u64 len);
+int vm_protect(struct space *s, va_t addr, u64 len, u32 prot);
+va_t vm_brk(struct space *s, va_t brk);        // => the resulting break
+int vm_stack(struct space *s, va_t top, u64 limit);
+
+// Drop the private pages of a range: the next touch sees fresh ones.
+int vm_discard(struct space *s, va_t addr, u64 len);
+
+// Look at areas in order: the first with end > va. => false if none; a copy,
+// with a reference on .file
+bool vm_area_at(struct space *s, va_t va, struct area *copy);
+
+// ---- Faults (fault.c) ----
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+// What the faulter gets; all but FAULT_OK become a signal (or -EFAULT).
+enum fault {
+  FAULT_OK,        // mapped now; run the instruction again
+  FAULT_MAPERR,    // SIGSEGV, SEGV_MAPERR: no area there
+  FAULT_ACCERR,    // SIGSEGV, SEGV_ACCERR: the area forbids it
+  FAULT_ADRERR,    // SIGBUS, BUS_ADRERR: past the end of the object, or no block
+  FAULT_IO,        // SIGBUS: the store could not be read
+  FAULT_OOM,       // no memory even after the OOM killer had its say
+};
+enum fault vm_fault(struct space *s, va_t va, enum access access);
+
+// Make every page of the range present (MAP_POPULATE, mlock). => 0 or -errno
+int vm_populate(struct space *s, va_t addr, u64 len);
+
+// ---- The whole system ----
+
+// Recount everything (check.c). => number of lies found, each printk'd
+u64 vm_check(void);
+
+enum vm_event {
+  VM_FAULT, VM_MAJOR, VM_ZERO_FILL, VM_ZERO_MAP, VM_FILE_MAP, VM_COW_COPY, VM_COW_REUSE,
+  VM_SPURIOUS, VM_ALLOC, VM_FREE, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
+  VM_EVENTS,
+};
+void vm_count(enum vm_event e);
+u64 vm_counter(enum vm_event e);
+const char *vm_event_name(enum vm_event e);    // Linux's name where it has one
+
+// Space of the next victim for the OOM killer, by score. Referenced; NULL if none.
+struct space *oom_victim(void);
+u64 oom_score(struct space *s);                // 0..1000, as Linux's
+
+// What mm/ keeps of files is a reference and no more.
+void file_get(struct file *f);
+void file_put(struct file *f);                 // may sleep
+
+void mm_init(void);                            // frames, slab, caches of mm

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: guests for tests.
+
+`shell` is a guest at its prompt that tests share as long as all goes well;
+`boot(...)` starts one of a test's own.  After every test each guest that still
+answers recounts its memory, and a failing test shows the console.
+"""
+
+import itertools
+import shutil
+
+import pytest
+
+from guest import BUILD, Guest, GuestError, file_name
+
+DEFAULT = {"cpus": 3, "mem": "128M"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="more machines, longer runs")
+    parser.addoption("--cross", default="riscv64-linux-gnu-", help="prefix of the toolchain")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: only with --long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        chosen = [i for i in items if not i.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
+        items[:] = chosen
+
+
+@pytest.fixture(scope="session")
+def cross(request):
+    return request.config.getoption("--cross")
+
+
+@pytest.fixture
+def guests():
+    """The guests of this test; checked and closed at its end."""
+    mine = []
+    yield mine
+    try:
+        for g in mine:
+            if g.alive() and not getattr(g, "unchecked", False):
+                g.vm_check()
+    finally:
+        for g in mine:
+            g.close()
+
+
+@pytest.fixture
+def boot(request, guests):
+    """boot(cpus=, mem=, append=, ...) => a Guest; see Guest for the arguments."""
+    numbers = itertools.count(1)
+
+    def start(wait=True, **options):
+        name = file_name(f"{request.node.name}-{next(numbers)}")
+        g = Guest(name, **{**DEFAULT, **options}, wait=False)
+        guests.append(g)
+        if wait:
+            g.wait_prompt(30)
+        return g
+
+    return start
+
+
+class Shared:
+    """One guest for many tests; a new one after a failure."""
+
+    def __init__(self):
+        self.guest = None
+        self.count = 0
+
+    def get(self):
+        if self.guest is None or not self.guest.alive():
+            self.count += 1
+            self.guest = Guest(f"shared-{self.count}", **DEFAULT)
+        return self.guest
+
+    def drop(self):
+        if self.guest:
+            self.guest.close()
+        self.guest = None
+
+
+@pytest.fixture(scope="session")
+def shared():
+    s = Shared()
+    yield s
+    s.drop()
+
+
+@pytest.fixture
+def shell(request, shared):
+    """The shared guest, in an empty directory of this test's own."""
+    g = shared.get()
+    request.node.shell = g
+    g.log.write(f"\n==== {request.node.name} ====\n")
+    where = "/t." + file_name(request.node.name)[:60]
+    try:
+        g.check(f"mkdir {where}")
+        g.check(f"cd {where}")
+        yield g
+        if getattr(request.node, "failed", False):
+            shared.drop()
+        else:
+            g.check("cd /")
+            g.vm_check()
+    except GuestError:
+        shared.drop()
+        raise
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A private copy of the disk image, for what must outlast a boot."""
+    copy = tmp_path / "fs.img"
+    shutil.copyfile(BUILD / "test" / "fs.img", copy)
+    return copy
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        item.failed = True
+        seen = list(item.funcargs.get("guests", [])) + [getattr(item, "shell", None)]
+        for g in filter(None, seen):
+            if not g.log.closed:
+                report.sections.append((f"console of {g.name}", g.tail()))

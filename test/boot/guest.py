@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""A quire running in QEMU, and how a test talks to it.
+
+A Guest boots a private view of a disk image, keeps its console in a file, and
+answers within time limits or raises with the tail of that console.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import tempfile
+import time
+
+import pexpect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+KERNEL = BUILD / "kernel.elf"
+IMAGE = BUILD / "test" / "fs.img"
+PROMPT = r"(?:^|[\r\n])\$ $"
+
+# Machines that run tests are slow at times; limits are for hangs, not for speed.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
+
+
+class GuestError(Exception):
+    """The guest did not do what was asked in time; shows what it last said."""
+
+
+class Guest:
+    def __init__(self, name, cpus=2, mem="128M", append="", image=IMAGE, snapshot=True,
+                 swap=None, qemu=(), wait=True):
+        """Boot; with `wait`, until the prompt.
+
+        snapshot: writes to the image are thrown away at the end.
+        qemu: more arguments for QEMU.
+        """
+        self.name = name
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="quire-"))
+        self.log_path = BUILD / "test" / "boot" / f"{name}.log"
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.log = open(self.log_path, "w", encoding="utf-8", errors="replace")
+        self.console = pexpect.spawn(
+            "qemu-system-riscv64", self._arguments(cpus, mem, append, image, snapshot, swap, qemu),
+            encoding="utf-8", codec_errors="replace", timeout=20 * PATIENCE, echo=False,
+            dimensions=(50, 200))
+        self.console.delaybeforesend = None
+        self.console.logfile_read = self.log
+        self.started = time.monotonic()
+        self._qmp = None
+        if wait:
+            self.wait_prompt(30)
+
+    def _arguments(self, cpus, mem, append, image, snapshot, swap, more):
+        args = [
+            "-M", "virt", "-smp", str(cpus), "-m", mem, "-display", "none", "-monitor", "none",
+            "-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con",
+            "-bios", "default", "-kernel", str(KERNEL), "-append", append, "-no-reboot",
+            "-global", "virtio-mmio.force-legacy=false",
+            "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off",
+        ]
+        if image is not None:
+            args += self._disk(0, image, snapshot)
+        if swap is not None:
+            args += self._disk(1, swap, True)
+        return args + list(more)
+
+    @staticmethod
+    def _disk(slot, path, snapshot):
+        mode = "on" if snapshot else "off"
+        return [
+            "-drive", f"file={path},if=none,format=raw,id=x{slot},snapshot={mode}",
+            "-device", f"virtio-blk-device,drive=x{slot},bus=virtio-mmio-bus.{slot}",
+        ]
+
+    # ---- Talking ----
+
+    def expect(self, pattern, timeout=20):
+        """Wait for a regular expression. => (text before it, the match)"""
+        try:
+            self.console.expect(pattern, timeout=timeout * PATIENCE)
+        except pexpect.TIMEOUT:
+            self.fail(f"no {pattern!r} within {timeout} s")
+        except pexpect.EOF:
+            self.fail(f"QEMU ended while waiting for {pattern!r}")
+        return self.console.before.replace("\r", ""), self.console.match
+
+    def send(self, text):
+        self.console.send(text)
+
+    def wait_prompt(self, timeout=20):
+        """=> what came before the prompt"""
+        return self.expect(PROMPT, timeout)[0]
+
+    def start(self, line):
+        """Type a line; consume its echo, nothing more."""
+        self.send(line + "\n")
+        self.expect(r"\r\n", 10)
+
+    def run(self, line, timeout=20):
+        """Run a shell line. => its output, without the newline at the end"""
+        self.start(line)
+        return self._output(timeout)
+
+    def _output(self, timeout):
+        text = self.expect(r"\$ $", timeout)[0]
+        # Behind a newline that was the prompt; else perhaps not, if more follows.
+        while text and not text.endswith("\n") and self._more_follows():
+            text += "$ " + self.expect(r"\$ $", timeout)[0]
+        return text[:-1] if text.endswith("\n") else text
+
+    def _more_follows(self):
+        try:
+            self.console.expect(r".", timeout=0.1)
+        except pexpect.TIMEOUT:
+            return False
+        self.console.buffer = self.console.after + self.console.buffer
+        return True
+
+    def status(self, line, timeout=20):
+        """Run a shell line. => its exit status"""
+        self.run(line, timeout)
+        return int(self.run("echo $?"))
+
+    def check(self, line, timeout=20):
+        """Run a shell line that must succeed. => its output"""
+        out = self.run(line, timeout)
+        status = self.run("echo $?")
+        if status != "0":
+            self.fail(f"{line!r} ended with status {status}: {out}")
+        return out
+
+    def vm_check(self):
+        """Have the kernel recount all of its memory."""
+        out = self.run("cat /proc/sys/vm/check", 60)
+        if out.strip() != "ok":
+            self.fail(f"vm_check: {out}")
+
+    # ---- Ends ----
+
+    def alive(self):
+        return self.console.isalive()
+
+    def wait_exit(self, timeout=20):
+        """Wait for QEMU to end by itself. => (the rest of the console, exit status)"""
+        try:
+            self.console.expect(pexpect.EOF, timeout=timeout * PATIENCE)
+        except pexpect.TIMEOUT:
+            self.fail(f"still running after {timeout} s")
+        self.console.wait()
+        return self.console.before.replace("\r", ""), self.console.exitstatus
+
+    def poweroff(self):
+        self.start("poweroff")
+        return self.wait_exit()
+
+    def close(self):
+        if self._qmp:
+            self._qmp.close()
+        self.console.close(force=True)
+        self.log.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def said(self):
+        """All of the console so far."""
+        self.log.flush()
+        return self.log_path.read_bytes().decode(errors="replace").replace("\r", "")
+
+    def tail(self, lines=40):
+        return "\n".join(self.said().split("\n")[-lines:])
+
+    def fail(self, why):
+        raise GuestError(f"{self.name}: {why}\nconsole ({self.log_path}) ends:\n{self.tail()}")
+
+    # ---- Looking in from outside ----
+
+    @property
+    def qmp(self):
+        if self._qmp is None:
+            self._qmp = Qmp(f"{self.scratch}/qmp")
+        return self._qmp
+
+    def memory(self, base, size):
+        """A snapshot of guest physical memory, all taken in one instant."""
+        path = self.scratch / "memory"
+        self.qmp.do("stop")
+        self.qmp.do("pmemsave", val=base, size=size, filename=str(path))
+        self.qmp.do("cont")
+        return path.read_bytes()
+
+
+class Qmp:
+    """QEMU's machine protocol over a unix socket, as far as tests need it."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20 * PATIENCE)
+        self.socket.connect(path)
+        self.file = self.socket.makefile("rw")
+        json.loads(self.file.readline())
+        self.do("qmp_capabilities")
+
+    def do(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise GuestError(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def file_name(text):
+    """Make a name for a log file out of a test's name."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-")

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Booting: machines of many shapes, kernel settings, and how it ends."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from guest import BUILD, IMAGE
+from outside import Snapshot, evaluate
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+@pytest.mark.parametrize("mem", [128, 32])
+def test_shell_on(boot, cpus, mem):
+    g = boot(cpus=cpus, mem=f"{mem}M")
+    assert "init: starting sh" in g.said()
+    assert g.run("echo hello | wc").split() == ["1", "1", "6"]
+    total = int(re.search(r"MemTotal:\s+(\d+) kB", g.run("cat /proc/meminfo"))[1])
+    assert mem * 1024 * 0.8 < total <= mem * 1024
+    s = Snapshot(g, mem)
+    assert s.kernel_u32(*evaluate("&nharts")) == cpus
+
+
+@pytest.mark.parametrize("cpus,mem", [(3, "16M"), (1, "8M"), (8, "128M"), (2, "3G")])
+def test_shell_at_the_edges(boot, cpus, mem):
+    g = boot(cpus=cpus, mem=mem)
+    assert g.run("ls / | grep README") == "README.md"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", range(1, 9))
+@pytest.mark.parametrize("mem", ["12M", "33M", "100M", "1G", "5G"])
+def test_any_machine(boot, cpus, mem):
+    assert boot(cpus=cpus, mem=mem).run("echo works") == "works"
+
+
+def test_prompt_is_quick(boot):
+    """A second on an idle machine; here only that it is not far from it."""
+    start = time.monotonic()
+    boot()
+    assert time.monotonic() - start < 5
+
+
+def test_every_hart_runs_programs(boot):
+    cpus = 4
+    g = boot(cpus=cpus)
+    for _ in range(2 * cpus):
+        g.run("spin &")
+    in_user_mode = set()
+    for _ in range(100):
+        text = g.qmp.do("human-monitor-command", **{"command-line": "info registers -a"})
+        for hart, pc in re.findall(r"CPU#(\d+).*?\bpc\s+([0-9a-f]{16})", text, re.S):
+            if int(pc, 16) < 1 << 38:
+                in_user_mode.add(int(hart))
+        if len(in_user_mode) == cpus:
+            break
+        time.sleep(0.1)
+    assert in_user_mode == set(range(cpus))
+
+
+def test_without_sstc(boot):
+    g = boot(qemu=("-cpu", "rv64,sstc=off"))
+    g.check("sleep 1")
+
+
+def test_without_disk_flushes(boot):
+    g = boot(image=None, qemu=(
+        "-drive", f"file={IMAGE},if=none,format=raw,id=x0,snapshot=on", "-device",
+        "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0,config-wce=off,write-cache=off"))
+    g.check("echo x > f; sync; cat f")
+
+
+def test_init_by_setting(boot):
+    g = boot(append="init=/sh")
+    assert "init: starting" not in g.said()
+    assert g.run("cat /proc/1/cmdline").rstrip("\0") == "/sh"
+
+
+def test_quiet_keeps_messages_for_dmesg(boot):
+    loud, quiet = boot(), boot(append="quiet")
+    messages = quiet.run("dmesg").strip().splitlines()
+    assert messages
+    assert messages[-1].strip() not in quiet.said().split("init: starting")[0]
+    assert len(quiet.said().split("init: starting")[0]) < \
+        len(loud.said().split("init: starting")[0])
+
+
+def test_unknown_settings_are_harmless(boot):
+    g = boot(append="nonsense  vm.policy=esc =x x= panic=exit seed=1 quiet quiet")
+    assert g.run("echo on") == "on"
+
+
+def test_poweroff_is_success(boot):
+    g = boot()
+    _, status = g.poweroff()
+    assert status == 0
+
+
+def test_root_disk_by_name(boot):
+    assert boot(append="root=vda").run("echo up") == "up"
+
+
+def test_panic_exit_is_failure_and_says_why(boot):
+    g = boot(append="panic=exit init=/no/such/program", wait=False)
+    text, status = g.wait_exit(30)
+    assert status not in (0, None)
+    assert "panic" in text and "/no/such/program" in text
+
+
+def test_panic_prints_a_symbolised_back_trace(boot):
+    g = boot(append="panic=exit", image=None, wait=False)
+    text, status = g.wait_exit(30)
+    assert status not in (0, None)
+    trace = text[text.index("panic"):]
+    assert len(re.findall(r"\b[a-z_][a-z0-9_]*\+0x[0-9a-f]+", trace)) >= 2
+
+
+def test_early_output_comes_within_a_second(boot):
+    """Even with nothing to boot from."""
+    g = boot(append="panic=exit", image=None, wait=False)
+    g.expect(r"quire", 5)
+    g.wait_exit(30)
+
+
+def test_image_that_is_no_file_system(boot, tmp_path):
+    rubbish = tmp_path / "rubbish.img"
+    rubbish.write_bytes(bytes(range(256)) * 4096 * 4)
+    g = boot(append="panic=exit", image=rubbish, wait=False)
+    text, status = g.wait_exit(30)
+    assert status not in (0, None) and "panic" in text
+
+
+def test_root_in_memory(boot, tmp_path):
+    small = tmp_path / "small.img"
+    subprocess.run([BUILD / "mkfs/mkfs", small, "24M"], check=True)
+    programs = [BUILD / "user" / name for name in ("init", "sh", "cat", "echo", "ls", "mkdir")]
+    subprocess.run([BUILD / "mkfs/fsput", small, *programs, "/"], check=True)
+    g = boot(image=None, append="root=ram0", qemu=("-initrd", str(small)))
+    g.check("mkdir d")
+    g.check("echo in memory > d/f")
+    assert g.run("cat d/f") == "in memory"

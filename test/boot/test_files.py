@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Files: that they last, that every byte does, and the disk's limits."""
+
+import pytest
+
+from guest import BUILD
+from host import get, pattern, tool
+
+
+def test_files_last_over_a_reboot(boot, image):
+    g = boot(image=image, snapshot=False)
+    g.check("mkdir /mine")
+    g.check("echo precious > /mine/file")
+    g.check("ln /mine/file /mine/link")
+    g.check("pattern write /mine/data 1000 77")
+    assert g.poweroff()[1] == 0
+    g = boot(image=image, snapshot=False)
+    assert g.run("cat /mine/file /mine/link") == "precious\nprecious"
+    g.check("pattern check /mine/data 1000 77")
+    assert g.poweroff()[1] == 0
+
+
+def test_sync_is_enough(boot, image, tmp_path):
+    """What was synced is there although the machine was switched off."""
+    g = boot(image=image, snapshot=False)
+    g.check("pattern write /data 300 5")
+    g.check("sync")
+    g.close()
+    g = boot(image=image, snapshot=False)
+    g.check("pattern check /data 300 5")
+
+
+def test_host_and_guest_agree(boot, image, tmp_path):
+    """Out of the guest by fsget, into it by fsput, byte for byte."""
+    g = boot(image=image, snapshot=False)
+    g.check("mkdir /d")
+    g.check("pattern write /d/out 2000 9")
+    assert g.poweroff()[1] == 0
+    assert get(image, "/d/out", tmp_path / "out") == pattern(2000, 9)
+    given = tmp_path / "in"
+    given.write_bytes(pattern(3000, 11))
+    tool("fsput", image, given, "/d")
+    g = boot(image=image, snapshot=False)
+    g.check("pattern check /d/in 3000 11")
+    g.check("pattern map /d/in 3000 11")
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_file_larger_than_memory(boot, cpus):
+    g = boot(cpus=cpus, mem="24M")
+    g.check("pattern write big 40000 3", 120)
+    g.check("pattern check big 40000 3", 120)
+    g.check("pattern map big 40000 3", 120)
+
+
+def test_copies_are_exact(shell):
+    shell.check("pattern write f 777 21")
+    shell.check("cp f g")
+    shell.check("pattern check g 777 21")
+    shell.check("cat f > h")
+    shell.check("pattern check h 777 21")
+    shell.check("cat f | cat | cat > i")
+    shell.check("pattern check i 777 21")
+    shell.check("dd if=f of=j bs=1000 2> /dev/null")
+    shell.check("pattern check j 777 21")
+
+
+def test_many_writers_at_once(boot):
+    g = boot(cpus=4)
+    jobs = " & ".join(f"pattern write w{i} 500 {i + 1}" for i in range(8))
+    g.run(f"({jobs}) ; sleep 1", 60)
+    g.run("sync")
+    for i in range(8):
+        for _ in range(20):
+            if g.status(f"pattern check w{i} 500 {i + 1} 2> /dev/null") == 0:
+                break
+            g.run("sleep 1")
+        else:
+            g.fail(f"w{i} is not as written")
+
+
+def test_full_disk_is_an_error_and_no_more(boot, tmp_path):
+    small = tmp_path / "small.img"
+    tool("mkfs", small, "16M")
+    tool("fsput", small, *sorted(p for p in (BUILD / "user").iterdir() if p.suffix == ""
+                                 and p.is_file() and p.name in SMALL_SET), "/")
+    g = boot(image=small, snapshot=False)
+    g.check("echo keep > keep")
+    assert g.status("dd if=/dev/zero of=big bs=4096 2> err", 60) != 0
+    assert "No space left on device" in g.run("cat err")
+    assert g.status("echo x > another/file 2> /dev/null") != 0
+    assert g.run("cat keep") == "keep"
+    g.check("rm big")
+    g.check("dd if=/dev/zero of=again bs=4096 count=100 2> /dev/null")
+    g.check("sync")
+    assert g.poweroff()[1] == 0
+
+
+SMALL_SET = {"init", "sh", "cat", "echo", "dd", "rm", "ls", "sync", "poweroff", "mkdir", "sleep"}
+
+
+def test_directory_until_the_disk_is_full(boot, tmp_path):
+    """Names alone can fill a disk too."""
+    small = tmp_path / "small.img"
+    tool("mkfs", small, "16M")
+    tool("fsput", small, *(BUILD / "user" / n for n in sorted(SMALL_SET)), "/")
+    tool("fsput", small, BUILD / "test/boot/programs/names", "/")
+    g = boot(image=small, snapshot=False)
+    g.check("dd if=/dev/zero of=most bs=1024 count=11000 2> /dev/null", 60)
+    out = g.run("names 1000000", 120)
+    assert "names: stopped after" in out
+    assert g.run("echo alive") == "alive"
+
+
+def test_long_names(shell):
+    good, bad = "n" * 255, "n" * 256
+    shell.check(f"echo x > {good}")
+    assert shell.run(f"cat {good}") == "x"
+    assert shell.status(f"echo x > {bad}") != 0
+    assert "File name too long" in shell.run(f"cat {bad}")
+    assert shell.run("ls | wc -l").strip() == "1"
+
+
+def test_large_directory(boot):
+    """Thousands of names: made, found and removed in good time."""
+    g = boot()
+    g.check("mkdir d")
+    g.check("cd d")
+    assert "names: made 5000" in g.check("names 5000", 120)
+    assert g.run("ls | wc -l", 60).strip() == "5000"
+    g.check("names -r 5000", 120)
+    assert g.run("ls | wc -l", 60).strip() == "0"
+
+
+def test_open_file_outlives_its_name(shell):
+    shell.check("echo text > f")
+    assert shell.run("(rm f; cat) < f") == "text"
+
+
+def test_devices(shell):
+    shell.check("echo x > /dev/null")
+    assert shell.run("cat /dev/null") == ""
+    assert shell.run("head -c 5 /dev/zero | wc -c").strip() == "5"
+    assert shell.status("echo x > /dev/full") != 0
+    a, b = (shell.run("head -c 16 /dev/random | hexdump") for _ in range(2))
+    assert a and a != b
+
+
+def test_everything_goes_in_and_comes_out(tmp_path):
+    """mkfs, fsput, fsls, fsget without any guest."""
+    img = tmp_path / "x.img"
+    tool("mkfs", img, "32M")
+    contents = {"empty": b"", "small": b"hello\n", "page": bytes(4096), "big": pattern(5000, 1)}
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    tool("fsput", img, *(tmp_path / n for n in contents), "/")
+    listing = tool("fsls", img).decode()
+    for name, data in contents.items():
+        assert name in listing and str(len(data)) in listing
+        assert get(img, f"/{name}", tmp_path / "back") == data
+    # again, over the old ones
+    (tmp_path / "big").write_bytes(b"now small")
+    tool("fsput", img, tmp_path / "big", "/")
+    assert get(img, "/big", tmp_path / "back") == b"now small"
+
+
+@pytest.mark.parametrize("name", ["mkfs", "fsls", "fsput", "fsget"])
+def test_host_tool_manners(name, tmp_path):
+    p = tool(name, "--help", ok=False)
+    assert p.returncode == 0 and b"usage" in p.stdout.lower()
+    p = tool(name, ok=False)
+    assert p.returncode != 0 and p.stderr
+    p = tool(name, tmp_path / "no/such/image", "8M", ok=False)
+    assert p.returncode != 0 and p.stderr
+
+
+def test_host_tools_refuse_rubbish(tmp_path):
+    rubbish = tmp_path / "rubbish"
+    rubbish.write_bytes(b"not an image" * 100000)
+    for name, args in (("fsls", ()), ("fsput", (rubbish, "/")), ("fsget", ("/x", tmp_path / "y"))):
+        p = tool(name, rubbish, *args, ok=False)
+        assert p.returncode > 0 and p.stderr
+
+
+def test_image_in_use_is_left_alone(boot, image, tmp_path):
+    """Copying into the image of a running guest would ruin it."""
+    g = boot(image=image, snapshot=False)
+    (tmp_path / "x").write_text("x")
+    p = tool("fsput", image, tmp_path / "x", "/", ok=False)
+    assert p.returncode > 0 and b"in use" in p.stderr
+    g.check("ls /")

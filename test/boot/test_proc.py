@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""/proc: Linux's names and formats, so that Linux's programs can read it."""
+
+import re
+
+import pytest
+
+
+def test_meminfo(shell):
+    fields = dict(re.fullmatch(r"(\w+(?:\(\w+\))?):\s+(\d+) kB", line).groups()
+                  for line in shell.run("cat /proc/meminfo").splitlines())
+    for name in ("MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapTotal",
+                 "SwapFree", "Dirty", "AnonPages", "Mapped", "Slab", "PageTables"):
+        assert name in fields
+    total, free = int(fields["MemTotal"]), int(fields["MemFree"])
+    assert 128 * 1024 * 0.9 < total <= 128 * 1024 and 0 < free < total
+    assert free <= int(fields["MemAvailable"]) + 1024 <= total + 1024
+
+
+def test_vmstat(shell):
+    def read():
+        lines = shell.run("cat /proc/vmstat").splitlines()
+        return {k: int(v) for k, v in (line.split() for line in lines)}
+    before = read()
+    assert {"nr_free_pages", "pgfault", "pgmajfault", "pgfree"} <= before.keys()
+    shell.run("echo some work | cat")
+    assert read()["pgfault"] > before["pgfault"]
+
+
+def test_stat_has_linux_fields(shell):
+    text = shell.run("cat /proc/self/stat")
+    pid, comm, rest = re.fullmatch(r"(\d+) \((.*)\) (.*)", text).groups()
+    fields = rest.split()
+    assert comm == "cat" and fields[0] == "R" and len(fields) == 50
+    assert int(fields[1]) >= 1                     # parent
+    assert int(fields[20]) > 0                     # vsize, bytes
+    assert 0 < int(fields[21]) < int(fields[20]) // 4096 + 1  # rss, pages
+
+
+def test_status(shell):
+    fields = dict(line.split(":\t", 1) for line in shell.run("cat /proc/self/status").splitlines())
+    assert fields["Name"] == "cat"
+    assert fields["State"] == "R (running)"
+    assert int(fields["Pid"]) > 2 and int(fields["PPid"]) >= 1
+    assert fields["Uid"].split() == ["0"] * 4
+    for name in ("VmSize", "VmRSS", "VmData", "VmStk", "VmExe"):
+        assert re.fullmatch(r"\s*\d+ kB", fields[name])
+    assert int(fields["Threads"]) == 1
+
+
+def test_maps(shell):
+    pattern = (r"([0-9a-f]{8,16})-([0-9a-f]{8,16}) ([r-][w-][x-][ps]) ([0-9a-f]{8}) "
+               r"([0-9a-f]{2,}:[0-9a-f]{2,}) (\d+) *(\S.*)?")
+    lines = [re.fullmatch(pattern, line) for line in shell.run("cat /proc/self/maps").splitlines()]
+    assert all(lines)
+    areas = [(int(m[1], 16), int(m[2], 16), m[3], m[7]) for m in lines]
+    assert all(a < b and a % 4096 == b % 4096 == 0 for a, b, _, _ in areas)
+    assert all(x[1] <= y[0] for x, y in zip(areas, areas[1:]))
+    assert areas[0][0] == 0x10000 and areas[0][2:] == ("r-xp", "/cat")
+    names = [name for *_, name in areas]
+    assert "[stack]" in names
+    assert not any("w" in p and "x" in p for _, _, p, _ in areas)
+
+
+def test_cmdline_and_exe(shell):
+    assert shell.run("cat /proc/self/cmdline").split("\0") == ["cat", "/proc/self/cmdline", ""]
+    assert "/ls" in shell.run("ls -l /proc/self/exe")
+
+
+def test_oom_score(shell):
+    assert 0 <= int(shell.run("cat /proc/self/oom_score")) <= 1000
+    assert shell.run("cat /proc/1/oom_score") == "0"
+
+
+def test_processes_are_listed(shell):
+    shell.run("sleep 5 &")
+    pids = [name for name in shell.run("ls /proc").split() if name.isdigit()]
+    assert "1" in pids
+    comms = [re.search(r"\((.*)\)", shell.run(f"cat /proc/{p}/stat 2> /dev/null")) for p in pids]
+    assert {"init", "sh", "sleep"} <= {m[1] for m in comms if m}
+
+
+def test_check_finds_nothing_wrong(shell):
+    assert shell.run("cat /proc/sys/vm/check") == "ok"
+
+
+@pytest.mark.parametrize("path", [
+    "/proc/0/stat", "/proc/99999/stat", "/proc/nosuch", "/proc/self/nosuch", "/proc/1x/stat",
+    "/proc/00001/stat"])
+def test_what_is_not_there(shell, path):
+    assert shell.status(f"cat {path} 2> /dev/null") != 0
+
+
+@pytest.mark.parametrize("path", ["/proc/meminfo", "/proc/vmstat", "/proc/self/status"])
+def test_reading_by_small_pieces(shell, path):
+    """One byte at a time gives the same lines: the same names and units."""
+    def shape(text):
+        return re.sub(r"\d+", "N", re.sub(r"\b(cat|dd)\b", "PROGRAM", text)).split()
+    whole = shell.run(f"cat {path}")
+    pieces = shell.run(f"dd if={path} bs=1 2> /dev/null", 60)
+    assert shape(pieces) == shape(whole)
+
+
+@pytest.mark.parametrize("path", ["/proc/meminfo", "/proc/self/stat", "/proc/version"])
+def test_writing_is_refused(shell, path):
+    assert shell.status(f"echo x > {path} 2> /dev/null") != 0
+
+
+def test_cannot_make_files_in_proc(shell):
+    assert shell.status("mkdir /proc/d 2> /dev/null") != 0
+    assert shell.status("rm /proc/meminfo 2> /dev/null") != 0
+
+
+def test_mounts(shell):
+    lines = [line.split() for line in shell.run("cat /proc/mounts").splitlines()]
+    assert {"/", "/proc", "/dev"} <= {fields[1] for fields in lines}

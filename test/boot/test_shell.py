@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""The shell and the terminal, as somebody at the keyboard meets them."""
+
+import pytest
+
+CTRL_C, CTRL_D, CTRL_P, CTRL_U, BACKSPACE, UP, DOWN = (
+    "\x03", "\x04", "\x10", "\x15", "\x7f", "\x1b[A", "\x1b[B")
+
+
+# line typed -> what it prints
+LINES = [
+    ("echo hello world", "hello world"),
+    ("echo   many    blanks", "many blanks"),
+    ("echo 'single  quoted $x *'", "single  quoted $x *"),
+    ('echo "double  quoted *"', "double  quoted *"),
+    ("echo a'b'\"c\"d", "abcd"),
+    ("echo one; echo two", "one\ntwo"),
+    ("echo x # a comment", "x"),
+    ("echo a#b", "a#b"),
+    ("true && echo yes || echo no", "yes"),
+    ("false && echo yes || echo no", "no"),
+    ("false || false || echo third", "third"),
+    ("(echo a; echo b) | wc", "2 2 4"),
+    ("echo abc | cat | cat | cat", "abc"),
+    ("echo b > f; echo a >> f; sort f", "a\nb"),
+    ("echo x > f; cat < f", "x"),
+    ("cat < f | wc -l 2> e; cat f", "*"),
+    ("cat nosuch 2> e; wc -l < e", "*"),
+    ("true; echo $?", "0"),
+    ("false; echo $?", "1"),
+    ("nosuchprogram 2> e; echo $?", "127"),
+    ("nosuchprogram", "nosuchprogram: not found"),
+    ("(exit 7); echo $?", "7"),
+    ("mkdir d; cd d; echo here > f; cd ..; cat d/f", "here"),
+    ("cd /nosuch 2> e; echo $?", "1"),
+    ("echo 1 > a1; echo 2 > a2; echo a*", "a1 a2"),
+    ("echo zz*", "zz*"),
+    ("echo 'a*'", "a*"),
+    ("echo 1 > x1; echo 2 > x2; cat x*", "1\n2"),
+    ("echo 'echo from a script' > s; sh s", "from a script"),
+    ("echo 'exit 3' > s; sh s; echo $?", "3"),
+    ("cat nosuch | echo went on", "went on"),
+    ("echo a > /nosuch/b; echo after", "*after"),
+    ("echo out; echo err >&2 2> e; cat e", "*"),
+]
+
+
+@pytest.mark.parametrize("line,expected", LINES, ids=[line for line, _ in LINES])
+def test_line(shell, line, expected):
+    out = shell.run(line)
+    if expected.startswith("*"):
+        assert out.endswith(expected[1:])
+    elif " | wc" in line:
+        assert out.split() == expected.split()
+    else:
+        assert out == expected
+
+
+def test_background_job(shell):
+    shell.check("(sleep 1; echo done > f) &")
+    shell.check("echo at once")
+    shell.check("sleep 2")
+    assert shell.run("cat f") == "done"
+
+
+def test_many_background_jobs_leave_no_zombies(shell):
+    for _ in range(20):
+        shell.run("true &")
+    shell.check("sleep 1")
+    shell.run("true")
+    assert "<defunct>" not in shell.run("ps") and " Z " not in shell.run("ps")
+
+
+def test_syntax_errors_keep_the_shell(shell):
+    for line in ("(", "|", "echo a |", "echo 'open", "; ;", "echo >", "&& x", ")"):
+        shell.start(line)
+        shell.wait_prompt() if "'" not in line else shell.send(CTRL_C)
+    shell.run("")
+    assert shell.run("echo alive") == "alive"
+
+
+def test_long_command_line(shell):
+    words = " ".join(f"word{i}" for i in range(100))
+    assert shell.run(f"echo {words}") == words
+
+
+def test_many_arguments(shell):
+    shell.check("mkdir many")
+    shell.check("cd many")
+    for i in range(30):
+        shell.run(f"echo > file-with-a-long-name-{i:03}")
+    assert shell.run("echo * | wc -w").strip() == "30"
+    shell.check("cd ..")
+
+
+def test_ctrl_c_ends_the_program_not_the_shell(shell):
+    shell.start("sleep 100")
+    shell.send(CTRL_C)
+    shell.wait_prompt(5)
+    assert shell.run("echo $?") == "130"
+
+
+def test_ctrl_c_ends_a_busy_program(shell):
+    shell.start("spin")
+    shell.send(CTRL_C)
+    shell.wait_prompt(5)
+
+
+def test_ctrl_c_ends_a_whole_pipeline(shell):
+    shell.start("spin | cat | sleep 100")
+    shell.send(CTRL_C)
+    shell.wait_prompt(5)
+    assert "spin" not in shell.run("ps")
+
+
+def test_ctrl_c_drops_the_line(shell):
+    shell.send("echo never" + CTRL_C)
+    shell.wait_prompt(5)
+    assert shell.run("echo next") == "next"
+
+
+def test_ctrl_d_ends_input(shell):
+    shell.start("cat > f")
+    shell.send("typed\n" + CTRL_D)
+    shell.wait_prompt(5)
+    assert shell.run("cat f") == "typed"
+
+
+def test_ctrl_d_at_the_prompt_gives_a_new_shell(boot):
+    g = boot()
+    g.send(CTRL_D)
+    g.expect("init: starting sh", 10)
+    g.wait_prompt(10)
+    assert g.run("echo again") == "again"
+
+
+def test_erasing(shell):
+    shell.send("echo wrong" + BACKSPACE * 5 + "right\n")
+    shell.expect(r"\r\n")
+    assert "right" in shell.wait_prompt()
+    shell.send("echo all wrong" + CTRL_U + "echo fine\n")
+    shell.expect(r"\r\n")
+    assert shell.wait_prompt().strip() == "fine"
+
+
+def test_erasing_in_a_program(shell):
+    shell.start("cat > f")
+    shell.send("abX" + BACKSPACE + "c\nrubbish" + CTRL_U + "second\n" + CTRL_D)
+    shell.wait_prompt(5)
+    assert shell.run("cat f") == "abc\nsecond"
+
+
+def test_history(shell):
+    shell.run("echo first")
+    shell.run("echo second")
+    shell.send(UP + UP + "\n")
+    shell.expect(r"\r\n")
+    assert shell.wait_prompt().strip() == "first"
+    shell.send(UP + UP + UP + DOWN + " more\n")  # first, second, first; back to second
+    shell.expect(r"\r\n")
+    assert shell.wait_prompt().strip() == "second more"
+
+
+def test_process_dump(shell):
+    """^P while a program reads (at the prompt it is the line before)."""
+    shell.start("cat")
+    shell.send(CTRL_P)
+    shell.expect(r"\binit\b", 5)
+    shell.expect(r"\bcat\b", 5)
+    shell.send(CTRL_D)
+    shell.wait_prompt()
+
+
+@pytest.mark.parametrize("program", [
+    "ls", "cat", "grep", "wc", "mkdir", "rm", "ln", "mv", "cp", "kill", "ps", "sleep", "head",
+    "tail", "sort", "tee", "touch", "chmod", "stat", "df", "du", "dd", "sync", "date", "uname",
+    "hexdump", "free", "poweroff"])
+def test_usage(shell, program):
+    """A bad option: a usage line on stderr, status 1."""
+    assert shell.status(f"{program} --bad-option > out 2> err") == 1
+    assert shell.run("cat out") == ""
+    assert shell.run("cat err").lower().startswith("usage: " + program)
+
+
+# A line, and all it prints on a system that is up to it.
+UTILITIES = [
+    ("echo 'b\na' > f", ""),
+    ("echo b > f; echo a >> f; echo c >> f; sort f | head -n 2", "a\nb"),
+    ("echo a > f; echo b >> f; echo c >> f; tail -n 1 f", "c"),
+    ("echo hello > f; grep ell f", "hello"),
+    ("echo hello > f; grep xyz f; echo $?", "1"),
+    ("echo x > f; cp f g; cat g", "x"),
+    ("echo x > f; mv f g; cat g; ls", "*"),
+    ("echo x > f; ln f g; rm f; cat g", "x"),
+    ("rm nosuch 2> e; echo $?", "1"),
+    ("mkdir a; mkdir a 2> e; echo $?", "1"),
+    ("echo x | tee f; cat f", "x\nx"),
+    ("touch f; wc -c f", "0 f"),
+    ("dd if=/dev/zero of=f bs=1000 count=3 2> e; wc -c f", "3000 f"),
+    ("uname", "Linux"),
+]
+
+
+@pytest.mark.parametrize("line,expected", UTILITIES, ids=[line for line, _ in UTILITIES])
+def test_utility(shell, line, expected):
+    out = shell.run(line)
+    if expected != "*":
+        assert out.strip() == expected
+
+
+def test_wc_prints_as_xv6_does(shell):
+    shell.check("echo one two > f")
+    assert shell.run("wc f") == "1 2 8 f"
+
+
+def test_kill(shell):
+    shell.run("sleep 1000 &")
+    pid = next(line.split()[0] for line in shell.run("ps").splitlines()
+               if line.rstrip().endswith("sleep 1000") or line.split()[-1] == "sleep")
+    shell.check(f"kill {pid}")
+    shell.run("true")
+    assert pid not in [line.split()[0] for line in shell.run("ps").splitlines() if line.split()]
+    assert shell.status("kill 99999") == 1

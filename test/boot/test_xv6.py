@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""A program written for xv6, dropped into user/, builds and runs as it is."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from guest import ROOT
+from host import tool
+
+SOURCES = {
+    "hellox": r'''
+#include "kernel/types.h"
+#include "kernel/stat.h"
+#include "user/user.h"
+
+int
+main(int argc, char *argv[])
+{
+  int p[2], st;
+  char buf[64];
+  pipe(p);
+  if(fork() == 0){
+    write(p[1], "child", 5);
+    exit(3);
+  }
+  wait(&st);
+  int n = read(p[0], buf, sizeof(buf));
+  buf[n] = 0;
+  printf("%s exited %d; %d args, pid ok %d\n", buf, st, argc, getpid() > 0);
+  if(fork() == 0){
+    *(volatile int *)0 = 1;
+    exit(0);
+  }
+  wait(&st);
+  printf("killed child: %d\n", st);
+  char *old = sbrk(8192);
+  printf("heap %s\n", sbrk(0) == old + 8192 && old[8191] == 0 ? "grew" : "did not grow");
+  return 0;
+}
+''',
+    "findx": r'''
+#include "kernel/types.h"
+#include "kernel/stat.h"
+#include "kernel/fs.h"
+#include "kernel/fcntl.h"
+#include "user/user.h"
+
+void
+main(int argc, char **argv)
+{
+  struct dirent de;
+  struct stat st;
+  int fd, found = 0;
+  mkdir("xdir");
+  close(open("xdir/one", O_CREATE | O_RDWR));
+  close(open("xdir/two", O_CREATE | O_RDWR));
+  fd = open("xdir", 0);
+  fstat(fd, &st);
+  while(read(fd, &de, sizeof(de)) == sizeof(de))
+    if(de.inum != 0 && de.name[0] != '.')
+      found++;
+  close(fd);
+  unlink("xdir/one");
+  unlink("xdir/two");
+  printf("type %d found %d unlink %d\n", st.type == T_DIR, found, unlink("xdir"));
+  exit(0);
+}
+''',
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The tree with the programs added, built as a user would."""
+    tree = tmp_path_factory.mktemp("xv6") / "quire"
+    shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
+    for name, text in SOURCES.items():
+        (tree / "user" / f"{name}.c").write_text(text)
+    subprocess.run(["make", *(f"build/user/{n}" for n in SOURCES)], cwd=tree, check=True,
+                   capture_output=True, timeout=300)
+    return tree / "build" / "user"
+
+
+def test_xv6_programs(boot, built, image):
+    tool("fsput", image, *(built / name for name in SOURCES), "/")
+    g = boot(image=image)
+    assert g.check("hellox a b") == "child exited 3; 3 args, pid ok 1\nkilled child: -1\nheap grew"
+    assert g.check("findx") == "type 1 found 2 unlink 0"

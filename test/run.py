@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Run the unit tests, then the boot tests; end with `N passed, N failed`.
+
+    run.py [--long] [--cross PREFIX] [--unit | --boot] [pytest arguments]
+
+Unit tests are the cmocka programs in build/test/unit; a program that dies
+counts as one failed test.  Pytest arguments (`-k NAME`, `-x`, `-v`, a file)
+choose boot tests; with them, only boot tests run.  A skipped test counts as
+failed: nothing is left out silently.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "test"
+UNIT_LIMIT, BOOT_LIMIT, LONG_LIMIT = 300, 1500, 4 * 3600  # seconds
+
+
+def count_cases(path):
+    """(passed, names of failed) in a JUnit file, whoever wrote it."""
+    passed, failed = 0, []
+    for case in xml.parse(path).iter("testcase"):
+        if any(case.find(k) is not None for k in ("failure", "error", "skipped")):
+            failed.append(f"{case.get('classname') or path.stem}: {case.get('name')}")
+        else:
+            passed += 1
+    return passed, failed
+
+
+def run_unit(program):
+    """=> (passed, failed names, output)"""
+    with tempfile.TemporaryDirectory() as d:
+        env = os.environ | {
+            "CMOCKA_MESSAGE_OUTPUT": "xml", "CMOCKA_XML_FILE": f"{d}/%g.xml",
+            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        }
+        try:
+            p = subprocess.run([program], env=env, cwd=ROOT, text=True, errors="replace",
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UNIT_LIMIT)
+            output, status = p.stdout, p.returncode
+        except subprocess.TimeoutExpired as e:
+            output, status = (e.stdout or b"").decode(errors="replace"), "a time-out"
+        passed, failed = 0, []
+        for report in pathlib.Path(d).glob("*.xml"):
+            p, f = count_cases(report)
+            passed, failed = passed + p, failed + f
+        if status != 0 and not failed:
+            failed = [f"{program.name}: ended with {status}"]
+        if passed + len(failed) == 0:
+            failed = [f"{program.name}: ran no test"]
+        return passed, failed, output
+
+
+def unit_tests():
+    programs = sorted(p for p in (BUILD / "unit").glob("test_*") if p.suffix == "")
+    print(f"== unit tests: {len(programs)} programs", flush=True)
+    passed, failed = 0, []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, (p, f, output) in zip(programs, pool.map(run_unit, programs)):
+            print(f"{program.name:24} {p} passed, {len(f)} failed", flush=True)
+            if f:
+                print(output)
+            passed, failed = passed + p, failed + f
+    return passed, failed or ([] if programs else ["unit tests: there are none"])
+
+
+def boot_tests(options, more):
+    print("== boot tests", flush=True)
+    report = BUILD / "boot.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short",
+               "-o", "junit_logging=no", "--rootdir", "test/boot", f"--junitxml={report}",
+               f"--cross={options.cross}", "--durations=5", "-q"]
+    command += ["--long"] if options.long else []
+    names_a_file = any(not a.startswith("-") and "/" in a for a in more)
+    command += more if names_a_file else ["test/boot", *more]
+    limit = LONG_LIMIT if options.long else BOOT_LIMIT
+    try:
+        status = subprocess.run(command, cwd=ROOT, timeout=limit).returncode
+    except subprocess.TimeoutExpired:
+        return 0, [f"boot tests: not done within {limit} s"]
+    passed, failed = count_cases(report) if report.exists() else (0, [])
+    if status != 0 and not failed:
+        failed = [f"pytest: ended with status {status}"]
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--cross", default="riscv64-linux-gnu-")
+    parser.add_argument("--unit", action="store_true")
+    parser.add_argument("--boot", action="store_true")
+    options, more = parser.parse_known_args()
+
+    passed, failed = 0, []
+    if not options.boot and not more:
+        passed, failed = unit_tests()
+    if not options.unit:
+        p, f = boot_tests(options, more)
+        passed, failed = passed + p, failed + f
+    for name in failed:
+        print("FAILED", name)
+    print(f"{passed} passed, {len(failed)} failed")
+    return 0 if passed and not failed else 1
+
+
+sys.exit(main())

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// What mm/ calls of the rest of the kernel: messages, the end of the world, page
+// primitives, files, the OOM killer.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hosted.h"
+#include "kernel/oom.h"
+
+// ---- Messages ----
+
+static char messages[1 << 16];
+static u64 message_len;
+
+void
+host_log_clear(void)
+{
+  message_len = 0;
+  messages[0] = 0;
+}
+
+bool
+host_log_has(const char *text)
+{
+  return strstr(messages, text) != NULL;
+}
+
+void
+printk(const char *fmt, ...)
+{
+  va_list ap;
+  va_start(ap, fmt);
+  int n = vsnprintf(messages + message_len, sizeof messages - message_len, fmt, ap);
+  va_end(ap);
+  message_len = min(message_len + (u64)n, sizeof messages - 1);
+}
+
+int
+vsnprintk(char *buf, size_t n, const char *fmt, va_list ap)
+{
+  return vsnprintf(buf, n, fmt, ap);
+}
+
+void
+panic(const char *fmt, ...)
+{
+  va_list ap;
+  va_start(ap, fmt);
+  fprintf(stderr, "%spanic: ", messages);
+  vfprintf(stderr, fmt, ap);
+  fprintf(stderr, "\n");
+  va_end(ap);
+  fflush(NULL);
+  abort();
+}
+
+// ---- Pages ----
+
+void
+page_zero(void *kva)
+{
+  preemption_point();
+  memset(kva, 0, PAGE_SIZE);
+}
+
+void
+page_copy(void *dst, const void *src)
+{
+  preemption_point();
+  memcpy(dst, src, PAGE_SIZE);
+}
+
+// ---- Files, and who has to go ----
+
+void
+file_get(struct file *f)
+{
+  f->refs++;
+}
+
+void
+file_put(struct file *f)
+{
+  holds_nothing();
+  assert(f->refs > 0);
+  f->refs--;
+}
+
+u32 oom_kills;
+bool (*oom_killer)(void);
+
+bool
+oom_kill(void)
+{
+  holds_nothing();
+  oom_kills++;
+  return oom_killer && oom_killer();
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// <machine.h> of the host: the real one, with what is RISC-V replaced.
+//
+// The unit tests run the real sources of mm/ and the page-table code on the
+// host.  Each test_*.c is one program:
+//
+//   cc -std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -fno-strict-aliasing
+//      -fsanitize=address,undefined -fno-sanitize-recover=undefined
+//      -fno-omit-frame-pointer -fPIC -Itest/unit/host -I. -Iarch/riscv
+//      -o build/test/unit/test_X test/unit/test_X.c test/unit/host/*.c mm/*.c
+//      arch/riscv/pmap.c arch/riscv/tlb.c arch/riscv/kmap.c kernel/lock.c kernel/wait.c
+//      @test/unit/host/link -lcmocka -lpthread
+//
+// -fPIC: the linker's symbols of the kernel image are absolute addresses that no
+// host program can reach directly.  `link` names the functions whose calls go
+// through the host layer first (inject.c, order.c).
+
+#pragma once
+
+#define intr_save riscv_intr_save
+#define intr_restore riscv_intr_restore
+#define intr_enabled riscv_intr_enabled
+#include_next <machine.h>
+#undef intr_save
+#undef intr_restore
+#undef intr_enabled
+
+bool intr_save(void);
+void intr_restore(bool were_on);
+bool intr_enabled(void);
+
+// The host's own start-up code has a symbol of that name.
+#define __data_start image_data_start

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+//
+// The model's steps.
+
+#include "model.h"
+#include "mm/object.h"
+
+struct model_space spaces[SPACES];
+struct model_object objects[OBJECTS];
+
+static const u32 word_at[WORDS] = { 0, 8, 2048, PAGE_SIZE - 8 };
+enum { NEVER_WRITTEN = 1024 };           // an offset in every page
+
+// Windows at the bottom, across the ends of a leaf and of a middle table, and at
+// the top.
+va_t
+model_va(u32 page)
+{
+  static const va_t base[WINDOWS] = {
+    USER_MIN, 2 * MiB - 8 * PAGE_SIZE, GiB - 8 * PAGE_SIZE, USER_TOP - WINDOW_PAGES * PAGE_SIZE,
+  };
+  return base[page / WINDOW_PAGES] + page % WINDOW_PAGES * PAGE_SIZE;
+}
+
+// ---- What the model says ----
+
+static bool
+past_file(const struct model_object *o, u32 index)
+{
+  return o->store && index >= page_up(o->size) >> PAGE_SHIFT;
+}
+
+static bool
+inside_file(const struct model_object *o, u32 index, u32 w)
+{
+  return o->store == NULL || index * PAGE_SIZE + word_at[w] < o->size;
+}
+
+static enum fault
+expected(const struct model_page *p, enum access how)
+{
+  static const u32 need[] = { PROT_READ | PROT_WRITE, PROT_WRITE, PROT_EXEC };
+  if(!p->mapped)
+    return FAULT_MAPERR;
+  if(!(p->prot & need[how]))
+    return FAULT_ACCERR;
+  return p->object && !p->own && past_file(p->object, p->index) ? FAULT_ADRERR : FAULT_OK;
+}
+
+static bool
+known(const struct model_page *p, u32 w)
+{
+  return p->own ? p->known[w] : p->object == NULL || inside_file(p->object, p->index, w);
+}
+
+static u64 *
+value(struct model_page *p, u32 w)
+{
+  return p->object && !p->own ? &p->object->word[p->index][w] : &p->word[w];
+}
+
+static void
+drop(struct model_page *p)
+{
+  if(p->object)
+    p->object->users--;
+  memset(p, 0, sizeof *p);
+}
+
+// The private page gets bytes of its own, those it shows now.
+static void
+make_own(struct model_page *p)
+{
+  if(p->shared || p->object == NULL || p->own)
+    return;
+  for(u32 w = 0; w < WORDS; w++){
+    p->known[w] = known(p, w);
+    p->word[w] = p->object->word[p->index][w];
+  }
+  p->own = true;
+}
+
+static void
+forget_own(struct model_page *p)
+{
+  p->own = false;
+  memset(p->word, 0, sizeof p->word);
+}
+
+// ---- Steps: loads and stores ----
+
+static void
+load(struct model_space *s, u32 i)
+{
+  struct model_page *p = &s->page[i];
+  u32 w = (u32)below(WORDS);
+  u64 got = 0, other = 0;
+  enum fault f = user_load(model_va(i) + word_at[w], &got);
+  if(f != expected(p, ACCESS_READ))
+    panic("load from %lx: fault %d instead of %d", model_va(i), f, expected(p, ACCESS_READ));
+  if(f != FAULT_OK)
+    return;
+  if(known(p, w) && got != *value(p, w))
+    panic("load from %lx: %lx instead of %lx", model_va(i) + word_at[w], got, *value(p, w));
+  user_load(model_va(i) + NEVER_WRITTEN, &other);
+  if(other)
+    panic("load from %lx: old bytes %lx", model_va(i) + NEVER_WRITTEN, other);
+}
+
+static void
+store(struct model_space *s, u32 i)
+{
+  struct model_page *p = &s->page[i];
+  u32 w = (u32)below(WORDS);
+  u64 v = host_random();
+  enum fault f = user_store(model_va(i) + word_at[w], v);
+  if(f != expected(p, ACCESS_WRITE))
+    panic("store to %lx: fault %d instead of %d", model_va(i), f, expected(p, ACCESS_WRITE));
+  if(f != FAULT_OK)
+    return;
+  make_own(p);
+  *value(p, w) = v;
+  p->known[w] = true;
+}
+
+static void
+fetch(struct model_space *s, u32 i)
+{
+  void *kva;
+  enum fault f = user_touch(model_va(i), ACCESS_EXEC, &kva);
+  if(f != expected(&s->page[i], ACCESS_EXEC))
+    panic("fetch from %lx: fault %d", model_va(i), f);
+}
+
+// ---- Steps: the map ----
+
+static u32
+random_prot(void)
+{
+  static const u32 prots[] = {
+    PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_WRITE,
+    PROT_READ | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_EXEC,
+  };
+  return prots[below(count_of(prots))];
+}
+
+static struct model_object *
+new_anonymous(void)
+{
+  for(u32 i = FILES; i < OBJECTS; i++)
+    if(objects[i].users == 0){
+      memset(&objects[i], 0, sizeof objects[i]);
+      return &objects[i];
+    }
+  return NULL;
+}
+
+// n pages of one window, from page i on, over anything.
+static void
+map(struct model_space *s, u32 i, u32 n)
+{
+  bool shared = below(2), file = below(2), may_write = !shared || below(2);
+  struct model_object *o = file ? &objects[below(FILES)] : shared ? new_anonymous() : NULL;
+  u32 first = file ? (u32)below(FILE_PAGES - n + 1) : 0;
+  u32 prot = random_prot();
+  if(shared && !file)
+    may_write = o != NULL;
+  if(shared && o == NULL)
+    return;
+  if((prot & PROT_WRITE) && !may_write)
+    prot &= ~PROT_WRITE;
+  if(file)
+    object_get(&o->store->object);
+  i64 r = vm_map(s->space, model_va(i), n * PAGE_SIZE, prot,
+                 MAP_FIXED | (shared ? MAP_SHARED : MAP_PRIVATE) | (may_write ? MAP_MAYWRITE : 0),
+                 file ? &o->store->object : NULL, first * PAGE_SIZE, NULL);
+  if(r != (i64)model_va(i))
+    panic("map at %lx: %ld", model_va(i), r);
+  for(u32 k = 0; k < n; k++){
+    drop(&s->page[i + k]);
+    s->page[i + k] = (struct model_page){
+      .mapped = true, .shared = shared, .may_write = may_write, .prot = prot, .object = o,
+      .index = first + k,
+    };
+    if(o)
+      o->users++;
+  }
+}
+
+static void
+unmap(struct model_space *s, u32 i, u32 n)
+{
+  va_t end = model_va(i + n - 1) + PAGE_SIZE;
+  int r = vm_unmap(s->space, model_va(i), end - model_va(i));
+  if(r != 0)
+    panic("unmap at %lx: %d", model_va(i), r);
+  for(u32 k = 0; k < n; k++)
+    drop(&s->page[i + k]);
+}
+
+static int
+may_protect(struct model_space *s, u32 i, u32 n, u32 prot)
+{
+  for(u32 k = i; k < i + n; k++){
+    if(!s->page[k].mapped || (k > i && model_va(k) != model_va(k - 1) + PAGE_SIZE))
+      return -ENOMEM;
+    if((prot & PROT_WRITE) && !s->page[k].may_write)
+      return -EACCES;
+  }
+  return 0;
+}
+
+static void
+protect(struct model_space *s, u32 i, u32 n)
+{
+  u32 prot = random_prot();
+  int want = may_protect(s, i, n, prot);
+  int r = vm_protect(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i), prot);
+  if(r != want)
+    panic("protect at %lx: %d instead of %d", model_va(i), r, want);
+  for(u32 k = i; r == 0 && k < i + n; k++)
+    s->page[k].prot = prot;
+}
+
+static void
+discard(struct model_space *s, u32 i, u32 n)
+{
+  if(may_protect(s, i, n, PROT_NONE) != 0)
+    return;
+  int r = vm_discard(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i));
+  if(r != 0)
+    panic("discard at %lx: %d", model_va(i), r);
+  for(u32 k = i; k < i + n; k++)
+    forget_own(&s->page[k]);
+}
+
+// ---- Steps: whole spaces ----
+
+static void
+fork_space(struct model_space *s)
+{
+  for(u32 k = 0; k < SPACES; k++){
+    if(spaces[k].space)
+      continue;
+    int r = space_fork(s->space, &spaces[k].space);
+    if(r != 0)
+      panic("fork: %d", r);
+    memcpy(spaces[k].page, s->page, sizeof s->page);
+    for(u32 i = 0; i < PAGES; i++)
+      if(s->page[i].object)
+        s->page[i].object->users++;
+    return;
+  }
+}
+
+static void
+end_space(struct model_space *s)
+{
+  for(u32 i = 0; i < PAGES; i++)
+    drop(&s->page[i]);
+  leave_space(s->space);
+  space_put(s->space);
+  s->space = NULL;
+}
+
+// ---- Steps: files ----
+
+// The bytes from the old end on are zero once the file reaches further.
+static void
+grow_file(struct model_object *o, u64 size)
+{
+  for(u32 i = 0; i < FILE_PAGES; i++)
+    for(u32 w = 0; w < WORDS; w++)
+      if(i * PAGE_SIZE + word_at[w] >= o->size)
+        o->word[i][w] = 0;
+  o->size = size;
+}
+
+static void
+cut_file(struct model_object *o, u64 size)
+{
+  for(u32 k = 0; k < SPACES; k++)
+    for(u32 i = 0; i < PAGES; i++){
+      struct model_page *p = &spaces[k].page[i];
+      if(p->object == o && p->index >= page_up(size) >> PAGE_SHIFT)
+        forget_own(p);
+    }
+  o->size = size;
+}
+
+static void
+resize_file(struct model_object *o)
+{
+  static const u32 tails[] = { 0, 8, 16, 2048 + 8, PAGE_SIZE - 8 };
+  u64 size = below(FILE_PAGES) * PAGE_SIZE + tails[below(count_of(tails))];
+  if(size < o->size){
+    store_truncate(o->store, size);
+    cut_file(o, size);
+  } else if(size > o->size){
+    int r = object_extend(&o->store->object, size);
+    if(r != 0)
+      panic("extend: %d", r);
+    grow_file(o, size);
+  }
+}
+
+// write(file, off, the word at va, 8), as a system call does it.
+static void
+write_file(struct model_object *o, struct model_space *s, u32 i)
+{
+  u32 index = (u32)below(FILE_PAGES), w = (u32)below(WORDS), from = (u32)below(WORDS);
+  struct model_page *p = &s->page[i];
+  va_t buf = model_va(i) + word_at[from];
+  enum fault f = expected(p, ACCESS_READ);
+  if(f == FAULT_OK && !known(p, from))
+    return;
+  i64 r;
+  while((r = object_write(&o->store->object, index * PAGE_SIZE + word_at[w], buf, 8)) == -EAGAIN)
+    if(object_fault_in(buf, 8, false) != 0){
+      r = -EFAULT;
+      break;
+    }
+  if(r != (f == FAULT_OK ? 8 : -EFAULT))
+    panic("write from %lx: %ld", buf, r);
+  u64 end = index * PAGE_SIZE + word_at[w] + 8, v = *value(p, from);
+  if(r != 8)
+    return;
+  if(end > o->size)
+    grow_file(o, end);
+  o->word[index][w] = v;
+}
+
+static void
+read_file(struct model_object *o, struct model_space *s, u32 i)
+{
+  u32 index = (u32)below(FILE_PAGES), w = (u32)below(WORDS), to = (u32)below(WORDS);
+  struct model_page *p = &s->page[i];
+  va_t buf = model_va(i) + word_at[to];
+  if(!inside_file(o, index, w))
+    return;
+  enum fault f = expected(p, ACCESS_WRITE);
+  i64 r;
+  while((r = object_read(&o->store->object, index * PAGE_SIZE + word_at[w], buf, 8)) == -EAGAIN)
+    if(object_fault_in(buf, 8, true) != 0){
+      r = -EFAULT;
+      break;
+    }
+  u64 v = o->word[index][w];
+  if(r != (f == FAULT_OK ? 8 : -EFAULT))
+    panic("read to %lx: %ld", buf, r);
+  if(r != 8)
+    return;
+  make_own(p);
+  *value(p, to) = v;
+  p->known[to] = true;
+}
+
+static void
+sync_file(struct model_object *o)
+{
+  int r = object_sync(&o->store->object, 0, ~0UL);
+  if(r != 0)
+    panic("sync: %d", r);
+  for(u32 i = 0; i < FILE_PAGES; i++)
+    for(u32 w = 0; w < WORDS; w++)
+      if(inside_file(o, i, w) && store_word(o->store, i * PAGE_SIZE + word_at[w]) != o->word[i][w])
+        panic("sync: page %u word %u of the store: %lx instead of %lx", i, w,
+              store_word(o->store, i * PAGE_SIZE + word_at[w]), o->word[i][w]);
+}
+
+// ---- Drawing a step ----
+
+void
+model_step(struct model_space *s)
+{
+  u32 i = (u32)below(PAGES), in_window = i % WINDOW_PAGES;
+  u32 n = 1 + (u32)below(min(WINDOW_PAGES - in_window, 7));
+  struct model_object *file = &objects[below(FILES)];
+  switch(below(64)){
+  case 0 ... 17:  load(s, i); break;
+  case 18 ... 36: store(s, i); break;
+  case 37 ... 38: fetch(s, i); break;
+  case 39 ... 43: map(s, i, n); break;
+  case 44 ... 45: unmap(s, i, n); break;
+  case 46:        unmap(s, i, (u32)(below(8) ? n : below(PAGES - i) + 1)); break;
+  case 47 ... 50: protect(s, i, n); break;
+  case 51:        discard(s, i, n); break;
+  case 52 ... 53: fork_space(s); break;
+  case 54:        end_space(s); break;
+  case 55:        resize_file(file); break;
+  case 56 ... 57: write_file(file, s, i); break;
+  case 58 ... 59: read_file(file, s, i); break;
+  case 60:        sync_file(file); break;
+  case 61:        objects_shrink(below(64)); break;
+  case 62:        objects_write_back(below(64)); break;
+  default:        vm_populate(s->space, model_va(i), n * PAGE_SIZE); break;
+  }
+}
+
+struct model_space *
+model_space(void)
+{
+  struct model_space *live[SPACES];
+  u32 n = 0;
+  for(u32 k = 0; k < SPACES; k++)
+    if(spaces[k].space)
+      live[n++] = &spaces[k];
+  if(n)
+    return live[below(n)];
+  spaces[0].space = space_create();
+  assert(spaces[0].space != NULL);
+  return &spaces[0];
+}
+
+void
+model_start(void)
+{
+  for(u32 i = 0; i < FILES; i++){
+    objects[i].size = FILE_PAGES / 2 * PAGE_SIZE + 16;
+    objects[i].store = store_create(objects[i].size, FILE_PAGES);
+    objects[i].users = 1;
+  }
+}
+
+void
+model_end(void)
+{
+  for(u32 k = 0; k < SPACES; k++)
+    if(spaces[k].space)
+      end_space(&spaces[k]);
+  for(u32 i = 0; i < FILES; i++)
+    store_put(objects[i].store);
+  assert(stores_alive == 0);
+}

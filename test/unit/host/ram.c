@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+//
+// The host's memory behind simulated RAM.  Apart, because <sys/mman.h> and
+// mm/space.h both know what PROT_READ is.
+
+#include <sys/mman.h>
+#include "ram.h"
+
+bool
+ram_map(u64 at, u64 size)
+{
+  void *p = mmap((void *)at, size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  return p == (void *)at;
+}
+
+void
+ram_unmap(u64 at, u64 size)
+{
+  munmap((void *)at, size);
+}

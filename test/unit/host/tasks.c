@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+//
+// Harts and their tasks.  A task that a test spawns is a thread of the host, but
+// one at a time goes on: a switch hands the turn to another one, drawn at random.
+// So a run is fixed by its seed, and harts still interleave anywhere.
+
+#include <pthread.h>
+#include <semaphore.h>
+#include "hosted.h"
+#include "kernel/sched.h"
+#include "mm/vmap.h"
+
+struct host_task {
+  struct task task;
+  struct held_locks held;
+  bool alive, daemon;          // daemon: is not waited for (the reaper)
+  bool intr_off;
+  void (*fn)(void *);
+  void *arg;
+  sem_t turn;
+};
+
+static struct host_task tasks[HOST_HARTS];
+static struct hart hart_records[HOST_HARTS];
+struct hart *harts = hart_records;
+struct hart boot_hart;
+u32 nharts;
+u64 harts_online;
+struct task *current;
+
+u32 preemption;
+static u32 nspawned;
+
+static struct host_task *
+me(void)
+{
+  return container_of(current, struct host_task, task);
+}
+
+struct held_locks *
+held_locks(void)
+{
+  return &me()->held;
+}
+
+void
+tasks_init(u32 n)
+{
+  assert(n <= HOST_HARTS);
+  nharts = n;
+  harts_online = (1UL << n) - 1;
+  for(u32 i = 0; i < HOST_HARTS; i++){
+    hart_records[i].index = i;
+    hart_records[i].current = &tasks[i].task;
+    spin_init(&hart_records[i].lock, "runq");
+    tasks[i].task.hart = &hart_records[i];
+    tasks[i].task.state = TASK_RUNNING;
+    list_init(&tasks[i].task.wait);
+    sem_init(&tasks[i].turn, 0, 0);
+  }
+  tasks[0].alive = true;
+  current = &tasks[0].task;
+}
+
+void
+on_hart(u32 hart)
+{
+  assert(nspawned == 0 && hart < nharts && current->preempt == 0);
+  me()->alive = false;
+  current = &tasks[hart].task;
+  me()->alive = true;
+}
+
+// A kernel task has no user half; a space's reference is the test's.
+static struct pmap *running[HOST_HARTS];
+
+void
+run_space(struct space *s)
+{
+  u32 hart = current->hart->index;
+  struct pmap *to = s ? &s->pmap : NULL;
+  pmap_switch(running[hart], to);
+  running[hart] = to;
+  current->space = s;
+}
+
+void
+leave_space(struct space *s)
+{
+  u32 here = current->hart->index;
+  for(u32 i = 0; i < nharts; i++)
+    if(running[i] == &s->pmap){
+      on_hart(i);
+      run_space(NULL);
+    }
+  on_hart(here);
+}
+
+// ---- Switching ----
+
+static bool
+runnable(const struct host_task *t)
+{
+  return t->alive && (t->task.state == TASK_RUNNING || t->task.state == TASK_RUNNABLE);
+}
+
+// => another task that can go on, or NULL
+static struct host_task *
+draw(void)
+{
+  struct host_task *found[HOST_HARTS];
+  u32 n = 0;
+  for(u32 i = 0; i < HOST_HARTS; i++)
+    if(&tasks[i] != me() && runnable(&tasks[i]))
+      found[n++] = &tasks[i];
+  return n ? found[below(n)] : NULL;
+}
+
+static void
+hand_over(struct host_task *to)
+{
+  struct host_task *from = me();
+  current = &to->task;
+  sem_post(&to->turn);
+  if(from->alive)
+    while(sem_wait(&from->turn) != 0)
+      ;
+}
+
+void
+task_switch(void)
+{
+  struct host_task *to = draw();
+  if(to)
+    hand_over(to);
+}
+
+void
+preemption_point(void)
+{
+  if(nspawned && preemption && below(preemption) == 0)
+    task_switch();
+}
+
+static void *
+thread(void *arg)
+{
+  struct host_task *t = arg;
+  while(sem_wait(&t->turn) != 0)
+    ;
+  t->task.state = TASK_RUNNING;
+  t->fn(t->arg);
+  holds_nothing();
+  if(t->task.preempt)
+    panic("a task ended with preemption off");
+  t->alive = false;
+  struct host_task *to = draw();
+  if(to == NULL)
+    panic("every other task sleeps");
+  hand_over(to);
+  return NULL;
+}
+
+static struct host_task *
+spawn(u32 hart, void (*fn)(void *), void *arg)
+{
+  pthread_t id;
+  struct host_task *t = &tasks[hart];
+  assert(hart < HOST_HARTS && !t->alive);
+  t->fn = fn;
+  t->arg = arg;
+  t->alive = true;
+  t->task.state = TASK_RUNNABLE;
+  if(pthread_create(&id, NULL, thread, t) != 0)
+    panic("no thread");
+  nspawned++;
+  return t;
+}
+
+void
+host_spawn(u32 hart, void (*fn)(void *), void *arg)
+{
+  assert(hart < nharts);
+  spawn(hart, fn, arg);
+}
+
+static bool
+all_ended(void)
+{
+  for(u32 i = 0; i < HOST_HARTS; i++)
+    if(&tasks[i] != me() && tasks[i].alive && !tasks[i].daemon)
+      return false;
+  return true;
+}
+
+void
+host_join(void)
+{
+  while(!all_ended()){
+    if(draw() == NULL)
+      panic("every other task sleeps");
+    task_switch();
+  }
+}
+
+// ---- What the scheduler offers to the kernel ----
+
+// A kernel task gets the last hart that no test uses, and counts as a hart: it
+// has a batch of frames.
+struct task *
+kernel_task(const char *name, void (*fn)(void *), void *arg)
+{
+  struct host_task *t = spawn(nharts, fn, arg);
+  harts_online |= 1UL << nharts++;
+  t->daemon = true;
+  return &t->task;
+}
+
+void
+schedule_asleep(void)
+{
+  holds_nothing();
+  while(current->state == TASK_SLEEPING){
+    if(draw() == NULL)
+      panic("waits, and nobody is left to wake it");
+    task_switch();
+  }
+  current->state = TASK_RUNNING;
+}
+
+void
+task_wake(struct task *t)
+{
+  if(t->state == TASK_SLEEPING)
+    t->state = TASK_RUNNABLE;
+}
+
+void
+yield(void)
+{
+  if(draw() == NULL)
+    panic("yields, and nobody else can run");
+  task_switch();
+}
+
+void
+machine_relax(void)
+{
+  if(draw() == NULL)
+    panic("spins, and nobody is left to let it go on");
+  task_switch();
+}
+
+// Every other task goes on until it could be preempted, then fn runs alone.
+void
+stop_machine(void (*fn)(void *), void *arg)
+{
+  for(u32 i = 0; i < HOST_HARTS; i++)
+    while(&tasks[i] != me() && runnable(&tasks[i]) && tasks[i].task.preempt)
+      hand_over(&tasks[i]);
+  u32 often = preemption;
+  preemption = 0;
+  fn(arg);
+  preemption = often;
+}
+
+void preempt_resched(void) { panic("nobody asked for a switch"); }
+void timer_start(struct timer *t, u64 at) { panic("mm starts no timers"); }
+void timer_stop(struct timer *t) { panic("mm starts no timers"); }
+u64 machine_time_ns(void) { return 0; }
+
+bool
+intr_save(void)
+{
+  bool were_on = !me()->intr_off;
+  me()->intr_off = true;
+  return were_on;
+}
+
+void
+intr_restore(bool were_on)
+{
+  me()->intr_off = !were_on;
+}
+
+bool
+intr_enabled(void)
+{
+  return !me()->intr_off;
+}

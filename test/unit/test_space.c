@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// Address spaces: random steps against the model, and the cases that deserve a
+// test by name.
+
+#include "host/model.h"
+
+// ---- Against the model ----
+
+// Each step runs on a hart drawn at random, which switches to the space first;
+// harts keep what they remember of spaces they ran before.
+static void
+random_steps(void)
+{
+  model_start();
+  for(u64 n = 0; n < host_rounds(20000); n++){
+    on_hart((u32)below(nharts));
+    struct model_space *s = model_space();
+    run_space(s->space);
+    model_step(s);
+    if(n % 32 == 0 && vm_check() != 0)
+      panic("vm_check found a lie after step %lu", n);
+  }
+  model_end();
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(random_steps, .harts = 1),
+  };
+  return cmocka_run_group_tests_name("space", tests, NULL, NULL);
+}

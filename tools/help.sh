@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# What `make help` prints.
+cat <<'END'
+make [TARGET] [VARIABLE=value ...]
+
+  all               build the kernel, the programs and the host tools (the default)
+  qemu              boot to a shell; leave with `poweroff` or Ctrl-a x
+                      CPUS MEM SWAP APPEND DEBUG
+  qemu-gdb          the same, halted and waiting for a debugger
+                      CPUS MEM SWAP APPEND DEBUG
+  gdb               a debugger connected to it, with quire's helpers
+  print-gdbport     the TCP port on which it waits
+  test              unit tests, then boot tests; last line `N passed, N failed`
+                      ARGS (`make test ARGS="-k cow"`: only tests named so; ARGS=-v: names)
+  test-long         the same, at more machine sizes and for longer
+                      ARGS
+  usertests         run usertests in the guest, on a private image
+                      CPUS MEM APPEND ARGS (`ARGS=-q`, or the names of tests)
+  lint              line counts, lengths of functions and files, headers
+  fs-reset          make the disk image anew: THE FILES IN IT ARE LOST
+                      DISK
+  compile_commands.json   for clangd and other editors' helpers
+  doctor            one line a tool: its version, or the command that installs it
+  clean             remove what was built, but keep the disk image
+  help              this text
+
+  CPUS=3            harts, 1 to 64
+  MEM=128M          memory as QEMU takes it; at least 5M
+  SWAP=64M          size of the swap disk; 0 for none
+  DISK=256M         size of the disk image when it is made
+  APPEND=           settings for the kernel, such as `init=/sh quiet panic=exit`
+  DEBUG=            1: build with the kernel's expensive checks
+  TOOLPREFIX=       of the cross compiler; found by itself when empty
+  V=                1: show the commands
+  CI=               set: warnings are errors
+END

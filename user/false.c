@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+//
+// false: fail.
+
+int
+main(void)
+{
+  return 1;
+}

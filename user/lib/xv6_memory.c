@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// The heap as xv6 programs know it: sbrk hands out memory that is there, or
+// fails; the kernel alone would promise more than it has.
+
+#include "kernel/riscv.h"
+#include "user/ulib.h"
+#include "user/user.h"
+
+enum { RESERVE = 32 };         // 1/32 of RAM stays for the kernel and everyone else
+
+bool
+ulib_memory_for(uint64 bytes)
+{
+  struct sys_info s;
+  if(sys_sysinfo(&s) < 0)
+    return true;
+  uint64 available = (s.freeram + s.bufferram + s.freeswap) * s.mem_unit;
+  uint64 reserve = s.totalram * s.mem_unit / RESERVE;
+  return bytes <= available && reserve <= available - bytes;
+}
+
+// Make the pages of [start, end) present.
+static bool
+populate(uint64 start, uint64 end)
+{
+  if(start == end)
+    return true;
+  long r = sys_madvise((void *)start, end - start, MADV_POPULATE_WRITE);
+  if(r != -EINVAL && r != -ENOSYS)
+    return r >= 0;
+  for(; start < end; start += PGSIZE)
+    *(volatile char *)start = 0;
+  return true;
+}
+
+// As in xv6, giving back more than the whole address space changes nothing.
+static char *
+shrink(uint64 old, uint64 n)
+{
+  if(n > old)
+    return (char *)old;
+  return sys_brk(old - n) == old - n ? (char *)old : SBRK_ERROR;
+}
+
+char *
+sbrklazy(int n)
+{
+  uint64 old = sys_brk(0);
+  if(n < 0)
+    return shrink(old, -(long)n);
+  if(n > 0 && sys_brk(old + n) != old + n)
+    return SBRK_ERROR;
+  return (char *)old;
+}
+
+char *
+sbrk(int n)
+{
+  if(n > 0 && !ulib_memory_for(n))
+    return SBRK_ERROR;
+  char *old = sbrklazy(n);
+  if(n <= 0 || old == SBRK_ERROR)
+    return old;
+  if(!populate(PGROUNDUP((uint64)old), PGROUNDUP((uint64)old + n))){
+    sys_brk((uint64)old);
+    return SBRK_ERROR;
+  }
+  return old;
+}
+
+void *
+mmap(void *addr, size_t n, int prot, int flags, int fd, off_t offset)
+{
+  long r = sys_mmap(addr, n, prot, flags, fd, offset);
+  return r < 0 && r > -PGSIZE ? (void *)-1 : (void *)r;
+}
+
+int
+munmap(void *addr, size_t n)
+{
+  return sys_munmap(addr, n) < 0 ? -1 : 0;
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+//
+// mmaptest: anonymous mappings, private and shared, their protection, and
+// unmapping them in pieces.  Ends with ALL MMAP TESTS PASSED, or status 1.
+
+#include "kernel/riscv.h"
+#include "user/ulib.h"
+#include "user/user.h"
+
+static const char *test_name;
+
+static void __attribute__((noreturn))
+fail(int line, const char *what)
+{
+  printf("FAILED\n%s, line %d: not so: %s\n", test_name, line, what);
+  exit(1);
+}
+#define require(e) ((e) ? (void)0 : fail(__LINE__, #e))
+
+enum { RW = PROT_READ | PROT_WRITE };
+
+static char *
+map(int pages, int prot, int flags)
+{
+  long r = sys_mmap(NULL, pages * PGSIZE, prot, flags | MAP_ANONYMOUS, -1, 0);
+  require(r > 0 && r % PGSIZE == 0);
+  return (char *)r;
+}
+
+static bool
+survives(void (*fn)(char *), char *arg)
+{
+  int status, pid = fork();
+
+  require(pid >= 0);
+  if(pid == 0){
+    fn(arg);
+    exit(0);
+  }
+  require(wait(&status) == pid);
+  return status == 0;
+}
+
+static void load(char *p) { *(volatile char *)p; }
+static void store(char *p) { *(volatile char *)p = 1; }
+static void jump(char *p) { ((void (*)(void))p)(); }
+
+static void
+test_private(void)
+{
+  char *p = map(10, RW, MAP_PRIVATE);
+
+  for(int i = 0; i < 10 * PGSIZE; i++)
+    require(p[i] == 0);
+  p[0] = 1;
+  require(survives(store, p + 1) && p[1] == 0);
+  require(sys_munmap(p, 10 * PGSIZE) == 0);
+  require(!survives(load, p));
+}
+
+static void
+test_shared(void)
+{
+  char *p = map(10, RW, MAP_SHARED), *q;
+
+  require(survives(store, p) && p[0] == 1);
+  require(survives(store, p + 9 * PGSIZE) && p[9 * PGSIZE] == 1);
+  // Through two generations, and when the parent's part is unmapped.
+  int status, pid = fork();
+  require(pid >= 0);
+  if(pid == 0){
+    require(survives(store, p + 5 * PGSIZE));
+    require(p[5 * PGSIZE] == 1);
+    require(sys_munmap(p, 5 * PGSIZE) == 0);
+    p[6 * PGSIZE] = 2;
+    exit(0);
+  }
+  require(wait(&status) == pid && status == 0);
+  require(p[5 * PGSIZE] == 1 && p[6 * PGSIZE] == 2 && p[0] == 1);
+  q = map(1, RW, MAP_SHARED);
+  require(q[0] == 0);
+}
+
+static void
+test_protection(void)
+{
+  static const uint ret[2] = { 0x00008067, 0x00008067 };
+  char *none = map(1, PROT_NONE, MAP_PRIVATE), *ro = map(1, PROT_READ, MAP_PRIVATE);
+  char *rw = map(1, RW, MAP_PRIVATE);
+  int fds[2];
+
+  require(!survives(load, none) && !survives(store, none));
+  require(survives(load, ro) && !survives(store, ro) && !survives(jump, ro));
+  memcpy(rw, ret, sizeof(ret));
+  require(!survives(jump, rw));
+  require(sys_mprotect(rw, PGSIZE, PROT_READ | PROT_EXEC) == 0);
+  require(survives(jump, rw) && !survives(store, rw));
+  // The kernel respects it too.
+  require(pipe(fds) == 0 && write(fds[1], "x", 1) == 1);
+  require(sys_read(fds[0], ro, 1) == -EFAULT);
+  require(sys_write(fds[1], none, 1) == -EFAULT);
+}
+
+// Contents stay while the protection comes and goes, with fork in between.
+static void
+test_mprotect(void)
+{
+  char *p = map(8, RW, MAP_PRIVATE);
+
+  for(int i = 0; i < 8; i++)
+    p[i * PGSIZE] = i + 1;
+  require(sys_mprotect(p + 2 * PGSIZE, 3 * PGSIZE, PROT_NONE) == 0);
+  require(survives(store, p + PGSIZE) && !survives(load, p + 2 * PGSIZE));
+  require(!survives(load, p + 4 * PGSIZE) && survives(store, p + 5 * PGSIZE));
+  require(sys_mprotect(p + 3 * PGSIZE, PGSIZE, PROT_READ) == 0);
+  require(p[3 * PGSIZE] == 4 && !survives(store, p + 3 * PGSIZE));
+  require(sys_mprotect(p, 8 * PGSIZE, RW) == 0);
+  for(int i = 0; i < 8; i++){
+    require(p[i * PGSIZE] == i + 1);
+    p[i * PGSIZE] += 10;
+  }
+  require(sys_mprotect(p + 1, PGSIZE, RW) == -EINVAL);
+  require(sys_munmap(p + 4 * PGSIZE, PGSIZE) == 0);
+  require(sys_mprotect(p, 8 * PGSIZE, PROT_READ) == -ENOMEM);
+}
+
+// A reservation, used piece by piece.
+static void
+test_reserve(void)
+{
+  enum { PAGES = 32768 };
+  char *p = map(PAGES, PROT_NONE, MAP_PRIVATE);
+
+  for(int i = 0; i < PAGES; i += 1024){
+    require(sys_mprotect(p + (long)i * PGSIZE, PGSIZE, RW) == 0);
+    p[(long)i * PGSIZE] = 1;
+    require(!survives(load, p + (long)(i + 1) * PGSIZE));
+  }
+  require(sys_munmap(p, (long)PAGES * PGSIZE) == 0);
+}
+
+static void
+test_pieces(void)
+{
+  char *p = map(9, RW, MAP_PRIVATE);
+
+  for(int i = 0; i < 9; i++)
+    p[i * PGSIZE] = i;
+  require(sys_munmap(p + 3 * PGSIZE, 3 * PGSIZE) == 0);      // the middle
+  require(sys_munmap(p, PGSIZE) == 0);                       // the beginning
+  require(sys_munmap(p + 8 * PGSIZE, PGSIZE) == 0);          // the end
+  static const bool there[] = { 0, 1, 1, 0, 0, 0, 1, 1, 0 };
+  for(int i = 0; i < 9; i++)
+    require(survives(load, p + i * PGSIZE) == there[i]);
+  require(p[PGSIZE] == 1 && p[7 * PGSIZE] == 7);
+  require(sys_munmap(p, 9 * PGSIZE) == 0);                   // over the holes
+  require(!survives(load, p + PGSIZE));
+  require(sys_munmap(p, 9 * PGSIZE) == 0);                   // nothing is fine too
+  require(sys_munmap(p + 1, PGSIZE) == -EINVAL && sys_munmap(p, 0) == -EINVAL);
+}
+
+static void
+test_fixed(void)
+{
+  char *p = map(6, RW, MAP_PRIVATE);
+  long r;
+
+  for(int i = 0; i < 6; i++)
+    p[i * PGSIZE] = 1;
+  r = sys_mmap(p + 2 * PGSIZE, 2 * PGSIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  require(r == (long)(p + 2 * PGSIZE));
+  require(p[PGSIZE] == 1 && p[2 * PGSIZE] == 0 && p[3 * PGSIZE] == 0 && p[4 * PGSIZE] == 1);
+  // A free address that is asked for is given.
+  require(sys_munmap(p, 6 * PGSIZE) == 0);
+  require(sys_mmap(p, PGSIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == (long)p);
+  require(sys_mmap(p + 1, PGSIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == -EINVAL);
+}
+
+static void
+test_errors(void)
+{
+  require(sys_mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == -EINVAL);
+  require(sys_mmap(NULL, PGSIZE, RW, MAP_ANONYMOUS, -1, 0) == -EINVAL);
+  require(sys_mmap(NULL, PGSIZE, RW, MAP_PRIVATE, -1, 0) == -EBADF);
+  require(sys_mmap(NULL, 1UL << 62, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == -ENOMEM);
+  require(sys_mmap(NULL, ~0UL, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == -ENOMEM);
+}
+
+static void
+test_populate(void)
+{
+  char *p = map(64, RW, MAP_PRIVATE | MAP_POPULATE);
+  for(int i = 0; i < 64; i++)
+    require(p[i * PGSIZE] == 0);
+  p = map(64, RW, MAP_SHARED | MAP_POPULATE);
+  require(survives(store, p + 63 * PGSIZE) && p[63 * PGSIZE] == 1);
+}
+
+static void
+test_dontneed(void)
+{
+  char *p = map(8, RW, MAP_PRIVATE);
+
+  for(int i = 0; i < 8; i++)
+    p[i * PGSIZE] = 1;
+  require(sys_madvise(p + 2 * PGSIZE, 3 * PGSIZE, MADV_DONTNEED) == 0);
+  for(int i = 0; i < 8; i++)
+    require(p[i * PGSIZE] == (i < 2 || i >= 5));
+}
+
+// Many areas, made and removed in different orders.
+static void
+test_many(void)
+{
+  enum { N = 500 };
+  static char *areas[N];
+
+  for(int i = 0; i < N; i++){
+    areas[i] = map(1 + i % 5, i % 2 ? RW : RW | PROT_EXEC, MAP_PRIVATE);
+    *(int *)areas[i] = i;
+  }
+  for(int k = 0; k < N; k++){
+    int i = k * 77 % N;
+    require(*(int *)areas[i] == i);
+    require(sys_munmap(areas[i], (1 + i % 5) * PGSIZE) == 0);
+  }
+}
+
+int
+main(void)
+{
+  static const struct {
+    const char *name;
+    void (*run)(void);
+  } tests[] = {
+    { "private", test_private }, { "shared", test_shared },
+    { "protection", test_protection }, { "mprotect", test_mprotect },
+    { "reserve", test_reserve }, { "pieces", test_pieces }, { "fixed", test_fixed },
+    { "errors", test_errors }, { "populate", test_populate },
+    { "dontneed", test_dontneed }, { "many", test_many },
+  };
+
+  for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){
+    test_name = tests[i].name;
+    printf("%s: ", test_name);
+    tests[i].run();
+    printf("ok\n");
+  }
+  printf("ALL MMAP TESTS PASSED\n");
+  return 0;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// mount: what is mounted where.
+
+#include "user/ulib.h"
+#include "user/user.h"
+
+// "source point type options 0 0" as "source on point type type (options)".
+static void
+put(char *line)
+{
+  static const char *const format[] = { "%s", " on %s", " type %s", " (%s)" };
+
+  for(size_t i = 0; i < 4 && *line; i++){
+    char *end = strchr(line, ' ');
+    char *next = end ? end + 1 : line + strlen(line);
+    if(end)
+      *end = 0;
+    out(format[i], line);
+    line = next;
+  }
+  out("\n");
+}
+
+int
+main(int argc, char **argv)
+{
+  struct options o = { argc, argv, "", "mount" };
+  struct input in;
+  char *line;
+  size_t n;
+
+  option(&o);
+  if(o.at != argc)
+    usage(&o);
+  long fd = sys_open("/proc/mounts", O_RDONLY, 0);
+  if(fd < 0)
+    die("/proc/mounts: %s", error_text(fd));
+  input_init(&in, fd);
+  while((line = input_line(&in, &n)) != NULL)
+    put(line);
+  return 0;
+}
