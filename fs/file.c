@@ -11,6 +11,7 @@
 #include "kernel/errno.h"
 #include "kernel/string.h"
 #include "mm/slab.h"
+#include "mm/space.h"
 
 static struct cache file_cache;
 
@@ -71,6 +72,8 @@ transfer(struct file *f, i64 (*op)(struct file *, va_t, u64, u64 *), va_t buf, u
   if(op == NULL)
     return -EINVAL;
   n = min(n, COUNT_MAX);
+  if(unlikely(buf > USER_MAX || n > USER_MAX - buf))
+    return -EFAULT;
   if(pos)
     return f->seekable ? op(f, buf, n, pos) : -ESPIPE;
   if(!f->seekable || atomic_load(&f->refs) == 1)   // nobody else moves the position

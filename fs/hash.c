@@ -14,6 +14,13 @@ hash_init(struct hash *h)
   h->nbuckets = HASH_FIRST;
 }
 
+void
+hash_destroy(struct hash *h)
+{
+  if(h->buckets != h->first)
+    kfree(h->buckets);
+}
+
 static struct hash_node **
 bucket(struct hash *h, u64 key)
 {

@@ -119,11 +119,12 @@ walk_create(struct walk *w, u32 flags, u32 mode, struct inode **out)
   struct inode *i;
   for(;;){
     int e = walk_parent(w);
-    if(e == 0)
-      e = walk_lookup(w, &i);
-    if(e == -ENOENT && walk_ends_in_name(w))
+    if(e)
+      return e;
+    e = walk_lookup(w, &i);
+    if(e == -ENOENT && walk_ends_in_name(w)){
       e = create(w, flags, mode, &i);
-    else if(e == 0 && (flags & O_EXCL)){
+    } else if(e == 0 && (flags & O_EXCL)){
       inode_put(i);
       e = -EEXIST;
     }

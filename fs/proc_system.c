@@ -62,7 +62,7 @@ show_meminfo(struct text *t, struct task *unused)
   u64 clean = u.file - u.dirty;
   kib(t, "MemTotal", u.mi.total);
   kib(t, "MemFree", u.mi.free);
-  kib(t, "MemAvailable", u.mi.free + clean - min(u.mi.watermark_low, u.mi.free + clean));
+  kib(t, "MemAvailable", u.mi.free + clean - min(u.mi.watermark_min, u.mi.free + clean));
   kib(t, "Buffers", 0);
   kib(t, "Cached", u.file + u.shared);
   kib(t, "SwapCached", 0);

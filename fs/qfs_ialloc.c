@@ -42,7 +42,7 @@ table_make(struct qfs *fs, u64 n, struct frame **f)
   if(e)
     return e;
   t->vfs.object.size = (n + 1) * QFS_BLOCK;
-  qfs_inode_store(t);
+  t->vfs.dirty = true;
   return 0;
 }
 

@@ -55,12 +55,6 @@ qfs_inode_free(struct qfs_inode *qi)
 // ---- From and to the disk ----
 
 static bool
-inline_symlink(const struct qfs_dinode *d)
-{
-  return S_ISLNK(d->mode) && d->size <= QFS_SYMLINK_INLINE;
-}
-
-static bool
 size_ok(const struct qfs_dinode *d)
 {
   switch(d->mode & S_IFMT){
@@ -233,7 +227,8 @@ static int
 dispose(struct qfs_inode *qi)
 {
   struct qfs *fs = qfs_of(qi);
-  int e = inline_symlink(qi->disk) ? 0 : qfs_map_cut(qi, 0);
+  bool text = S_ISLNK(qi->vfs.mode) && qi->vfs.blocks == 0;   // where the root would be
+  int e = text ? 0 : qfs_map_cut(qi, 0);
   if(e == -ENOMEM)
     return e;
   memset(qi->disk, 0, sizeof(*qi->disk));

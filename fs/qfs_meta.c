@@ -41,9 +41,10 @@ qfs_meta_forget(struct qfs *fs, u64 block)
 int
 qfs_meta_sync(struct qfs *fs)
 {
-  if(fs->sb->free_blocks != fs->free_blocks){
+  if(fs->sb->free_blocks != fs->free_blocks || fs->table.vfs.dirty){
+    fs->table.vfs.dirty = false;
     fs->sb->free_blocks = fs->free_blocks;
-    qfs_meta_dirty(fs, fs->sb_page);
+    qfs_inode_store(&fs->table);
   }
   int e = object_sync(&fs->meta, 0, ~0UL);
   int e2 = block_flush(fs->device);

@@ -109,6 +109,7 @@ release(struct super *s)
 void
 qfs_free_memory(struct qfs *fs)
 {
+  hash_destroy(&fs->super.table);
   kfree((void *)fs->super.source);
   kfree(fs->scratch);
   kfree(fs);

@@ -258,16 +258,19 @@ pipe_ioctl(struct file *f, u64 cmd, u64 arg)
 
 // ---- Ends ----
 
-static void
+// => how often the other end had been opened before
+static u64
 add_ends(struct pipe *p, u32 flags)
 {
   u32 mode = flags & O_ACCMODE;
   spin_lock(&p->lock);
+  u64 others = mode == O_RDONLY ? p->writer_opens : p->reader_opens;
   p->readers += mode != O_WRONLY;
   p->reader_opens += mode != O_WRONLY;
   p->writers += mode != O_RDONLY;
   p->writer_opens += mode != O_RDONLY;
   spin_unlock(&p->lock);
+  return others;
 }
 
 static void
@@ -320,21 +323,21 @@ static const struct file_ops pipe_ops = {
 
 // ---- FIFOs ----
 
-// Wait until the other kind of end has been opened, if only for a moment.
+// Wait until the other end is open, or has been opened since it had been `others`
+// times.
 static int
-meet(struct pipe *p, u32 flags)
+meet(struct pipe *p, u32 flags, u64 others)
 {
   u32 mode = flags & O_ACCMODE;
   int e = 0;
   spin_lock(&p->lock);
-  u64 readers = p->reader_opens, writers = p->writer_opens;
   if(mode == O_RDONLY && !(flags & O_NONBLOCK))
-    while(e == 0 && p->writers == 0 && p->writer_opens == writers)
+    while(e == 0 && p->writers == 0 && p->writer_opens == others)
       e = wait_intr(&p->readable, &p->lock);
   if(mode == O_WRONLY && p->readers == 0 && (flags & O_NONBLOCK))
     e = -ENXIO;
   if(mode == O_WRONLY)
-    while(e == 0 && p->readers == 0 && p->reader_opens == readers)
+    while(e == 0 && p->readers == 0 && p->reader_opens == others)
       e = wait_intr(&p->writable, &p->lock);
   spin_unlock(&p->lock);
   return e;
@@ -343,12 +346,13 @@ meet(struct pipe *p, u32 flags)
 int
 fifo_open(struct file *f, struct inode *i)
 {
+  u64 others = 0;
   rw_write_lock(&i->lock);
   if(i->pipe == NULL)
     i->pipe = cache_alloc(&pipe_cache);
   struct pipe *p = i->pipe;
   if(p){
-    add_ends(p, f->flags);
+    others = add_ends(p, f->flags);
     tell_all(p);
   }
   rw_write_unlock(&i->lock);
@@ -356,7 +360,7 @@ fifo_open(struct file *f, struct inode *i)
     return -ENOMEM;
   f->ops = &pipe_ops;
   f->priv = p;
-  int e = meet(p, f->flags);
+  int e = meet(p, f->flags, others);
   if(e)
     pipe_release(f);
   return e;

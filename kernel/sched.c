@@ -8,8 +8,9 @@
 // place of the running one.  So those who mostly wait answer at once, and those
 // who mostly compute share what is left in turn.
 //
-// New and woken tasks go to an idle hart if there is one; a hart that runs out
-// of tasks takes some from others.
+// New and woken tasks stay where they are made and woken unless others wait there
+// already; a hart that runs out of tasks takes some from others, and is told by
+// their ticks that there are some.
 //
 // Locks: hart->lock, interrupts off, the innermost of all.  It covers the queue
 // and the state of the tasks whose ->hart this is, and it is held across the
@@ -24,12 +25,6 @@
 
 u64 harts_online = 1;
 static u64 idle_harts;        // those waiting for work that nobody has claimed yet
-
-static bool
-is_idle(u64 set, const struct hart *h)
-{
-  return set >> h->index & 1;
-}
 
 // ---- Queues ----
 
@@ -182,12 +177,17 @@ preempt_resched(void)
 
 // ---- Waking ----
 
-// A hart for t, which has run on t->hart: an idle one, or the same.
+// A hart for t.  The one that wakes it, as long as nobody else waits there: the
+// waker often sleeps soon, and no other hart has to be interrupted.  Else an idle
+// one, or the one that t ran on.
 static struct hart *
 place(struct task *t)
 {
+  struct hart *here = this_hart();
   u64 idle = atomic_load(&idle_harts);
-  if(likely(idle == 0) || is_idle(idle, t->hart))
+  if(here->nrunnable == 0)
+    return here;
+  if(likely(idle == 0))
     return t->hart;
   u32 i = 0;
   while(!(idle >> i & 1))

@@ -143,7 +143,7 @@ task_letter(const struct task *t)
     [TASK_RUNNABLE] = 'R', [TASK_RUNNING] = 'R', [TASK_SLEEPING] = 'S',
     [TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z',
   };
-  if(t->state == TASK_SLEEPING && t->sleep == SLEEP_SURE)
+  if(t->state == TASK_SLEEPING && t->sleep == SLEEP_SURE && t->space)
     return 'D';
   return letters[t->state];
 }

@@ -71,6 +71,7 @@ struct walk {
   u64 pages;                       // that its size covers
   u64 blocks;                      // found
   u64 *map;                        // page -> block, for directories and the inode file
+  bool spare;                      // these may hold a block more than they use
 };
 
 // => may the block be read?
@@ -99,7 +100,7 @@ walk_slots(struct walk *w, const u64 *slot, u32 n, u32 height, u64 page)
       continue;
     if(height > 0)
       walk_slots(w, block_at(slot[i]), QFS_PTRS, height - 1, page);
-    else if(page >= w->pages && page < w->disk->cut && !S_ISDIR(w->disk->mode))
+    else if(page >= w->pages && page < w->disk->cut && !w->spare)
       wrong("inode %lu: page %lu is past its end", w->ino, page);
     else if(w->map && page < w->pages)
       w->map[page] = slot[i];
@@ -123,7 +124,7 @@ walk_inode(struct walk *w)
 static u64 *
 page_map(u64 ino, const struct qfs_dinode *d, u64 *pages)
 {
-  struct walk w = { .ino = ino, .disk = d };
+  struct walk w = { .ino = ino, .disk = d, .spare = true };
   w.pages = (d->size + QFS_BLOCK - 1) / QFS_BLOCK;
   if(w.pages > sb->blocks){
     wrong("inode %lu: %lu bytes are too many", ino, d->size);

@@ -165,7 +165,7 @@ i64
 object_write(struct object *o, u64 off, va_t buf, u64 n)
 {
   u64 done = 0;
-  if(n && page_down(off) > page_down(o->size)){
+  if(n && off > o->size){
     int err = zero_old_tail(o, o->size);
     if(err)
       return err;

@@ -105,6 +105,7 @@ main(int argc, char **argv)
     warn_error(out_path ? out_path : "standard output", r);
 
   long ms = (end.sec - start.sec) * 1000 + (end.nsec - start.nsec) / 1000000;
-  fprintf(2, "%ld+%ld blocks, %ld bytes, %ld.%03ld s\n", full, partial, total, ms / 1000, ms % 1000);
+  fprintf(2, "%ld+%ld blocks, %ld bytes, %ld.%03ld s\n", full, partial, total, ms / 1000,
+          ms % 1000);
   return n < 0 || r < 0;
 }

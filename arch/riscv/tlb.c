@@ -44,62 +44,59 @@ tlb_probe_asids(void)
 }
 
 static u64
-asid_of(const struct pmap *pm)
-{
-  return pm->asid & ASID_MASK;
-}
-
-static void
 assign_asid(struct pmap *pm)
 {
   spin_lock(&asids.lock);
-  if(asids.next > asids.last){
-    asids.generation += 1UL << ASID_BITS;
-    asids.next = 1;
+  if((pm->asid & ~ASID_MASK) != asids.generation){
+    if(asids.next > asids.last){
+      asids.generation += 1UL << ASID_BITS;
+      asids.next = 1;
+    }
+    atomic_store(&pm->asid, asids.generation | asids.next++);
   }
-  if((pm->asid & ~ASID_MASK) != asids.generation)
-    pm->asid = asids.generation | asids.next++;
+  u64 asid = pm->asid;
   spin_unlock(&asids.lock);
+  return asid;
 }
 
-// Make the loaded translations right for pm, which this hart is about to run.
-static void
-refresh(struct pmap *pm, struct hart *h, u64 me)
+// The number under which this hart is about to run pm.  It is read once: another
+// hart may give the space a newer one at any time.
+// => *flush: everything must go once it is loaded.  Not before: until then the
+//    hart may still fill its TLB from the old space, perhaps under this number
+static u64
+refresh(struct pmap *pm, struct hart *h, u64 me, bool *flush)
 {
-  if(asids.last == 0){
-    fence_all();
-    return;
-  }
-  if(unlikely((pm->asid & ~ASID_MASK) != atomic_load(&asids.generation)))
-    assign_asid(pm);
-  u64 generation = pm->asid & ~ASID_MASK;
-  if(unlikely(h->asid_generation != generation)){
-    h->asid_generation = generation;
-    fence_all();
-  }
+  if(asids.last == 0)
+    return 0;
+  u64 asid = atomic_load(&pm->asid);
+  if(unlikely((asid & ~ASID_MASK) != atomic_load(&asids.generation)))
+    asid = assign_asid(pm);
+  *flush = h->asid_generation != (asid & ~ASID_MASK);
+  h->asid_generation = asid & ~ASID_MASK;
   if(atomic_load(&pm->stale) & me){
     atomic_and(&pm->stale, ~me);
-    fence_asid(asid_of(pm));
+    fence_asid(asid & ASID_MASK);
   }
+  return asid & ASID_MASK;
 }
 
 void
 pmap_switch(struct pmap *from, struct pmap *to)
 {
   struct hart *h = this_hart();
-  u64 me = 1UL << h->index;
+  u64 me = 1UL << h->index, asid = 0;
+  bool flush = asids.last == 0;
   if(from == to)
     return;
-  struct pmap *pm = to ? to : &kernel_pmap;
   if(to){
     atomic_or(&to->active, me);
     if(!(atomic_load(&to->ran) & me))
       atomic_or(&to->ran, me);
     atomic_fence();
-    refresh(to, h, me);
+    asid = refresh(to, h, me, &flush);
   }
-  satp_write(SATP_SV39 | (asids.last ? asid_of(pm) : 0) << ASID_SHIFT | pm->root >> PAGE_SHIFT);
-  if(to && asids.last == 0)
+  satp_write(SATP_SV39 | asid << ASID_SHIFT | (to ? to : &kernel_pmap)->root >> PAGE_SHIFT);
+  if(unlikely(flush))
     fence_all();
   if(from)
     atomic_and(&from->active, ~me);
@@ -107,10 +104,17 @@ pmap_switch(struct pmap *from, struct pmap *to)
 
 // ---- Shootdown ----
 
-static void
-fence_local(struct pmap *pm, va_t start, va_t end)
+// The number this hart runs its space under: the space may have a newer one by now.
+static u64
+loaded_asid(void)
 {
-  u64 asid = asids.last ? asid_of(pm) : 0;
+  return satp_read() >> ASID_SHIFT & ASID_MASK;
+}
+
+static void
+fence_local(va_t start, va_t end)
+{
+  u64 asid = loaded_asid();
   if(end - start > FENCE_PAGES_MAX * PAGE_SIZE){
     fence_asid(asid);
     return;
@@ -122,7 +126,7 @@ fence_local(struct pmap *pm, va_t start, va_t end)
 void
 pmap_fence_local(struct pmap *pm, va_t va)
 {
-  fence_page(page_down(va), asids.last ? asid_of(pm) : 0);
+  fence_page(page_down(va), loaded_asid());
 }
 
 void
@@ -136,7 +140,7 @@ pmap_fence(struct pmap *pm, va_t start, va_t end)
   if(asleep & ~atomic_load(&pm->stale))
     atomic_or(&pm->stale, asleep);
   if(active & me)
-    fence_local(pm, start, end);
+    fence_local(start, end);
   if(active & ~me){
     vm_count(VM_SHOOTDOWN);
     bool many = end - start > FENCE_PAGES_MAX * PAGE_SIZE;

@@ -170,7 +170,8 @@ class Guest:
         return self.log_path.read_bytes().decode(errors="replace").replace("\r", "")
 
     def tail(self, lines=40):
-        return "\n".join(self.said().split("\n")[-lines:])
+        text = re.sub(r"(?s)OpenSBI.*Boot HART MEDELEG[^\n]*\n", "", self.said())
+        return "\n".join(text.split("\n")[-lines:])
 
     def fail(self, why):
         raise GuestError(f"{self.name}: {why}\nconsole ({self.log_path}) ends:\n{self.tail()}")

@@ -26,8 +26,8 @@ class Program:
         self.wait()
 
     def wait(self):
-        text, _ = self.guest.expect(r"waiting\r?\n")
-        for line in text.splitlines():
+        text, _ = self.guest.expect(r"waiting\r*\n")
+        for line in filter(None, text.splitlines()):
             name, _, value = line.partition(" ")
             self.said[name] = int(value, 0)
 

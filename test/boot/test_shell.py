@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The shell and the terminal, as somebody at the keyboard meets them."""
 
+import time
+
 import pytest
 
 CTRL_C, CTRL_D, CTRL_P, CTRL_U, BACKSPACE, UP, DOWN = (
@@ -39,7 +41,7 @@ LINES = [
     ("echo 1 > x1; echo 2 > x2; cat x*", "1\n2"),
     ("echo 'echo from a script' > s; sh s", "from a script"),
     ("echo 'exit 3' > s; sh s; echo $?", "3"),
-    ("cat nosuch | echo went on", "went on"),
+    ("cat nosuch 2> e | echo went on", "went on"),
     ("echo a > /nosuch/b; echo after", "*after"),
     ("echo out; echo err >&2 2> e; cat e", "*"),
 ]
@@ -74,8 +76,10 @@ def test_many_background_jobs_leave_no_zombies(shell):
 def test_syntax_errors_keep_the_shell(shell):
     for line in ("(", "|", "echo a |", "echo 'open", "; ;", "echo >", "&& x", ")"):
         shell.start(line)
-        shell.wait_prompt() if "'" not in line else shell.send(CTRL_C)
-    shell.run("")
+        _, prompt = shell.expect(r"[$>] $")
+        if prompt[0] == "> ":       # it waits for the rest
+            shell.send(CTRL_C)
+            shell.wait_prompt()
     assert shell.run("echo alive") == "alive"
 
 
@@ -95,6 +99,7 @@ def test_many_arguments(shell):
 
 def test_ctrl_c_ends_the_program_not_the_shell(shell):
     shell.start("sleep 100")
+    time.sleep(0.3)
     shell.send(CTRL_C)
     shell.wait_prompt(5)
     assert shell.run("echo $?") == "130"
@@ -102,12 +107,14 @@ def test_ctrl_c_ends_the_program_not_the_shell(shell):
 
 def test_ctrl_c_ends_a_busy_program(shell):
     shell.start("spin")
+    time.sleep(0.3)
     shell.send(CTRL_C)
     shell.wait_prompt(5)
 
 
 def test_ctrl_c_ends_a_whole_pipeline(shell):
     shell.start("spin | cat | sleep 100")
+    time.sleep(0.5)
     shell.send(CTRL_C)
     shell.wait_prompt(5)
     assert "spin" not in shell.run("ps")
@@ -184,7 +191,6 @@ def test_usage(shell, program):
 
 # A line, and all it prints on a system that is up to it.
 UTILITIES = [
-    ("echo 'b\na' > f", ""),
     ("echo b > f; echo a >> f; echo c >> f; sort f | head -n 2", "a\nb"),
     ("echo a > f; echo b >> f; echo c >> f; tail -n 1 f", "c"),
     ("echo hello > f; grep ell f", "hello"),

@@ -29,6 +29,9 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(random_steps, .harts = 1),
+    TEST(random_steps, .harts = 4),
+    TEST(random_steps, .harts = 4, .asid_bits = 2),
+    TEST(random_steps, .harts = 3, .asid_bits = NO_ASIDS),
   };
   return cmocka_run_group_tests_name("space", tests, NULL, NULL);
 }

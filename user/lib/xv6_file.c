@@ -79,7 +79,8 @@ int
 read(int fd, void *buf, int n)
 {
   long r = sys_read(fd, buf, (long)n);
-  if(r == -EISDIR && n >= (int)sizeof(struct dirent))
+  // Some file systems put the end of a directory where read() says -EINVAL.
+  if((r == -EISDIR || r == -EINVAL) && n >= (int)sizeof(struct dirent))
     return read_directory(fd, buf, n / sizeof(struct dirent));
   return result(r);
 }

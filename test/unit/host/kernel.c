@@ -11,6 +11,7 @@
 
 // ---- Messages ----
 
+enum { PANIC_TAIL = 3000 };              // bytes of messages shown before a panic's own
 static char messages[1 << 16];
 static u64 message_len;
 
@@ -27,14 +28,20 @@ host_log_has(const char *text)
   return strstr(messages, text) != NULL;
 }
 
+// The older half goes when there is no room.
 void
 printk(const char *fmt, ...)
 {
   va_list ap;
   va_start(ap, fmt);
+  if(message_len > sizeof messages - 1024){
+    u64 half = message_len / 2;
+    memmove(messages, messages + message_len - half, half);
+    message_len = half;
+  }
   int n = vsnprintf(messages + message_len, sizeof messages - message_len, fmt, ap);
   va_end(ap);
-  message_len = min(message_len + (u64)n, sizeof messages - 1);
+  message_len += (u64)n;
 }
 
 int
@@ -48,7 +55,7 @@ panic(const char *fmt, ...)
 {
   va_list ap;
   va_start(ap, fmt);
-  fprintf(stderr, "%spanic: ", messages);
+  fprintf(stderr, "%s\npanic: ", messages + message_len - min(message_len, (u64)PANIC_TAIL));
   vfprintf(stderr, fmt, ap);
   fprintf(stderr, "\n");
   va_end(ap);

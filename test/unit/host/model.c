@@ -234,6 +234,21 @@ discard(struct model_space *s, u32 i, u32 n)
     forget_own(&s->page[k]);
 }
 
+// Writable private pages are made the space's own at once.
+static void
+populate(struct model_space *s, u32 i, u32 n)
+{
+  vm_populate(s->space, model_va(i), n * PAGE_SIZE);
+  for(u32 k = i; k < i + n; k++){
+    struct model_page *p = &s->page[k];
+    enum access how = !p->shared && (p->prot & PROT_WRITE) ? ACCESS_WRITE : ACCESS_READ;
+    if(!p->mapped || (p->prot && expected(p, how) != FAULT_OK))
+      return;
+    if(p->prot && how == ACCESS_WRITE)
+      make_own(p);
+  }
+}
+
 // ---- Steps: whole spaces ----
 
 static void
@@ -376,7 +391,10 @@ model_step(struct model_space *s)
   u32 i = (u32)below(PAGES), in_window = i % WINDOW_PAGES;
   u32 n = 1 + (u32)below(min(WINDOW_PAGES - in_window, 7));
   struct model_object *file = &objects[below(FILES)];
-  switch(below(64)){
+  u64 step = below(64);
+  printk("space %ld hart %u step %lu page %u+%u file %ld of %lu\n", s - spaces, current->hart->index,
+         step, i, n, file - objects, file->size);
+  switch(step){
   case 0 ... 17:  load(s, i); break;
   case 18 ... 36: store(s, i); break;
   case 37 ... 38: fetch(s, i); break;
@@ -393,7 +411,7 @@ model_step(struct model_space *s)
   case 60:        sync_file(file); break;
   case 61:        objects_shrink(below(64)); break;
   case 62:        objects_write_back(below(64)); break;
-  default:        vm_populate(s->space, model_va(i), n * PAGE_SIZE); break;
+  default:        populate(s, i, n); break;
   }
 }
 

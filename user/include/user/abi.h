@@ -130,6 +130,7 @@ enum { RLIMIT_STACK = 3, RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
 
 enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1 };
 
+enum { ITIMER_REAL = 0 };
 struct timer_value {       // setitimer; microseconds
   long interval_sec, interval_usec, value_sec, value_usec;
 };
