@@ -5,26 +5,17 @@
 #include "fs/attr.h"
 #include "fs/stat.h"
 #include "kernel/errno.h"
-#include "kernel/string.h"
 
 void
 inode_stat(struct inode *i, struct kstat *st)
 {
-  memset(st, 0, sizeof *st);
   rw_read_lock(&i->lock);
-  st->dev = i->super->dev;
-  st->ino = i->ino;
-  st->mode = i->mode;
-  st->nlink = i->nlink;
-  st->uid = i->uid;
-  st->gid = i->gid;
-  st->rdev = i->rdev;
-  st->size = i->object.size;
-  st->blksize = PAGE_SIZE;
-  st->blocks = i->blocks;
-  st->atime = i->atime;
-  st->mtime = i->mtime;
-  st->ctime = i->ctime;
+  *st = (struct kstat){
+    .dev = i->super->dev, .ino = i->ino, .mode = i->mode, .nlink = i->nlink, .uid = i->uid,
+    .gid = i->gid, .rdev = i->rdev, .pad1 = 0, .size = i->object.size, .blksize = PAGE_SIZE,
+    .pad2 = 0, .blocks = i->blocks, .atime = i->atime, .mtime = i->mtime, .ctime = i->ctime,
+    .unused = { 0, 0 },
+  };
   rw_read_unlock(&i->lock);
 }
 

@@ -23,7 +23,7 @@
 #include "kernel/string.h"
 #include "mm/slab.h"
 
-enum { SHARDS = 16, SHARD_SHIFT = 60, NAME_INLINE = 36 };
+enum { SHARDS = 16, SHARD_SHIFT = 60, WORDS_INLINE = 4 };
 
 struct dentry {
   struct hash_node node;       // in the cache
@@ -31,13 +31,13 @@ struct dentry {
   u64 dir;                     // id of the directory
   struct inode *parent;        // the directory, referenced; NULL if negative
   struct inode *inode;         // referenced while in the cache; NULL if negative
-  const char *name;
+  u64 *word;                   // the name, see struct name
   u8 len;
   u8 holds;                    // cache, inode->dentry: tree lock
   bool cached;
   bool used;                   // since the shrinker last passed
   bool gone;                   // the name was removed
-  char text[NAME_INLINE];      // where short names are
+  u64 short_name[WORDS_INLINE];
 };
 _Static_assert(NAME_MAX <= 255, "len");
 
@@ -81,13 +81,13 @@ dentry_alloc(const struct name *n)
   struct dentry *d = cache_zalloc(&dentry_cache);
   if(d == NULL)
     return NULL;
-  char *text = n->len <= NAME_INLINE ? d->text : kmalloc(n->len);
-  if(text == NULL){
+  u32 words = name_words(n->len);
+  d->word = words <= WORDS_INLINE ? d->short_name : kmalloc(words * sizeof *d->word);
+  if(d->word == NULL){
     cache_free(&dentry_cache, d);
     return NULL;
   }
-  memcpy(text, n->s, n->len);
-  d->name = text;
+  memcpy(d->word, n->word, words * sizeof *d->word);
   d->len = n->len;
   list_init(&d->lru);
   return d;
@@ -96,15 +96,20 @@ dentry_alloc(const struct name *n)
 void
 dentry_free(struct dentry *d)
 {
-  if(d->name != d->text)
-    kfree((void *)d->name);
+  if(d->word != d->short_name)
+    kfree(d->word);
   cache_free(&dentry_cache, d);
 }
 
 static bool
 matches(const struct dentry *d, struct inode *dir, const struct name *n)
 {
-  return d->dir == dir->id && d->len == n->len && memcmp(d->name, n->s, n->len) == 0;
+  if(d->dir != dir->id || d->len != n->len)
+    return false;
+  for(u32 k = 0; k < name_words(n->len); k++)
+    if(d->word[k] != n->word[k])
+      return false;
+  return true;
 }
 
 // A reference that is known not to be the last.
@@ -459,7 +464,7 @@ vfs_path_of(struct inode *i, char *buf, u64 n)
   while(p && i != i->super->root && found){
     struct dentry *d = i->dentry;
     found = d != NULL;
-    if(found && (p = prepend(buf, p, d->name, d->len)))
+    if(found && (p = prepend(buf, p, (char *)d->word, d->len)))
       p = prepend(buf, p, "/", 1);
     if(found)
       i = uncover(d->parent);

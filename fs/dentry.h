@@ -10,19 +10,29 @@
 struct inode;
 struct dentry;
 
-// One component of a path.
+// One component of a path, copied so that it can be hashed and compared a word at
+// a time.  The bytes behind it in its last word are 0; there is no NUL otherwise.
 struct name {
-  const char *s;     // not NUL-ended
-  u32 len;           // at most NAME_MAX
-  u64 hash;          // of the bytes
+  u32 len;                   // at most NAME_MAX
+  u64 hash;
+  union {
+    char text[256];
+    u64 word[256 / 8];
+  };
 };
 
-enum { NAME_HASH_SEED = 5381 };
+static inline u32 name_words(u32 len) { return (len + 7) / 8; }
 
-static inline u64
-name_hash_add(u64 hash, u8 c)
+// n->text and n->len are set: make the rest so.
+static inline void
+name_finish(struct name *n)
 {
-  return (hash ^ c) * 0x100000001b3UL;
+  u64 hash = 0;
+  if(n->len % 8)
+    n->word[n->len / 8] &= (1UL << n->len % 8 * 8) - 1;    // little-endian
+  for(u32 k = 0; k < name_words(n->len); k++)
+    hash = (hash ^ n->word[k]) * 0x9e3779b97f4a7c15UL;
+  n->hash = hash ^ hash >> 29;
 }
 
 enum dentry_answer { DENTRY_UNKNOWN, DENTRY_ABSENT, DENTRY_FOUND };

@@ -66,7 +66,7 @@ file_put(struct file *f)
 
 enum { COUNT_MAX = 0x7ffff000 };   // of one call, as in Linux
 
-static i64
+static inline i64
 transfer(struct file *f, i64 (*op)(struct file *, va_t, u64, u64 *), va_t buf, u64 n, u64 *pos)
 {
   if(op == NULL)

@@ -121,23 +121,6 @@ inode_fail(struct inode *i)
 
 // ---- References ----
 
-void
-inode_get(struct inode *i)
-{
-  atomic_add(&i->refs, 1);
-}
-
-// => was there another reference, so that this one could just be dropped?
-static bool
-drop_shared(u64 *refs)
-{
-  u64 n = atomic_load(refs);
-  while(n > 1)
-    if(__atomic_compare_exchange_n(refs, &n, n - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-      return true;
-  return false;
-}
-
 // Nobody can find i any more.  => the directory it held on to, or NULL
 static struct inode *
 evict(struct inode *i)
@@ -149,14 +132,12 @@ evict(struct inode *i)
   return parent;
 }
 
-// => what to drop next, or NULL: an inode may hold the last reference on its
-// directory, that one on its own, and so on
+// What was perhaps the last reference goes.  => what to put next, or NULL: an
+// inode may hold the last reference on its directory, that one on its own, and so on
 static struct inode *
 drop(struct inode *i)
 {
   struct super *s = i->super;
-  if(drop_shared(&i->refs))
-    return NULL;
   spin_lock(&s->lock);
   bool last = atomic_add_full(&i->refs, -1UL) == 1;
   bool keep = last && entered(i) && i->nlink > 0;
@@ -171,7 +152,7 @@ drop(struct inode *i)
 }
 
 void
-inode_put(struct inode *i)
+inode_put_last(struct inode *i)
 {
   while(i)
     i = drop(i);

@@ -26,7 +26,7 @@ make_node(struct inode *dir, const struct name *n, const struct wish *wish)
   struct inode *i;
   if(dir->ops->create == NULL)
     return -EPERM;
-  int e = dir->ops->create(dir, n->s, n->len, wish->mode, wish->rdev, &i);
+  int e = dir->ops->create(dir, n->text, n->len, wish->mode, wish->rdev, &i);
   if(e == 0){
     dentry_enter(dir, n, i);
     inode_put(i);
@@ -39,7 +39,7 @@ make_symlink(struct inode *dir, const struct name *n, const struct wish *wish)
 {
   if(dir->ops->symlink == NULL)
     return -EPERM;
-  int e = dir->ops->symlink(dir, n->s, n->len, wish->target, strlen(wish->target));
+  int e = dir->ops->symlink(dir, n->text, n->len, wish->target, strlen(wish->target));
   if(e == 0)
     dentry_drop(dir, n);
   return e;
@@ -54,7 +54,7 @@ make_link(struct inode *dir, const struct name *n, const struct wish *wish)
   if(i->super != dir->super)
     return -EXDEV;
   rw_write_lock(&i->lock);
-  int e = i->nlink == 0 ? -ENOENT : dir->ops->link(dir, n->s, n->len, i);
+  int e = i->nlink == 0 ? -ENOENT : dir->ops->link(dir, n->text, n->len, i);
   rw_write_unlock(&i->lock);
   if(e == 0)
     dentry_enter(dir, n, i);
@@ -155,7 +155,7 @@ remove_locked(struct walk *w, bool directory, struct inode **out)
   e = check_removal(w, i, directory);
   if(e == 0){
     rw_write_lock(&i->lock);
-    e = dir->ops->unlink(dir, n->s, n->len, i);
+    e = dir->ops->unlink(dir, n->text, n->len, i);
     rw_write_unlock(&i->lock);
   }
   if(e == 0)

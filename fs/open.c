@@ -52,12 +52,13 @@ attach(struct file *f, struct inode *i)
 }
 
 static const struct file_ops no_ops;     // O_PATH: a place, not a file
+enum { OPEN_ONLY = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC };    // forgotten afterwards
 
 int
 inode_open(struct inode *i, u32 flags, struct file **out)
 {
   int e = check_open(i, flags);
-  struct file *f = e ? NULL : file_create(&no_ops, flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+  struct file *f = e ? NULL : file_create(&no_ops, flags & ~OPEN_ONLY);
   if(f == NULL){
     inode_put(i);
     return e ? e : -ENOMEM;
@@ -94,7 +95,7 @@ create_locked(struct inode *dir, const struct name *n, u32 flags, u32 mode, stru
     return -EROFS;
   if(dir->nlink == 0 || dir->ops->create == NULL)
     return dir->nlink == 0 ? -ENOENT : -EACCES;
-  e = dir->ops->create(dir, n->s, n->len, S_IFREG | (mode & MODE_BITS), 0, out);
+  e = dir->ops->create(dir, n->text, n->len, S_IFREG | (mode & MODE_BITS), 0, out);
   if(e == 0)
     dentry_enter(dir, n, *out);
   return e;

@@ -15,12 +15,12 @@
 
 // ---- One name in one directory ----
 
-static bool is_dot(const struct name *n) { return n->len == 1 && n->s[0] == '.'; }
+static bool is_dot(const struct name *n) { return n->len == 1 && n->text[0] == '.'; }
 
 static bool
 is_dot_dot(const struct name *n)
 {
-  return n->len == 2 && n->s[0] == '.' && n->s[1] == '.';
+  return n->len == 2 && n->text[0] == '.' && n->text[1] == '.';
 }
 
 int
@@ -34,7 +34,7 @@ name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out)
   case DENTRY_UNKNOWN:
     break;
   }
-  int e = dir->ops->lookup(dir, n->s, n->len, out);
+  int e = dir->ops->lookup(dir, n->text, n->len, out);
   if(e == -ENOENT)
     dentry_enter(dir, n, NULL);
   if(e == 0 && (e = dentry_enter(dir, n, *out)))
@@ -107,11 +107,11 @@ start(struct inode *base, const char *path)
   }
   if(fs == NULL)
     return root_get();
-  spin_lock(&fs->lock);
-  struct inode *dir = path[0] == '/' ? fs->root : fs->cwd;
-  inode_get(dir);
-  spin_unlock(&fs->lock);
-  return dir;
+  if(path[0] == '/'){                    // nothing ever changes it
+    inode_get(fs->root);
+    return fs->root;
+  }
+  return fs_pos_cwd(fs);
 }
 
 int
@@ -128,26 +128,29 @@ void
 walk_end(struct walk *w)
 {
   inode_put(w->dir);
-  kfree(w->link);
+  if(unlikely(w->link))
+    kfree(w->link);
 }
 
 static int
 take_component(struct walk *w)
 {
   const char *p = w->rest;
-  u64 hash = NAME_HASH_SEED;
+  char *text = w->last.text, *end = text + NAME_MAX;
   while(*p == '/')
     p++;
-  w->last.s = p;
-  for(; *p && *p != '/'; p++)
-    hash = name_hash_add(hash, *p);
-  w->last.len = p - w->last.s;
-  w->last.hash = hash;
+  while(*p && *p != '/'){
+    if(text == end)
+      return -ENAMETOOLONG;
+    *text++ = *p++;
+  }
+  w->last.len = text - w->last.text;
+  name_finish(&w->last);
   w->slash = *p == '/';
   while(*p == '/')
     p++;
   w->rest = p;
-  return w->last.len > NAME_MAX ? -ENAMETOOLONG : 0;
+  return 0;
 }
 
 static void

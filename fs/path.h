@@ -39,5 +39,7 @@ bool walk_ends_in_name(const struct walk *w);
 // crossed.  => as ops->lookup
 int name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out);
 
-struct inode *mount_cross(struct inode *i);    // the root mounted on i, else i; takes i over
-struct inode *root_get(void);                  // of all names, referenced; NULL before it is mounted
+// The root mounted on i, else i; takes i over.
+struct inode *mount_cross(struct inode *i);
+
+struct inode *root_get(void);     // of all names, referenced; NULL before it is mounted

@@ -3,6 +3,7 @@
 // The files of /proc about the whole system, in Linux's formats.
 
 #include <machine.h>
+#include "fs/load.h"
 #include "fs/proc.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"
@@ -145,22 +146,6 @@ show_uptime(struct text *t, struct task *unused)
   return 0;
 }
 
-struct task_count { u32 running, all, last; };
-
-static struct task_count
-count_tasks(void)
-{
-  struct task_count c = { 0 };
-  struct task *t;
-  for(u64 tid = 1; tid <= 0xffffffff && (t = task_next(tid)); tid = c.last + 1UL){
-    c.running += t->state == TASK_RUNNING || t->state == TASK_RUNNABLE;
-    c.all++;
-    c.last = t->tid;
-    task_put(t);
-  }
-  return c;
-}
-
 // Time in ticks of 10 ms: what a hart has been doing since boot.  Busy time is
 // exact, how much of it was in user mode is what timer interrupts saw.
 struct cpu { u64 user, system, idle; };
@@ -262,6 +247,7 @@ const struct proc_entry proc_system[] = {
   { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
   { .name = "cpuinfo", .mode = PROC_FILE, .show = show_cpuinfo },
   { .name = "filesystems", .mode = PROC_FILE, .show = show_filesystems },
+  { .name = "loadavg", .mode = PROC_FILE, .show = show_loadavg },
   { .name = "meminfo", .mode = PROC_FILE, .show = show_meminfo },
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },

@@ -36,6 +36,7 @@ struct qfs_inode {
   struct frame *home;            // pinned: the metadata page the inode is in
   struct qfs_dinode *disk;       // there
   u64 parent, entries;           // directories; vfs.lock
+  struct frame *top;             // of a directory's tree, pinned, once it was used; bits_lock
 
   struct sleeplock map_lock;     // whoever changes the block tree; below, and vfs.blocks
   u64 goal;                      // where the next block would be welcome
@@ -55,25 +56,33 @@ struct qfs {
 
   struct spinlock bits_lock;     // bits of block and inode bitmaps; below
   u64 free_blocks;
+  u64 promised;                  // counted off free_blocks, but not in the bitmap yet
   u64 goal;                      // after the block allocated last
   u64 inode_goal;                // no inode number below is free
+  struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
   struct list orphans;           // evicted inodes that could not be freed for want of memory
 
   struct sleeplock ialloc_lock;  // one new inode at a time
 
   struct sleeplock scratch_lock; // below
   void *scratch;                 // a page for writing without memory
+  bool clean;                    // what the superblock on disk says; read without the lock too
+
+  u32 writing;                   // writers of metadata
+  u64 flushed;                   // the device's writes when it was flushed last
 };
 
 static inline struct qfs *qfs_of(const struct qfs_inode *qi) { return container_of(qi->vfs.super, struct qfs, super); }
 static inline struct qfs_inode *qfs_inode(struct inode *i) { return container_of(i, struct qfs_inode, vfs); }
 
-// Is b a block that files and directories may be made of?
+// Are these blocks that files and directories may be made of?
 static inline bool
-qfs_block_ok(const struct qfs *fs, u64 b)
+qfs_blocks_ok(const struct qfs *fs, u64 b, u32 n)
 {
-  return b >= fs->sb->data_start && b < fs->sb->blocks;
+  return b >= fs->sb->data_start && b < fs->sb->blocks && n <= fs->sb->blocks - b;
 }
+
+static inline bool qfs_block_ok(const struct qfs *fs, u64 b) { return qfs_blocks_ok(fs, b, 1); }
 
 // ---- Runs of blocks (qfs_io.c) ----
 
@@ -106,7 +115,8 @@ int qfs_meta_new(struct qfs *fs, u64 block, struct frame **f);
 // The block is no longer metadata.
 void qfs_meta_forget(struct qfs *fs, u64 block);
 
-int qfs_meta_sync(struct qfs *fs);       // superblock included; flushes the device
+int qfs_meta_sync(struct qfs *fs);       // all of it is on disk
+int qfs_meta_sync_clean(struct qfs *fs); // and the superblock says so, unless it changes already
 
 static inline void qfs_meta_put(struct frame *f) { frame_put(f, PIN_1); }
 static inline void qfs_meta_dirty(struct qfs *fs, struct frame *f) { object_mark_dirty(&fs->meta, f); }
@@ -154,6 +164,7 @@ int qfs_inode_place(struct qfs *fs, u64 ino, struct frame **page, struct qfs_din
 // A free number becomes used.  => its place, pinned; all zero; or -ENOSPC, -EIO, -ENOMEM
 int qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk);
 int qfs_ifree(struct qfs *fs, u64 ino);  // => 0; -ENOMEM, -EIO: nothing done
+void qfs_ialloc_end(struct qfs *fs);     // lets its pages go
 
 // ---- Inodes (qfs_inode.c) ----
 
@@ -166,8 +177,8 @@ void qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dino
 // => referenced; -EUCLEAN (what is there is no inode in use), -EIO, -ENOMEM
 int qfs_iget(struct qfs *fs, u64 ino, struct inode **out);
 
-// A new inode, on disk and in memory, with no name yet and nlink 0: inode_put
-// undoes it.  qfs_inode_publish, once it has its name, makes it known.
+// A new inode with a place on disk, but no name yet and nlink 0: inode_put undoes it.
+// qfs_inode_publish, once it has its name, stores it and makes it known.
 int qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out);
 void qfs_inode_publish(struct qfs_inode *qi);
 
@@ -182,7 +193,7 @@ int qfs_truncate(struct inode *i, u64 size);
 // ---- Directories (qfs_dir.c): dir->vfs.lock is held ----
 
 // Where a name is, or could be: entry `slot` of a pinned leaf.
-struct qfs_spot { struct frame *leaf; u32 slot; };
+struct qfs_spot { struct frame *leaf; u32 slot, hash; };
 
 static inline void qfs_spot_put(struct qfs_spot *s) { qfs_meta_put(s->leaf); }
 

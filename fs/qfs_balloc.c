@@ -68,6 +68,7 @@ alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
   if(i < to){
     bits[i / 64] |= 1UL << (i % 64);
     *block = first + i;
+    fs->promised--;
     fs->goal = *block + 1;
     qfs_meta_dirty(fs, f);
   }
@@ -83,15 +84,17 @@ promise(struct qfs *fs)
   spin_lock(&fs->bits_lock);
   bool ok = fs->free_blocks > 0;
   fs->free_blocks -= ok;
+  fs->promised += ok;
   spin_unlock(&fs->bits_lock);
   return ok;
 }
 
 static void
-give_back(struct qfs *fs, u64 n)
+take_back(struct qfs *fs)
 {
   spin_lock(&fs->bits_lock);
-  fs->free_blocks += n;
+  fs->free_blocks++;
+  fs->promised--;
   spin_unlock(&fs->bits_lock);
 }
 
@@ -110,7 +113,7 @@ qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
     e = alloc_in(fs, k, 0, block);
   }
   if(e)
-    give_back(fs, 1);
+    take_back(fs);
   return e;
 }
 

@@ -54,6 +54,31 @@ node_get(struct qfs_inode *dir, u64 n, struct frame **f)
   return -EUCLEAN;
 }
 
+// The root stays with the directory: all ways begin there.
+static int
+top_get(struct qfs_inode *dir, struct frame **f)
+{
+  struct qfs *fs = qfs_of(dir);
+  if(atomic_load_acq(&dir->top) == NULL){
+    int e = node_get(dir, 0, f);
+    if(e)
+      return e;
+    spin_lock(&fs->bits_lock);       // another reader may be as far
+    if(dir->top == NULL){
+      frame_get(*f, PIN_1);
+      atomic_store_rel(&dir->top, *f);
+    }
+    spin_unlock(&fs->bits_lock);
+    return 0;
+  }
+  *f = dir->top;
+  frame_get(*f, PIN_1);
+  if(node_ok(node_of(*f)))
+    return 0;
+  qfs_meta_put(*f);
+  return -EUCLEAN;
+}
+
 // A new block at the directory's end, an empty node.  => pinned, its number in *n
 static int
 node_new(struct qfs_inode *dir, u32 level, u64 *n, struct frame **f)
@@ -174,7 +199,7 @@ way_down(struct qfs_inode *dir, u32 hash, struct way *w)
   w->next = HASHES;
   for(;;){
     struct frame *f;
-    int e = node_get(dir, n, &f);
+    int e = w->depth == 0 ? top_get(dir, &f) : node_get(dir, n, &f);
     struct qfs_dirblock *b = e ? NULL : node_of(f);
     if(b){
       w->at[w->depth++].f = f;
@@ -230,6 +255,7 @@ qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *
   int e = way_down(dir, hash, &w);
   if(e)
     return e;
+  s->hash = hash;
   s->leaf = way_leaf(&w);
   int slot = leaf_find(node_of(s->leaf), hash, name, len);
   if(slot < 0){
@@ -375,14 +401,11 @@ make_room(struct qfs_inode *dir, struct way *w)
 int
 qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
 {
-  u32 hash = hash_of(dir, name, len);
+  u32 hash = s->hash = hash_of(dir, name, len);
   struct way w;
   u64 n;
-  if(dir->vfs.object.size == 0){
-    int e = node_new(dir, 0, &n, &s->leaf);
-    s->slot = 0;
-    return e;
-  }
+  if(dir->vfs.object.size == 0)
+    return node_new(dir, 0, &n, &s->leaf);
   for(;;){
     int e = way_down(dir, hash, &w);
     if(e)
@@ -408,8 +431,7 @@ void
 qfs_dir_insert(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, u32 mode, u64 ino)
 {
   struct qfs_dirblock *b = node_of(s->leaf);
-  struct qfs_dirent d = { .hash = hash_of(dir, name, len), .name_len = len, .type = type_of(mode),
-                          .ino = ino };
+  struct qfs_dirent d = { .hash = s->hash, .name_len = len, .type = type_of(mode), .ino = ino };
   u32 slot = leaf_search(b, d.hash);
   while(slot < b->head.count && b->entry[slot].hash == d.hash)
     slot++;

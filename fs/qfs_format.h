@@ -31,7 +31,8 @@ enum { QFS_PTRS_SHIFT = 9 };
 //
 // Inode n is the 256 bytes at n * 256 of the inode file.  Every 32768 inode
 // numbers are a group; the first block of a group, where its first 16 inodes
-// would be, is the bitmap of the group (bit = n % 32768; the first 16 are set).
+// would be, is the bitmap of the group (bit = n % 32768; the first 16 are set).  A
+// free inode has mode 0 and otherwise anything.
 //
 //     0  mode (Linux's st_mode)  4  nlink   8  uid  12  gid
 //    16  size in bytes                     24  blocks held, tree blocks included
@@ -92,7 +93,7 @@ enum { QFS_VERSION = 1 };
 #define QFS_INCOMPAT_SHARED    (1UL << 1)    // blocks have share counts (reserved)
 #define QFS_INCOMPAT_KNOWN     0UL
 
-enum { QFS_STATE_CLEAN = 1 };                // unmounted in order
+enum { QFS_STATE_CLEAN = 1 };                // unchanged since everything was written
 enum { QFS_LABEL = 32 };
 
 struct qfs_super {

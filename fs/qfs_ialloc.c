@@ -16,15 +16,62 @@ table_blocks(const struct qfs *fs)
   return fs->table.vfs.object.size / QFS_BLOCK;
 }
 
+// Where a block is remembered.  The inode file never shrinks, so that it stays true.
+static u32
+recent_slot(u64 n)
+{
+  return n % GROUP_BLOCKS ? 1 + n % (count_of(((struct qfs *)0)->recent) - 1) : 0;
+}
+
+// => pinned, or NULL
+static struct frame *
+recall(struct qfs *fs, u64 n)
+{
+  u32 i = recent_slot(n);
+  spin_lock(&fs->bits_lock);
+  struct frame *f = fs->recent[i].n == n ? fs->recent[i].page : NULL;
+  if(f)
+    frame_get(f, PIN_1);
+  spin_unlock(&fs->bits_lock);
+  return f;
+}
+
+static void
+remember(struct qfs *fs, u64 n, struct frame *f)
+{
+  u32 i = recent_slot(n);
+  frame_get(f, PIN_1);
+  spin_lock(&fs->bits_lock);
+  struct frame *old = fs->recent[i].page;
+  fs->recent[i].n = n;
+  fs->recent[i].page = f;
+  spin_unlock(&fs->bits_lock);
+  if(old)
+    qfs_meta_put(old);
+}
+
+void
+qfs_ialloc_end(struct qfs *fs)
+{
+  for(u32 i = 0; i < count_of(fs->recent); i++)
+    if(fs->recent[i].page)
+      qfs_meta_put(fs->recent[i].page);
+}
+
 // Block n of the inode file.  => pinned; -EUCLEAN if it is a hole
 static int
 table_get(struct qfs *fs, u64 n, struct frame **f)
 {
   struct qfs_run run;
+  *f = recall(fs, n);
+  if(*f)
+    return 0;
   int e = qfs_map(&fs->table, n, 1, false, &run);
-  if(e)
-    return e;
-  return run.block ? qfs_meta_get(fs, run.block, f) : -EUCLEAN;
+  if(e == 0)
+    e = run.block ? qfs_meta_get(fs, run.block, f) : -EUCLEAN;
+  if(e == 0)
+    remember(fs, n, *f);
+  return e;
 }
 
 // Block n of the inode file, or the first past its end, which is then part of it.

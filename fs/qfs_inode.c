@@ -5,7 +5,6 @@
 // fail and without memory.
 
 #include "fs/qfs.h"
-#include "kernel/string.h"
 #include "mm/slab.h"
 
 static struct cache inode_cache;
@@ -39,6 +38,8 @@ has_pages(const struct qfs_inode *qi)
 static void
 free_memory(struct qfs_inode *qi)
 {
+  if(qi->top)
+    qfs_meta_put(qi->top);
   if(has_pages(qi))
     object_put(&qi->vfs.object);
   else
@@ -206,7 +207,6 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
   time_now(&qi->vfs.mtime);
   qi->vfs.atime = qi->vfs.ctime = qi->vfs.mtime;
   disk->cut = QFS_NO_CUT;
-  qfs_inode_store(qi);
   *out = qi;
   return 0;
 }
@@ -227,13 +227,13 @@ static int
 dispose(struct qfs_inode *qi)
 {
   struct qfs *fs = qfs_of(qi);
-  bool text = S_ISLNK(qi->vfs.mode) && qi->vfs.blocks == 0;   // where the root would be
-  int e = text ? 0 : qfs_map_cut(qi, 0);
-  if(e == -ENOMEM)
-    return e;
-  memset(qi->disk, 0, sizeof(*qi->disk));
-  qfs_meta_dirty(fs, qi->home);
-  return qfs_ifree(fs, qi->vfs.ino) == -ENOMEM ? -ENOMEM : 0;
+  int e = qi->vfs.blocks ? qfs_map_cut(qi, 0) : 0;
+  if(e != -ENOMEM){
+    qi->disk->mode = 0;
+    qfs_meta_dirty(fs, qi->home);
+    e = qfs_ifree(fs, qi->vfs.ino);
+  }
+  return e == -ENOMEM ? e : 0;
 }
 
 static void

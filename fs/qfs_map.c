@@ -129,7 +129,7 @@ qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *ru
     run->n = min((u64)run->n, wide - (index & (wide - 1)));
   }
   run->block = block;
-  return block == 0 || (qfs_block_ok(fs, block) && qfs_block_ok(fs, block + run->n - 1)) ? 0 : -EUCLEAN;
+  return block == 0 || qfs_blocks_ok(fs, block, run->n) ? 0 : -EUCLEAN;
 }
 
 // ---- Growing: map_lock is held ----
@@ -339,7 +339,7 @@ static int
 free_run(struct cut *c, u64 *slot, u32 n, bool meta)
 {
   int e = -EUCLEAN;
-  if(qfs_block_ok(c->fs, slot[0]) && qfs_block_ok(c->fs, slot[0] + n - 1))
+  if(qfs_blocks_ok(c->fs, slot[0], n))
     e = qfs_free(c->fs, slot[0], n, meta);
   if(e == -ENOMEM)
     return e;

@@ -13,7 +13,8 @@ qfs_meta_get(struct qfs *fs, u64 block, struct frame **f)
 {
   if(block >= fs->sb->blocks)
     return -EUCLEAN;
-  return object_page(&fs->meta, block, f);
+  *f = object_peek(&fs->meta, block);
+  return likely(*f) ? 0 : object_page(&fs->meta, block, f);
 }
 
 int
@@ -38,16 +39,34 @@ qfs_meta_forget(struct qfs *fs, u64 block)
   object_discard(&fs->meta, block);
 }
 
+static int
+sync_pages(struct qfs *fs)
+{
+  if(fs->table.vfs.dirty){
+    fs->table.vfs.dirty = false;
+    qfs_inode_store(&fs->table);
+  }
+  return object_sync(&fs->meta, 0, ~0UL);
+}
+
+// The device's own cache goes to the disk, if anything was written since last time.
+static int
+flush(struct qfs *fs)
+{
+  u64 writes = atomic_load(&fs->device->writes);
+  if(writes == fs->flushed)
+    return 0;
+  int e = block_flush(fs->device);
+  if(e == 0)
+    fs->flushed = writes;
+  return e;
+}
+
 int
 qfs_meta_sync(struct qfs *fs)
 {
-  if(fs->sb->free_blocks != fs->free_blocks || fs->table.vfs.dirty){
-    fs->table.vfs.dirty = false;
-    fs->sb->free_blocks = fs->free_blocks;
-    qfs_inode_store(&fs->table);
-  }
-  int e = object_sync(&fs->meta, 0, ~0UL);
-  int e2 = block_flush(fs->device);
+  int e = sync_pages(fs);
+  int e2 = flush(fs);
   return e ? e : e2;
 }
 
@@ -68,35 +87,100 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
   return qfs_io_end(&io);
 }
 
-// The superblock goes out as a copy that cannot change under its checksum.
+// ---- The superblock, and the state it tells of ----
+//
+// On disk it says "clean" while nothing there has changed since all was written.
+// Whoever writes metadata counts itself in `writing`, then looks at `clean`; whoever
+// says clean sets `clean`, then looks at `writing`: so one sees the other.
+
+// It goes out as a copy that cannot change under its checksum.  scratch_lock is held.
 static int
-write_super(struct qfs *fs, const struct frame *f)
+write_super(struct qfs *fs)
 {
-  sleep_lock(&fs->scratch_lock);
   struct qfs_super *copy = fs->scratch;
-  *copy = *(struct qfs_super *)frame_kva(f);
+  *copy = *fs->sb;
+  copy->state = fs->clean ? QFS_STATE_CLEAN : 0;
+  spin_lock(&fs->bits_lock);
+  copy->free_blocks = fs->free_blocks + fs->promised;
+  spin_unlock(&fs->bits_lock);
   copy->checksum = qfs_super_checksum(copy);
-  int e = block_rw(fs->device, BLOCK_WRITE, 0, copy, sizeof(*copy));
+  return block_rw(fs->device, BLOCK_WRITE, 0, copy, sizeof(*copy));
+}
+
+// Before anything else of the disk changes, it says so.
+static int
+leave_clean(struct qfs *fs)
+{
+  int e = 0;
+  sleep_lock(&fs->scratch_lock);
+  if(fs->clean){
+    fs->clean = false;
+    e = write_super(fs);
+    if(e == 0)
+      e = flush(fs);
+    fs->clean = e != 0;
+  }
   sleep_unlock(&fs->scratch_lock);
   return e;
+}
+
+static int
+enter_clean(struct qfs *fs)
+{
+  int e = 0;
+  sleep_lock(&fs->scratch_lock);
+  if(!fs->clean){
+    atomic_store(&fs->clean, true);
+    atomic_fence();
+    if(atomic_load(&fs->writing) > 0 || fs->meta.pages.marked > 0){
+      atomic_store(&fs->clean, false);
+    } else {
+      e = write_super(fs);
+      if(e == 0)
+        e = flush(fs);
+    }
+  }
+  sleep_unlock(&fs->scratch_lock);
+  return e;
+}
+
+int
+qfs_meta_sync_clean(struct qfs *fs)
+{
+  int e = qfs_meta_sync(fs);
+  return e ? e : enter_clean(fs);
+}
+
+static int
+write_blocks(struct qfs *fs, u64 index, struct frame **f, u32 n)
+{
+  struct qfs_io io;
+  int e = 0;
+  if(index == 0){
+    sleep_lock(&fs->scratch_lock);
+    e = write_super(fs);
+    sleep_unlock(&fs->scratch_lock);
+    index++;
+    f++;
+    n--;
+  }
+  qfs_io_begin(&io, fs, BLOCK_WRITE);
+  qfs_io_add(&io, index, f, n);
+  int e2 = qfs_io_end(&io);
+  return e ? e : e2;
 }
 
 static int
 write_pages(struct object *o, u64 index, struct frame **f, u32 n)
 {
   struct qfs *fs = meta_fs(o);
-  int e = 0;
-  if(index == 0){
-    e = write_super(fs, f[0]);
-    index++;
-    f++;
-    n--;
-  }
-  struct qfs_io io;
-  qfs_io_begin(&io, fs, BLOCK_WRITE);
-  qfs_io_add(&io, index, f, n);
-  int e2 = qfs_io_end(&io);
-  return e ? e : e2;
+  atomic_add(&fs->writing, 1);
+  atomic_fence();
+  int e = atomic_load(&fs->clean) ? leave_clean(fs) : 0;
+  if(e == 0)
+    e = write_blocks(fs, index, f, n);
+  atomic_add(&fs->writing, -1);
+  return e;
 }
 
 static void

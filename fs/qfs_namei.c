@@ -34,20 +34,19 @@ lookup(struct inode *i, const char *name, u32 len, struct inode **out)
   return qfs_iget(qfs_of(dir), ino, out);
 }
 
-// The directory's contents have changed.
+// A directory's contents changed at the time `now`.
 static void
-touch(struct qfs_inode *dir)
+touch(struct qfs_inode *dir, struct timespec now)
 {
-  time_now(&dir->vfs.mtime);
-  dir->vfs.ctime = dir->vfs.mtime;
+  dir->vfs.mtime = dir->vfs.ctime = now;
   qfs_inode_store(dir);
 }
 
-// The inode's link count or name has changed.
+// An inode's link count or name changed.
 static void
-changed(struct qfs_inode *qi)
+changed(struct qfs_inode *qi, struct timespec now)
 {
-  time_now(&qi->vfs.ctime);
+  qi->vfs.ctime = now;
   qfs_inode_store(qi);
 }
 
@@ -63,7 +62,7 @@ enter(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, stru
   dir->vfs.nlink += directory;
   qfs_dir_insert(dir, s, name, len, qi->vfs.mode, qi->vfs.ino);
   qfs_spot_put(s);
-  touch(dir);
+  touch(dir, qi->vfs.ctime);
   qfs_inode_publish(qi);
 }
 
@@ -147,11 +146,13 @@ link(struct inode *i, const char *name, u32 len, struct inode *target)
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
     return e;
+  struct timespec now;
+  time_now(&now);
   qfs_dir_insert(dir, &s, name, len, target->mode, target->ino);
   qfs_spot_put(&s);
-  touch(dir);
+  touch(dir, now);
   target->nlink++;
-  changed(qfs_inode(target));
+  changed(qfs_inode(target), now);
   return 0;
 }
 
@@ -159,7 +160,7 @@ link(struct inode *i, const char *name, u32 len, struct inode *target)
 
 // `target` loses a name in dir; an empty directory loses its own `.` too.
 static void
-leave(struct qfs_inode *dir, struct qfs_inode *qi)
+leave(struct qfs_inode *dir, struct qfs_inode *qi, struct timespec now)
 {
   if(S_ISDIR(qi->vfs.mode)){
     qi->vfs.nlink = 0;
@@ -167,7 +168,7 @@ leave(struct qfs_inode *dir, struct qfs_inode *qi)
   } else {
     qi->vfs.nlink--;
   }
-  changed(qi);
+  changed(qi, now);
 }
 
 static bool
@@ -186,10 +187,12 @@ unlink(struct inode *i, const char *name, u32 len, struct inode *target)
   int e = qfs_dir_find(dir, name, len, &s);
   if(e)
     return e;
+  struct timespec now;
+  time_now(&now);
   qfs_dir_erase(dir, &s);
   qfs_spot_put(&s);
-  leave(dir, qfs_inode(target));
-  touch(dir);
+  leave(dir, qfs_inode(target), now);
+  touch(dir, now);
   return 0;
 }
 
@@ -197,16 +200,16 @@ unlink(struct inode *i, const char *name, u32 len, struct inode *target)
 
 // `moved` now belongs to `to` instead of `from`.
 static void
-reparent(struct qfs_inode *from, struct qfs_inode *moved, struct qfs_inode *to)
+reparent(struct qfs_inode *from, struct qfs_inode *moved, struct qfs_inode *to, struct timespec now)
 {
   if(S_ISDIR(moved->vfs.mode)){
     from->vfs.nlink--;
     to->vfs.nlink++;
     moved->parent = to->vfs.ino;
   }
-  touch(from);
-  touch(to);
-  changed(moved);
+  touch(from, now);
+  touch(to, now);
+  changed(moved, now);
 }
 
 // The place for the new name: that of the inode it replaces, or a new one.
@@ -235,6 +238,8 @@ rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
     qfs_spot_put(&dest);
     return e;
   }
+  struct timespec now;
+  time_now(&now);
   if(replaced)
     qfs_dir_retarget(to, &dest, mi->mode, mi->ino);
   qfs_dir_erase(from, &source);
@@ -243,8 +248,8 @@ rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
   qfs_spot_put(&source);
   qfs_spot_put(&dest);
   if(replaced)
-    leave(to, qfs_inode(replaced));
-  reparent(from, moved, to);
+    leave(to, qfs_inode(replaced), now);
+  reparent(from, moved, to, now);
   return 0;
 }
 

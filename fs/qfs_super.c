@@ -75,20 +75,13 @@ sync(struct super *s)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
   qfs_orphans_free(fs);
-  return s->read_only ? 0 : qfs_meta_sync(fs);
-}
-
-static int
-set_state(struct qfs *fs, bool clean)
-{
-  fs->sb->state = clean ? QFS_STATE_CLEAN : 0;
-  qfs_meta_dirty(fs, fs->sb_page);
-  return qfs_meta_sync(fs);
+  return s->read_only ? 0 : qfs_meta_sync_clean(fs);
 }
 
 static void
 close_pages(struct qfs *fs)
 {
+  qfs_ialloc_end(fs);
   if(fs->table.home)
     qfs_meta_put(fs->table.home);
   if(fs->sb_page)
@@ -96,13 +89,11 @@ close_pages(struct qfs *fs)
   object_put(&fs->meta);
 }
 
-// Everything went to disk before; now say so.
 static void
 release(struct super *s)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
-  if(!s->read_only && qfs_orphans_free(fs) == 0 && qfs_meta_sync(fs) == 0)
-    set_state(fs, true);
+  sync(s);
   close_pages(fs);
 }
 
@@ -178,22 +169,19 @@ open_inode_file(struct qfs *fs)
   t->vfs.nlink = d->nlink;
 }
 
-// free_blocks and the state on disk: known if the last user left in order.
+// How many blocks are free is known if nothing has changed since all was written.
 static int
 begin_use(struct qfs *fs)
 {
-  fs->free_blocks = fs->sb->free_blocks;
-  if(fs->super.read_only)
-    return 0;
-  int e = 0;
-  if(fs->sb->state != QFS_STATE_CLEAN){
-    printk("qfs: %s: was not unmounted\n", fs->device->name);
-    e = qfs_count_free(fs);
-  }
   struct timespec now;
   time_now(&now);
+  fs->clean = fs->sb->state == QFS_STATE_CLEAN;
+  fs->free_blocks = fs->sb->free_blocks;
   fs->sb->mounted = now.sec;
-  return e ? e : set_state(fs, false);
+  if(fs->clean || fs->super.read_only)
+    return 0;
+  printk("qfs: %s: was not unmounted; counting its free blocks\n", fs->device->name);
+  return qfs_count_free(fs);
 }
 
 static int

@@ -113,8 +113,8 @@ move(struct walk *a, struct inode *moved, struct walk *b, struct inode *replaced
   if(spare == NULL)
     return -ENOMEM;
   lock_both(moved, replaced);
-  int e = a->dir->ops->rename(a->dir, a->last.s, a->last.len, moved,
-                              b->dir, b->last.s, b->last.len, replaced);
+  int e = a->dir->ops->rename(a->dir, a->last.text, a->last.len, moved,
+                              b->dir, b->last.text, b->last.len, replaced);
   unlock_both(moved, replaced);
   if(e){
     dentry_free(spare);

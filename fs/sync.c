@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Writing files back: on request, and every few seconds by a task of its own.
+// Writing files back: on request, and every few seconds by a task of its own,
+// which also takes the samples of the load averages.
 //
 // Calls into the object's store and the file system; no lock is held but, for
 // the attributes, the inode's.
 
 #include <machine.h>
 #include "fs/init.h"
+#include "fs/load.h"
 #include "fs/vfs.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
@@ -96,14 +98,13 @@ vfs_sync_all(void)
 
 // ---- The flusher ----
 
-enum { FLUSH_SECONDS = 5 };
-
 static void
 flusher(void *unused)
 {
   static struct waitq never = WAITQ_INIT(never);
   for(;;){
-    wait_until(&never, NULL, machine_time_ns() + FLUSH_SECONDS * 1000000000UL);
+    wait_until(&never, NULL, machine_time_ns() + LOAD_SECONDS * 1000000000UL);
+    load_sample();
     vfs_sync_all();
   }
 }

@@ -53,14 +53,16 @@ struct dir_sink {
 // => 0 or -errno; an inode given out carries a reference.
 struct inode_ops {
   int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
-  int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out);
+  int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev,
+                struct inode **out);
   int (*symlink)(struct inode *dir, const char *name, u32 len, const char *target, u32 tlen);
   int (*link)(struct inode *dir, const char *name, u32 len, struct inode *target);
-  int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *target);   // also empty directories
+  // unlink: empty directories too
+  int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *target);
   int (*rename)(struct inode *from, const char *fname, u32 flen, struct inode *moved,
                 struct inode *to, const char *tname, u32 tlen, struct inode *replaced);
   int (*readlink)(struct inode *i, char *buf, u32 n);            // => length
-  int (*jump)(struct inode *i, struct inode **out);              // a link of /proc: where it leads; else NULL
+  int (*jump)(struct inode *i, struct inode **out);              // links of /proc; else NULL
   int (*readdir)(struct inode *dir, u64 off, struct dir_sink *d);
   int (*truncate)(struct inode *i, u64 size);                    // after object_truncate
   int (*update)(struct inode *i);                                // mode, owner, times, size changed
@@ -130,7 +132,7 @@ struct file_ops {
   i64 (*write)(struct file *f, va_t buf, u64 n, u64 *pos);
   int (*readdir)(struct file *f, struct dir_sink *d);
   i64 (*ioctl)(struct file *f, u64 cmd, u64 arg);
-  u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | POLLOUT ...; w: see kernel/poll.h
+  u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | ...; see kernel/poll.h
   struct object *(*map)(struct file *f);                // => referenced object for mmap, or NULL
   void (*release)(struct file *f);
 };
@@ -138,7 +140,7 @@ struct file_ops {
 struct file {
   u64 refs;
   u32 flags;
-  struct inode *inode;            // referenced; NULL for pipes
+  struct inode *inode;            // referenced
   const struct file_ops *ops;
   bool seekable;                  // has a position; set by open
   struct sleeplock lock;          // pos
@@ -173,10 +175,27 @@ struct inode *inode_enter(struct inode *i);
 void inode_ready(struct inode *i);
 void inode_fail(struct inode *i);
 
-void inode_get(struct inode *i);                        // caller has a reference already
+// The caller has a reference already.
+static inline void
+inode_get(struct inode *i)
+{
+  atomic_add(&i->refs, 1);
+}
+
+void inode_put_last(struct inode *i);
+
 // The last reference of an inode with nlink 0 evicts it; others stay cached.
-// => may sleep: no lock and no journal handle held
-void inode_put(struct inode *i);
+// => may sleep: no lock and no journal handle held; NULL is nothing
+static inline void
+inode_put(struct inode *i)
+{
+  u64 n = i ? atomic_load(&i->refs) : 0;
+  while(n > 1)
+    if(__atomic_compare_exchange_n(&i->refs, &n, n - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+      return;
+  if(i)
+    inode_put_last(i);
+}
 
 // Under memory pressure: forget unused names, and clean unused inodes with their
 // pages.  Neither does I/O.  => how many
@@ -198,13 +217,14 @@ extern const struct file_ops directory_file_ops;
 // ---- Names ----
 
 // Walk a path (kernel memory) from base (NULL: the current directory; absolute
-// paths start at the root).  All of these may sleep; => 0 or -errno.
+// paths start at the root).  All of these may sleep; => 0 or -errno; what is given
+// out is referenced.
 enum { LOOKUP_FOLLOW = 1, LOOKUP_DIRECTORY = 2 };
-int path_lookup(struct inode *base, const char *path, u32 flags, struct inode **out);   // => referenced
+int path_lookup(struct inode *base, const char *path, u32 flags, struct inode **out);
 
 // mode: permissions, and for vfs_create the type; the umask is the caller's affair
 int vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct file **out);
-int inode_open(struct inode *i, u32 flags, struct file **out);                 // takes over the reference
+int inode_open(struct inode *i, u32 flags, struct file **out);    // takes over the reference
 int vfs_create(struct inode *base, const char *path, u32 mode, u64 rdev);      // mknod, mkdir
 int vfs_symlink(struct inode *base, const char *path, const char *target);
 int vfs_link(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);

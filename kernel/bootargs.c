@@ -37,22 +37,6 @@ bootarg_is(const char *key, const char *value)
   return s && len == strlen(value) && strncmp(s, value, len) == 0;
 }
 
-u64
-bootarg_number(const char *key, u64 otherwise)
-{
-  u32 len;
-  const char *s = bootarg(key, &len);
-  if(s == NULL || len == 0)
-    return otherwise;
-  u64 v = 0;
-  for(u32 i = 0; i < len; i++){
-    if(s[i] < '0' || s[i] > '9')
-      return otherwise;
-    v = v * 10 + (u64)(s[i] - '0');
-  }
-  return v;
-}
-
 bool
 bootarg_copy(const char *key, const char *otherwise, char *buf, u64 n)
 {

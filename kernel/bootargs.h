@@ -11,7 +11,6 @@
 const char *bootarg(const char *key, u32 *len);
 
 bool bootarg_is(const char *key, const char *value);
-u64 bootarg_number(const char *key, u64 otherwise);   // decimal
 
 // As much of the value as fits, NUL-ended. => false and `otherwise` if absent
 bool bootarg_copy(const char *key, const char *otherwise, char *buf, u64 n);

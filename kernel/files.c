@@ -32,12 +32,10 @@ get_cloexec(const struct files *fs, u32 fd)
   return fs->cloexec[fd / WORD_BITS] >> fd % WORD_BITS & 1;
 }
 
-// Room for `size` descriptors at least.  => 0 or -ENOMEM
+// Room for `size` descriptors at least, which is more than there are.  => 0 or -ENOMEM
 static int
 grow(struct files *fs, u32 size)
 {
-  if(size <= fs->size)
-    return 0;
   size = max((u32)round_up(size, WORD_BITS), 2 * fs->size);
   struct file **file = kzalloc(size * sizeof *file);
   u64 *cloexec = kzalloc(size / 8);
@@ -71,7 +69,8 @@ static void
 put_in(struct files *fs, u32 fd, struct file *f, u32 flags)
 {
   fs->file[fd] = f;
-  set_cloexec(fs, fd, flags & O_CLOEXEC);
+  if(flags & O_CLOEXEC)
+    set_cloexec(fs, fd, true);
   if(fd == fs->lowest_free)
     fs->lowest_free = fd + 1;
 }
@@ -121,7 +120,7 @@ files_copy(struct files *old)
     return NULL;
   spin_lock(&old->lock);
   u32 n = highest(old);
-  int e = grow(fs, n);
+  int e = n > fs->size ? grow(fs, n) : 0;
   for(u32 fd = 0; e == 0 && fd < n; fd++)
     if((fs->file[fd] = old->file[fd]))
       file_get(fs->file[fd]);
@@ -185,28 +184,6 @@ files_close_exec(struct files *fs)
 
 // ---- Descriptors of the current task ----
 
-struct fd_ref
-fd_get(int fd)
-{
-  struct files *fs = current->files;
-  struct fd_ref r = { .file = NULL, .counted = false };
-  if(likely(atomic_load(&fs->refs) == 1)){
-    if((u32)fd < fs->size)
-      r.file = fs->file[fd];
-    return r;
-  }
-  r.file = fd_file(fd);
-  r.counted = true;
-  return r;
-}
-
-void
-fd_put(struct fd_ref r)
-{
-  if(unlikely(r.counted) && r.file)
-    file_put(r.file);
-}
-
 struct file *
 files_at(struct files *fs, u32 fd)
 {
@@ -230,7 +207,7 @@ fd_install(struct file *f, u32 from, u32 flags)
   struct files *fs = current->files;
   spin_lock(&fs->lock);
   u32 fd = find_free(fs, from);
-  int r = fd >= fs->limit ? -EMFILE : grow(fs, fd + 1);
+  int r = fd >= fs->limit ? -EMFILE : fd >= fs->size ? grow(fs, fd + 1) : 0;
   if(r == 0){
     put_in(fs, fd, f, flags);
     r = fd;
@@ -247,7 +224,7 @@ fd_replace(struct file *f, u32 fd, u32 flags)
   struct files *fs = current->files;
   struct file *old = NULL;
   spin_lock(&fs->lock);
-  int r = fd >= fs->limit ? -EBADF : grow(fs, fd + 1);
+  int r = fd >= fs->limit ? -EBADF : fd >= fs->size ? grow(fs, fd + 1) : 0;
   if(r == 0){
     old = take_out(fs, fd);
     put_in(fs, fd, f, flags);

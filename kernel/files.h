@@ -4,10 +4,10 @@
 
 #pragma once
 
+#include "fs/vfs.h"
 #include "kernel/lock.h"
+#include "kernel/task.h"
 #include "kernel/types.h"
-
-struct file;
 
 enum { FILES_LIMIT = 1024 };     // RLIMIT_NOFILE at first
 enum { FILES_LIMIT_MAX = 1 << 20 };
@@ -37,12 +37,26 @@ int files_unshare(void);
 // file is counted only if the table is shared: nobody else could close it.
 struct fd_ref { struct file *file; bool counted; };
 
-// => .file NULL if the descriptor is not open
-struct fd_ref fd_get(int fd);
-void fd_put(struct fd_ref r);
-
 // Always counted, for what outlives the call. => or NULL
 struct file *fd_file(int fd);
+
+// => .file NULL if the descriptor is not open
+static inline struct fd_ref
+fd_get(int fd)
+{
+  struct files *fs = current->files;
+  if(unlikely(atomic_load(&fs->refs) != 1))
+    return (struct fd_ref){ fd_file(fd), true };
+  return (struct fd_ref){ (u32)fd < fs->size ? fs->file[fd] : NULL, false };
+}
+
+static inline void
+fd_put(struct fd_ref r)
+{
+  if(unlikely(r.counted) && r.file)
+    file_put(r.file);
+}
+
 struct file *files_at(struct files *fs, u32 fd);   // of any table
 
 // The lowest free descriptor >= from becomes f; takes over the reference, also on

@@ -8,6 +8,7 @@
 #include "kernel/pid.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
+#include "mm/frame.h"
 #include "mm/radix.h"
 #include "mm/slab.h"
 
@@ -16,12 +17,19 @@ enum { PID_FIRST = 2 };      // 1 is init's
 static struct radix numbers;
 static struct cache pids;
 static u32 last_given = PID_FIRST - 1;
+static u64 limit;            // numbers in use at once
+
+// A process needs some eight frames of the kernel's own: its stack, page tables
+// and records.  All together may take an eighth of RAM.
+enum { FRAMES_EACH = 8, SHARE_OF_RAM = 8, LIMIT_MIN = 32 };
 
 void
 pid_init(void)
 {
   radix_init(&numbers);
   cache_init(&pids, "pid", sizeof(struct pid), 0, NULL);
+  limit = max(frames_total() / (FRAMES_EACH * SHARE_OF_RAM), (u64)LIMIT_MIN);
+  limit = min(limit, (u64)PID_MAX - PID_FIRST);
 }
 
 static u32
@@ -34,11 +42,17 @@ free_number(void)
   return nr;
 }
 
+u64
+pid_limit(void)
+{
+  return limit;
+}
+
 struct pid *
 pid_create(u32 nr)
 {
   assert(spin_held(&family_lock));
-  if(numbers.count >= PID_MAX - PID_FIRST)
+  if(numbers.count >= limit)
     return NULL;
   struct pid *pid = cache_zalloc(&pids);
   if(!pid)

@@ -22,6 +22,7 @@ enum { PID_MAX = 1 << 22 };
 
 // => all with family_lock held
 struct pid *pid_create(u32 nr);            // nr 0: any that is free. => users 1, or NULL
+                                           // without memory or at the limit
 struct pid *pid_find(u32 nr);              // => or NULL
 struct pid *pid_next(u32 nr);              // => the first in use at or above nr, or NULL
 void pid_put(struct pid *pid);
@@ -30,4 +31,5 @@ void pid_put(struct pid *pid);
 void pid_join(struct process *p);
 void pid_leave(struct process *p);
 
+u64 pid_limit(void);                       // how many may be in use at once
 void pid_init(void);

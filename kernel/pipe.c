@@ -149,30 +149,31 @@ await_data(struct pipe *p, u32 flags)
   return filled(p);
 }
 
+// Only the first stretch waits for data; there is another if the copy met a page
+// of the buffer that was not there.
 static i64
 pipe_read(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   struct pipe *p = f->priv;
-  i64 r;
-  if(n == 0)
-    return 0;
-  for(;;){
+  u64 done = 0, len = n;
+  i64 r = 0;
+  while(len > 0 && done < n){
     spin_lock(&p->lock);
-    r = await_data(p, f->flags);
-    u64 len = r > 0 ? min(n, (u64)r) : 0;
+    r = done > 0 ? (i64)filled(p) : await_data(p, f->flags);
+    len = r > 0 ? min(n - done, (u64)r) : 0;
     if(len > 0)
-      r = copy_out(p, buf, len);
+      r = copy_out(p, buf + done, len);
     spin_unlock(&p->lock);
-    if(r != -EFAULT)
+    if(r > 0)
+      done += (u64)r;
+    if(r == (i64)len || (len > 0 && (r = object_fault_in(buf + done, n - done, true)) != 0))
       break;
-    if((r = object_fault_in(buf, len, true)))
-      return r;
   }
-  if(r > 0){
+  if(done > 0){
     wake_all(&p->writable);
     poll_notify(&p->news);
   }
-  return r;
+  return done > 0 ? (i64)done : r;
 }
 
 // => bytes there is room for, at least `least`; or -errno

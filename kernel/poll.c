@@ -36,12 +36,9 @@ fire(struct poll_set *set)
 }
 
 void
-poll_notify(struct poll_source *s)
+poll_tell(struct poll_source *s)
 {
   struct poll_wait *w;
-  atomic_fence();              // the change is seen, or the waiter is seen here
-  if(likely(atomic_load(&s->waits.next) == &s->waits))
-    return;
   bool on = spin_lock_irq(&s->lock);
   list_for(w, &s->waits, link)
     fire(w->set);

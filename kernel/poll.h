@@ -36,7 +36,15 @@ void poll_source_init(struct poll_source *s);
 void poll_add(struct poll_source *s, struct poll_wait *w);
 
 // Something changed; after the change. => any context
-void poll_notify(struct poll_source *s);
+void poll_tell(struct poll_source *s);
+
+static inline void
+poll_notify(struct poll_source *s)
+{
+  atomic_fence();              // the change is seen, or the waiter is seen here
+  if(unlikely(atomic_load(&s->waits.next) != &s->waits))
+    poll_tell(s);
+}
 
 // For the waiter.  => 0, -EINTR or -ETIMEDOUT; deadline in ns since boot, ~0: none
 void poll_set_init(struct poll_set *set);

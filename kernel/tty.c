@@ -164,6 +164,12 @@ await_input(u32 flags, u64 n)
   }
 }
 
+static bool
+ends_line(const struct termios *m, u16 c)
+{
+  return c == '\n' || (c && (c == m->cc[VEOL] || c == m->cc[VEOL2]));
+}
+
 // Move up to n bytes that are ready to buf; in canonical mode not beyond the end
 // of a line.  Lock held.  => bytes; *end: no more is to follow in this read
 static u64
@@ -179,7 +185,7 @@ take_input(char *buf, u64 n, bool *end)
     tty.read++;
     if(c != CELL_EOF)
       buf[len++] = c;
-    *end = c == CELL_EOF || ((m->lflag & ICANON) && (c == '\n' || (c && (c == m->cc[VEOL] || c == m->cc[VEOL2]))));
+    *end = c == CELL_EOF || ((m->lflag & ICANON) && ends_line(m, c));
   }
   *end = *end || tty.read == tty.ready;
   return len;

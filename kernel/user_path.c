@@ -63,7 +63,8 @@ void
 user_path_put(struct user_path *p)
 {
   inode_put(p->base);
-  kfree(p->long_one);
+  if(unlikely(p->long_one))
+    kfree(p->long_one);
 }
 
 int

@@ -13,7 +13,7 @@ enum {
 };
 
 struct user_path {
-  struct inode *base;       // where it starts unless absolute, referenced; NULL: the current directory
+  struct inode *base;       // where it starts, referenced; NULL: the current directory
   const char *s;
   char *long_one;           // kmalloc'd, for paths that do not fit
   char short_one[112];

@@ -62,6 +62,7 @@ radix_get(const struct radix *r, u64 index)
 
 // ---- Setting ----
 
+// A root that reaches the index, above the one there is.
 static int
 grow(struct radix *r, u64 index)
 {
@@ -69,13 +70,16 @@ grow(struct radix *r, u64 index)
     struct radix_node *n = cache_zalloc(&node_cache);
     if(n == NULL)
       return -ENOMEM;
+    r->height++;
     if(r->root){
       n->slot[0] = (u64)r->root;
       n->used = 1;
       n->marks = r->root->marks != 0;
+    } else {
+      while(!reaches(r->height, index))
+        r->height++;
     }
     r->root = n;
-    r->height++;
   }
   return 0;
 }

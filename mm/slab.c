@@ -15,7 +15,7 @@
 #include "kernel/string.h"
 #include "mm/frame.h"
 
-enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, NO_OBJECT = 0xffff };
+enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, NO_OBJECT = 0xffff, EMPTY_MAX = 4 };
 
 struct slab {
   struct cache *cache;
@@ -113,6 +113,7 @@ slab_adopt(struct cache *c, struct slab *s)
   c->colour = (c->colour + 1) % c->colours;
   c->slabs++;
   list_push(&c->empty, &s->link);
+  c->nempty++;
   if(c->ctor)
     for(u32 i = 0; i < c->per_slab; i++)
       c->ctor(s->base + (u64)i * c->stride);
@@ -137,6 +138,7 @@ take_object(struct cache *c)
     return NULL;
   void *p = s->base + (u64)s->free * c->stride;
   s->free = s->next[s->free];
+  c->nempty -= s->used == 0;
   s->used++;
   if(s->free == NO_OBJECT)
     slab_move(s, &c->full);
@@ -182,6 +184,22 @@ slab_of(const void *p)
   return knum_ptr(f->owner);
 }
 
+// Give slabs without objects back until only `keep` are left. c->lock held.
+// => frames
+static u64
+cache_trim(struct cache *c, u32 keep)
+{
+  u64 frames_back = 0;
+  for(; c->nempty > keep; c->nempty--){
+    struct slab *s = list_first(&c->empty, struct slab, link);
+    list_remove(&s->link);
+    c->slabs--;
+    frames_release(kva_frame(s), c->order);
+    frames_back += 1UL << c->order;
+  }
+  return frames_back;
+}
+
 void
 cache_free(struct cache *c, void *p)
 {
@@ -193,25 +211,21 @@ cache_free(struct cache *c, void *p)
   s->next[i] = s->free;
   s->free = i;
   c->active--;
-  if(--s->used == 0)
+  if(--s->used == 0){
     slab_move(s, &c->empty);
-  else if(s->used == c->per_slab - 1)
+    c->nempty++;
+    cache_trim(c, EMPTY_MAX);
+  } else if(s->used == c->per_slab - 1){
     slab_move(s, &c->partial);
+  }
   spin_unlock(&c->lock);
 }
 
 static u64
 cache_shrink(struct cache *c)
 {
-  u64 frames_back = 0;
   spin_lock(&c->lock);
-  while(!list_empty(&c->empty)){
-    struct slab *s = list_first(&c->empty, struct slab, link);
-    list_remove(&s->link);
-    c->slabs--;
-    frames_release(kva_frame(s), c->order);
-    frames_back += 1UL << c->order;
-  }
+  u64 frames_back = cache_trim(c, 0);
   spin_unlock(&c->lock);
   return frames_back;
 }

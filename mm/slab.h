@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Object caches over whole frames, and kmalloc as size classes of them.
-// Nothing here sleeps; a slab without objects goes back to the buddy when
-// memory runs short.
+// Nothing here sleeps.  A cache keeps a few slabs without objects; the others go
+// back to the buddy at once, those few when memory runs short.
 
 #pragma once
 
@@ -23,6 +23,7 @@ struct cache {
   struct spinlock lock;
   struct list partial, full, empty;
   u64 slabs, active;     // slabs, objects in use
+  u32 nempty;
 
   struct list link;      // all caches
 };

@@ -5,7 +5,7 @@
 // Stacks have numbered places from the bottom of the area, each a page longer
 // than a stack; the lowest page is never mapped.  Every place ever used has a
 // record: it is in use, spare (mapped, for the next to come, because mapping a
-// stack fences every hart) or empty.  Device registers are placed from the top
+// stack fences every hart; a few are kept) or empty.  Device registers are placed from the top
 // down and never go.
 //
 // Lock: vmap.lock > kmap's, buddy.
@@ -20,6 +20,7 @@
 #include "mm/slab.h"
 
 #define PLACE_SIZE (KSTACK_SIZE + PAGE_SIZE)
+enum { SPARES_MAX = 32 };
 
 struct place {
   struct list link;        // spare or empty
@@ -31,6 +32,7 @@ static struct {
   struct radix places;     // number -> record
   u64 nplaces;
   struct list spare, empty;
+  u64 nspare;
   va_t devices;            // lowest device mapping
 } vmap = {
   .lock = SPINLOCK_INIT("vmap"),
@@ -103,6 +105,7 @@ kstack_alloc(void)
   spin_lock(&vmap.lock);
   struct place *p = take_place(&vmap.spare);
   bool mapped = p != NULL;
+  vmap.nspare -= mapped;
   if(p == NULL)
     p = take_place(&vmap.empty);
   if(p == NULL)
@@ -116,6 +119,20 @@ kstack_alloc(void)
   return NULL;
 }
 
+// Unmap spare stacks until only `keep` are left. vmap.lock held. => frames
+static u64
+trim_spares(u64 keep)
+{
+  u64 frames_back = 0;
+  for(; vmap.nspare > keep; vmap.nspare--){
+    struct place *p = take_place(&vmap.spare);
+    unmap_stack(p->stack, KSTACK_PAGES);
+    list_push(&vmap.empty, &p->link);
+    frames_back += KSTACK_PAGES;
+  }
+  return frames_back;
+}
+
 void
 kstack_free(void *stack)
 {
@@ -123,20 +140,16 @@ kstack_free(void *stack)
   struct place *p = (struct place *)radix_get(&vmap.places, ((va_t)stack - VMAP_BASE) / PLACE_SIZE);
   assert(p && p->stack == (va_t)stack && list_empty(&p->link));
   list_push(&vmap.spare, &p->link);
+  vmap.nspare++;
+  trim_spares(SPARES_MAX);
   spin_unlock(&vmap.lock);
 }
 
 u64
 kstack_shrink(void)
 {
-  u64 frames_back = 0;
-  struct place *p;
   spin_lock(&vmap.lock);
-  while((p = take_place(&vmap.spare)) != NULL){
-    unmap_stack(p->stack, KSTACK_PAGES);
-    list_push(&vmap.empty, &p->link);
-    frames_back += KSTACK_PAGES;
-  }
+  u64 frames_back = trim_spares(0);
   spin_unlock(&vmap.lock);
   return frames_back;
 }

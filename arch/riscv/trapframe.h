@@ -26,8 +26,6 @@ struct trapframe {
 // Registers of a fresh program: all zero but these.  The current task's frame.
 void tf_exec(struct trapframe *tf, va_t entry, va_t sp);
 
-static inline u64 tf_pc(const struct trapframe *tf) { return tf->pc; }
-static inline u64 tf_sp(const struct trapframe *tf) { return tf->sp; }
 static inline void tf_set_sp(struct trapframe *tf, va_t sp) { tf->sp = sp; }
 static inline void tf_set_tls(struct trapframe *tf, va_t tls) { tf->tp = tls; }
 static inline void tf_set_return(struct trapframe *tf, i64 v) { tf->a[0] = (u64)v; }

@@ -106,13 +106,20 @@ free_frames(void)
   return mi.free;
 }
 
+void
+expect_no_lies(void)
+{
+  u64 lies = vm_check();
+  if(lies)
+    panic("vm_check found %lu lies", lies);
+}
+
 static void
 end_quietly(void)
 {
   run_space(NULL);
-  u64 lies = vm_check(), left = free_frames();
-  if(lies)
-    panic("vm_check found %lu lies at the end", lies);
+  expect_no_lies();
+  u64 left = free_frames();
   if(left != boot_frames)
     panic("%ld frames were not given back", (i64)(boot_frames - left));
 }

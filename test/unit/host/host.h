@@ -52,6 +52,8 @@ u64 host_rounds(u64 n);                  // n, or more if ROUNDS is in the envir
 
 u64 free_frames(void);                   // in the buddy and in batches, nothing cached elsewhere
 
+void expect_no_lies(void);               // vm_check
+
 // Messages of the kernel since the last host_log_clear.
 bool host_log_has(const char *text);
 void host_log_clear(void);

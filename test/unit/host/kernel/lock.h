@@ -21,6 +21,7 @@
 #undef rw_write_lock
 #undef rw_write_unlock
 
+void preemption_point(void);
 void order_taking(const void *lock, const char *name, const char *kind);
 void order_taken(const void *lock, const char *name, const char *kind);
 void order_released(const void *lock);
@@ -45,6 +46,7 @@ spin_unlock(struct spinlock *l)
 {
   order_released(l);
   real_spin_unlock(l);
+  preemption_point();
 }
 
 static inline void
