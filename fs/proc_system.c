@@ -130,9 +130,9 @@ show_slabinfo(struct text *t, struct task *unused)
 static u64
 idle_ns(u32 hart)
 {
-  u64 user, kernel;
-  task_times(harts[hart].idle, &user, &kernel);
-  return user + kernel;
+  const struct hart *h = &harts[hart];
+  u64 now = h->current == h->idle ? machine_time_ns() - h->idle->mark : 0;
+  return h->idle->cpu_time + now;
 }
 
 static int

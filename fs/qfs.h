@@ -72,8 +72,17 @@ struct qfs {
   u64 flushed;                   // the device's writes when it was flushed last
 };
 
-static inline struct qfs *qfs_of(const struct qfs_inode *qi) { return container_of(qi->vfs.super, struct qfs, super); }
-static inline struct qfs_inode *qfs_inode(struct inode *i) { return container_of(i, struct qfs_inode, vfs); }
+static inline struct qfs_inode *
+qfs_inode(struct inode *i)
+{
+  return container_of(i, struct qfs_inode, vfs);
+}
+
+static inline struct qfs *
+qfs_of(const struct qfs_inode *qi)
+{
+  return container_of(qi->vfs.super, struct qfs, super);
+}
 
 // Are these blocks that files and directories may be made of?
 static inline bool
@@ -118,8 +127,19 @@ void qfs_meta_forget(struct qfs *fs, u64 block);
 int qfs_meta_sync(struct qfs *fs);       // all of it is on disk
 int qfs_meta_sync_clean(struct qfs *fs); // and the superblock says so, unless it changes already
 
-static inline void qfs_meta_put(struct frame *f) { frame_put(f, PIN_1); }
-static inline void qfs_meta_dirty(struct qfs *fs, struct frame *f) { object_mark_dirty(&fs->meta, f); }
+// The caller's pin goes.
+static inline void
+qfs_meta_put(struct frame *f)
+{
+  frame_put(f, PIN_1);
+}
+
+// After a change of a pinned one.
+static inline void
+qfs_meta_dirty(struct qfs *fs, struct frame *f)
+{
+  object_mark_dirty(&fs->meta, f);
+}
 
 // ---- Blocks (qfs_balloc.c) ----
 
@@ -205,7 +225,8 @@ int qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_sp
 
 // These cannot fail.  Spots of the same directory are void afterwards, but those
 // that qfs_dir_room gave.
-void qfs_dir_insert(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, u32 mode, u64 ino);
+void qfs_dir_insert(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len,
+                    u32 mode, u64 ino);
 void qfs_dir_erase(struct qfs_inode *dir, struct qfs_spot *s);
 void qfs_dir_retarget(struct qfs_inode *dir, struct qfs_spot *s, u32 mode, u64 ino);  // spots stay
 

@@ -149,7 +149,8 @@ qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
   qfs_meta_put(f);
   if(cleared == n)
     return 0;
-  printk("qfs: %s: blocks %lu to %lu were not all in use\n", fs->super.source, block, block + n - 1);
+  printk("qfs: %s: blocks %lu to %lu were not all in use\n", fs->super.source, block,
+         block + n - 1);
   return -EUCLEAN;
 }
 

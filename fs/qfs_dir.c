@@ -428,7 +428,8 @@ type_of(u32 mode)
 }
 
 void
-qfs_dir_insert(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, u32 mode, u64 ino)
+qfs_dir_insert(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len,
+               u32 mode, u64 ino)
 {
   struct qfs_dirblock *b = node_of(s->leaf);
   struct qfs_dirent d = { .hash = s->hash, .name_len = len, .type = type_of(mode), .ino = ino };

@@ -98,8 +98,8 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
 }
 
 // On the other side of a switch: let go of the queue, and of a task that ended.
-void
-schedule_tail(void)
+static inline void
+finish_switch(void)
 {
   struct hart *h = current->hart;
   struct task *gone = h->gone;
@@ -111,6 +111,12 @@ schedule_tail(void)
     gone->stack = NULL;
     task_put(gone);
   }
+}
+
+void
+schedule_tail(void)
+{
+  finish_switch();
 }
 
 // Preemption off 0 or 1 times; see schedule_asleep().
@@ -135,7 +141,7 @@ reschedule(void)
     next = h->idle;
   if(next != prev)
     switch_to(h, prev, next);
-  schedule_tail();
+  finish_switch();
   intr_restore(on);
 }
 

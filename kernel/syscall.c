@@ -45,10 +45,5 @@ syscall_dispatch(u64 nr, const u64 *args)
 {
   if(unlikely(nr >= count_of(calls) || !calls[nr]))
     return unknown(nr);
-  i64 result = calls[nr](args);
-  while(unlikely(result == -EINTR)){
-    signal_deliver();
-    result = calls[nr](args);
-  }
-  return result;
+  return calls[nr](args);
 }

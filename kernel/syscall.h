@@ -3,8 +3,8 @@
 // The system calls: Linux's riscv64 numbers (asm-generic/unistd.h) and names.
 // Every one is `i64 sys_name(const u64 *a)`: a[0..5] are the argument registers
 // as the program left them, so 32-bit arguments must be narrowed by a cast.
-// => the result, or -errno.  -EINTR means that a signal ended a wait: the call
-// is made again with the same arguments if the task survives the signal.
+// => the result, or -errno.  -EINTR means that a signal ended a wait: trap.S makes
+// the call again with the same arguments if the task survives the signal.
 
 #pragma once
 

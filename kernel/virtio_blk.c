@@ -7,13 +7,13 @@
 //
 // Locks: disk.lock (interrupts off): the queue and the free descriptors.
 
-#include "arch/riscv/plic.h"
 #include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "kernel/virtio.h"
 #include "mm/frame.h"
 #include "mm/slab.h"
+#include <machine.h>
 
 // Feature bits (5.2.3).
 #define BLK_F_SEG_MAX (1UL << 2)

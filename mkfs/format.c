@@ -25,7 +25,7 @@ write_block(int fd, u64 block, const void *data)
 static void
 lay_out(struct qfs_super *sb, u64 blocks)
 {
-  u64 journal = blocks / 64;
+  u64 journal = max(blocks / 64, (u64)JOURNAL_MIN);
   sb->magic = QFS_MAGIC;
   sb->version = QFS_VERSION;
   sb->compat = QFS_COMPAT_JOURNAL;
@@ -33,7 +33,7 @@ lay_out(struct qfs_super *sb, u64 blocks)
   sb->bitmap_start = 1;
   sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;
   sb->journal_start = sb->bitmap_start + sb->bitmap_blocks;
-  sb->journal_blocks = journal < JOURNAL_MIN ? JOURNAL_MIN : journal > JOURNAL_MAX ? JOURNAL_MAX : journal;
+  sb->journal_blocks = min(journal, (u64)JOURNAL_MAX);
   sb->data_start = sb->journal_start + sb->journal_blocks;
   sb->free_blocks = blocks - sb->data_start - INODE_FILE_BLOCKS;
   sb->state = QFS_STATE_CLEAN;

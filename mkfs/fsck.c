@@ -176,7 +176,8 @@ check_inode_file(void)
       continue;
     }
     const struct qfs_dinode *d = block_at(map[n]);
-    note_inode(ino, d + ino % QFS_INODES_PER_BLOCK, bit(block_at(map[first]), ino % QFS_INODE_GROUP));
+    bool used = bit(block_at(map[first]), ino % QFS_INODE_GROUP);
+    note_inode(ino, d + ino % QFS_INODES_PER_BLOCK, used);
   }
   for(u64 ino = ninodes; map[0] && ino < QFS_INODE_GROUP; ino++)
     if(bit(block_at(map[0]), ino))
@@ -241,7 +242,8 @@ check_leaf(struct tree *t, const struct qfs_dirblock *b, u64 low, u64 high)
     check_entry(t, b, e);
   }
   if(bytes != b->head.name_bytes)
-    wrong("directory %lu: a leaf has %lu bytes of names, says %u", t->ino, bytes, b->head.name_bytes);
+    wrong("directory %lu: a leaf has %lu bytes of names, says %u", t->ino, bytes,
+          b->head.name_bytes);
   t->entries += b->head.count;
 }
 

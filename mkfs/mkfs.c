@@ -31,7 +31,9 @@ make_image(const char *file, u64 bytes, const char *label)
   int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if(fd < 0)
     tool_die("%s: %s", file, strerror(errno));
-  int e = ftruncate(fd, 0) < 0 || ftruncate(fd, bytes) < 0 ? -errno : format_image(fd, bytes, label);
+  int e = ftruncate(fd, 0) < 0 || ftruncate(fd, bytes) < 0 ? -errno : 0;
+  if(e == 0)
+    e = format_image(fd, bytes, label);
   if(close(fd) < 0 && e == 0)
     e = -errno;
   if(e)

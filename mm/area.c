@@ -252,6 +252,7 @@ area_split(struct space *s, struct area *a, va_t at, struct area *upper)
   upper->object = a->object;
   upper->offset = a->object ? a->offset + (at - a->start) : 0;
   upper->file = a->file;
+  upper->space = s;
   share_references(upper);
   if(a->object)
     object_link_area(upper, a);
@@ -271,11 +272,10 @@ continues(const struct area *a, const struct area *b)
 static void
 swallow(struct space *s, struct area *a, struct area *b, struct list *dead)
 {
-  va_t end = b->end;
   area_remove(s, b);
+  area_resize(s, a, a->start, b->end);
   if(b->object)
-    object_unlink_area(b);
-  area_resize(s, a, a->start, end);
+    object_unlink_area(b);      // no sooner: the reverse map must always find one of them
   list_append(dead, &b->in_space);
 }
 

@@ -122,16 +122,41 @@ buddy_free(struct frame *f, u32 order)
   spin_unlock(&buddy.lock);
 }
 
+// Frames [first, last) in the largest aligned blocks.
+static void
+give_run(u64 first, u64 last)
+{
+  while(first < last){
+    u32 order = 0;
+    while(order < MAX_ORDER && (first & 1UL << order) == 0 && first + (2UL << order) <= last)
+      order++;
+    give(first, order);
+    first += 1UL << order;
+  }
+}
+
+void
+buddy_add(u64 first, u64 last)
+{
+  spin_lock(&buddy.lock);
+  give_run(first, last);
+  spin_unlock(&buddy.lock);
+}
+
+// A batch is taken from the top: highest frame first, so that they are used in
+// ascending order and, given back in that order, are runs again.
 u32
 buddy_alloc_batch(u32 *pfn, u32 n, u64 keep)
 {
-  u32 got = 0;
+  u32 got = 0, order = MAX_ORDER + 1;
   spin_lock(&buddy.lock);
-  for(; got < n; got++){
-    struct frame *f = take(0, keep);
-    if(f == NULL)
-      break;
-    pfn[got] = (u32)frame_pfn(f);
+  while(got < n && order-- > 0){
+    struct frame *f;
+    while(got + (1U << order) <= n && (f = take(order, keep)) != NULL)
+      for(u32 i = 1U << order; i-- > 0; got++){
+        f[i].word = KIND(KIND_BATCH);
+        pfn[got] = (u32)frame_pfn(f + i);
+      }
   }
   spin_unlock(&buddy.lock);
   return got;
@@ -141,21 +166,10 @@ void
 buddy_free_batch(const u32 *pfn, u32 n)
 {
   spin_lock(&buddy.lock);
-  for(u32 i = 0; i < n; i++)
-    give(pfn[i], 0);
-  spin_unlock(&buddy.lock);
-}
-
-void
-buddy_add(u64 first, u64 last)
-{
-  spin_lock(&buddy.lock);
-  while(first < last){
-    u32 order = 0;
-    while(order < MAX_ORDER && (first & 1UL << order) == 0 && first + (2UL << order) <= last)
-      order++;
-    give(first, order);
-    first += 1UL << order;
+  for(u32 i = 0, run; i < n; i += run){
+    for(run = 1; i + run < n && pfn[i + run] == pfn[i] + run; run++)
+      ;
+    give_run(pfn[i], pfn[i] + run);
   }
   spin_unlock(&buddy.lock);
 }

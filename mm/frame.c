@@ -246,21 +246,24 @@ frame_census(u64 by_kind[KINDS])
 
 // A decrement waits for the lock bit: whoever holds it may rely on the counts
 // not falling.  A table frame's bit is another matter; it has no counts.
+// The last count takes kind and flags with it: a frame of a kind that has counts
+// always has some.
 void
 frame_put(struct frame *f, u64 counts)
 {
   u64 w = atomic_load(&f->word);
   for(;;){
+    u64 rest = (w & COUNTS) == counts ? KIND(KIND_KERNEL) : w - counts;
     if(unlikely(w & FRAME_LOCK)){
       machine_relax();
       w = atomic_load(&f->word);
-    } else if(__atomic_compare_exchange_n(&f->word, &w, w - counts, true,
+    } else if(__atomic_compare_exchange_n(&f->word, &w, rest, true,
                                           __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)){
       break;
     }
   }
   if((w & COUNTS) == counts){
-    f->word &= ~(FRAME_DIRTY | FRAME_STALE);
+    assert(!(w & (FRAME_BUSY | FRAME_WRITING)));
     frame_free(f);
   }
 }

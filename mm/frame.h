@@ -35,7 +35,7 @@
 //   BATCH     counts 0, no flags; in a hart's batch of free frames
 //   KERNEL    counts 0; boot image, large kmalloc (order in `index`), stacks, pipes
 //   SLAB      counts 0; `owner` names the slab
-//   TABLE     counts 0; LOCK guards its entries
+//   TABLE     counts 0; LOCK guards a leaf's entries; tables below in `index`
 //   ANON      share >= mapped, owner = lineage, index = virtual page number
 //   OBJECT    share 1 while in its object (0 once removed), owner = object,
 //             index = page in the object

@@ -35,7 +35,7 @@ static void
 prune_around(struct space *s, va_t start, va_t end)
 {
   struct area *below = area_below(s, start), *above = area_above(s, end);
-  pmap_prune(&s->pmap, below ? below->end : 0, above ? above->start : USER_MAX);
+  pmap_prune(&s->pmap, start, end, below ? below->end : 0, above ? above->start : USER_MAX);
 }
 
 // The area that contains `at` strictly inside, and so has to be cut there.

@@ -139,26 +139,38 @@ object_peek(struct object *o, u64 index)
   return NULL;
 }
 
-// A new page, BUSY and pinned, in the tree.
-// => 0; -EEXIST if somebody else was quicker; -ENOMEM
-static int
-add_page(struct object *o, u64 index, struct frame **out)
+// Does the store end before this page?  Asked under o->lock, so that either a
+// truncation finds the page in the tree, or who would read it sees the new size
+// and not the bytes that are just being cut off.
+static bool
+past_end(const struct object *o, u64 index)
 {
-  struct frame *f = frame_alloc(KIND_OBJECT, ALLOC_USER);
+  return o->ops && index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
+}
+
+// A new page, BUSY and pinned, in the tree.
+// => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end, unless
+//    it is not to be read from the store (fresh)
+static int
+add_page(struct object *o, u64 index, bool fresh, struct frame **out)
+{
+  struct frame *f = frame_alloc(KIND_KERNEL, ALLOC_USER);
   if(f == NULL)
     return -ENOMEM;
-  f->owner = knum(o);
-  f->index = (u32)index;
-  f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE;
   spin_lock(&o->lock);
-  int err = radix_get(&o->pages, index) ? -EEXIST : radix_set(&o->pages, index, frame_pfn(f));
-  spin_unlock(&o->lock);
-  if(err){
-    f->word = KIND(KIND_OBJECT);
-    frame_free(f);
-  } else {
-    *out = f;
+  int err = radix_get(&o->pages, index) ? -EEXIST
+            : !fresh && past_end(o, index) ? -ERANGE
+            : radix_set(&o->pages, index, frame_pfn(f));
+  if(err == 0){
+    f->owner = knum(o);
+    f->index = (u32)index;
+    f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE;
   }
+  spin_unlock(&o->lock);
+  if(err)
+    frame_free(f);
+  else
+    *out = f;
   return err;
 }
 
@@ -166,12 +178,14 @@ add_page(struct object *o, u64 index, struct frame **out)
 void
 object_forget(struct object *o, struct frame *f)
 {
+  preempt_off();                // the checker must not see the count without its name
   spin_lock(&o->lock);
   u64 pfn = radix_remove(&o->pages, f->index);
   spin_unlock(&o->lock);
   assert(pfn == frame_pfn(f));
   frame_unbusy(f);
   frame_put(f, SHARE_1);
+  preempt_on();
 }
 
 // ---- Filling ----
@@ -208,7 +222,7 @@ read_around(struct object *o, struct frame **v)
 {
   u64 index = v[0]->index;
   u32 n = 1, want = read_window(o, index);
-  while(n < want && add_page(o, index + n, &v[n]) == 0)
+  while(n < want && add_page(o, index + n, false, &v[n]) == 0)
     n++;
   o->next_read = index + n;
   int err = o->ops->read_pages(o, index, v, n);
@@ -239,7 +253,7 @@ fill(struct object *o, struct frame *f)
 static int
 read_alone(struct object *o, u64 index, struct frame **out)
 {
-  int err = add_page(o, index, out);
+  int err = add_page(o, index, false, out);
   if(err)
     return err == -EEXIST ? 0 : err;
   err = o->ops->read_pages(o, index, out, 1);
@@ -270,11 +284,11 @@ page_once(struct object *o, u64 index, bool want_fresh, struct frame **out, bool
   *out = find_valid(o, index);
   if(*out)
     return 0;
-  int err = add_page(o, index, out);
-  if(err == -EEXIST)
-    return -EAGAIN;
-  if(err)
+  int err = add_page(o, index, want_fresh, out);
+  if(err == -ENOMEM)
     return memory_wait() == 0 ? -EAGAIN : -ENOMEM;
+  if(err)
+    return err == -EEXIST ? -EAGAIN : err;
   *fresh = want_fresh;
   if(want_fresh)
     return 0;

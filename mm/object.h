@@ -65,7 +65,7 @@ void object_put(struct object *o);      // may sleep; no mm lock held
 
 // The page at index: found, or made and filled from the store.
 // => *out pinned, not BUSY, valid; release with frame_put(f, PIN_1).
-//    0, -ENOMEM, -EIO ...  May sleep.
+//    0, -ENOMEM, -EIO ...; -ERANGE: past the end (cut off meanwhile).  May sleep.
 int object_page(struct object *o, u64 index, struct frame **out);
 
 // The page at index, about to be overwritten as a whole: not read if it is not

@@ -124,6 +124,16 @@ space_get_live(struct space *s)
   return false;
 }
 
+static void
+clear_area(struct space *s, struct area *a, struct gather *g)
+{
+  for(va_t va = a->start; va < a->end;){
+    va = pmap_clear(&s->pmap, va, a->end, g);
+    if(gather_full(g))
+      gather_flush(g);
+  }
+}
+
 // Nobody runs the space and nobody can find it but through the reverse map, so
 // no fence is needed; entries go before the areas leave their objects' lists.
 static void
@@ -131,17 +141,17 @@ unmap_all(struct space *s)
 {
   struct list dead = LIST_INIT(dead);
   struct gather g;
+  struct area *a;
   gather_init(&g, s);
-  for(va_t va = 0; va < USER_MAX;){
-    va = pmap_clear(&s->pmap, va, USER_MAX, &g);
-    gather_flush(&g);
-  }
-  while(s->root){
-    struct area *a = s->root;
+  for(a = area_above(s, 0); a; a = area_above(s, a->end))
+    clear_area(s, a, &g);
+  gather_flush(&g);
+  while((a = s->root) != NULL){
     if(a->object)
       object_unlink_area(a);
     area_remove(s, a);
     list_append(&dead, &a->in_space);
+    pmap_prune_dying(&s->pmap, a->start, a->end);
   }
   areas_release(&dead);
 }

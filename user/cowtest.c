@@ -64,19 +64,11 @@ is_marked(const char *p, uint64 n, int value)
   return true;
 }
 
-static uint64
-free_memory(void)
-{
-  struct sys_info s;
-  require(sys_sysinfo(&s) == 0);
-  return s.freeram * s.mem_unit;
-}
-
 // Two thirds of memory cannot be there twice: fork must not copy.
 static void
 test_simple(void)
 {
-  uint64 n = free_memory() / 3 * 2 / PGSIZE * PGSIZE;
+  uint64 n = ulib_memory() / 3 * 2 / PGSIZE * PGSIZE;
   char *p;
 
   if(n > 512UL * MIB)
@@ -94,7 +86,7 @@ test_simple(void)
 static void
 test_three(void)
 {
-  uint64 n = free_memory() / 4 / PGSIZE * PGSIZE;
+  uint64 n = ulib_memory() / 4 / PGSIZE * PGSIZE;
   char *p;
 
   if(n > 128UL * MIB)

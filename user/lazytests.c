@@ -25,14 +25,6 @@ take(int n)
   return (char *)PGROUNDUP((uint64)p);
 }
 
-static uint64
-free_memory(void)
-{
-  struct sys_info s;
-  require(sys_sysinfo(&s) == 0);
-  return (s.freeram + s.freeswap) * s.mem_unit;
-}
-
 static int
 child_status(void (*fn)(char *), char *arg)
 {
@@ -69,10 +61,10 @@ test_sparse(void)
 static void
 test_free_until_touched(void)
 {
-  uint64 before = free_memory();
+  uint64 before = ulib_memory();
   char *p = take(REGION);
 
-  require(before - free_memory() < (1UL << 20) || free_memory() > before);
+  require(before - ulib_memory() < (1UL << 20) || ulib_memory() > before);
   for(int i = 0; i < 100; i++)
     require(p[i * PGSIZE + 17] == 0);
   for(int i = 0; i < 100; i++)
@@ -184,14 +176,14 @@ touch_all(char *unused)
 static void
 test_out_of_memory(void)
 {
-  uint64 before = free_memory();
+  uint64 before = ulib_memory();
 
   if(before >= REGION)
     return;
   require(child_status(touch_all, NULL) == -1);
-  for(int i = 0; i < 20 && free_memory() + (2UL << 20) < before; i++)
+  for(int i = 0; i < 20 && ulib_memory() + (2UL << 20) < before; i++)
     pause(1);
-  require(free_memory() + (2UL << 20) >= before);
+  require(ulib_memory() + (2UL << 20) >= before);
 }
 
 int

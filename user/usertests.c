@@ -100,14 +100,6 @@ exists(const char *path)
   return sys_lstat(path, &st) == 0;
 }
 
-uint64
-free_memory(void)
-{
-  struct sys_info s;
-  require(sys_sysinfo(&s) == 0);
-  return (s.freeram + s.bufferram + s.freeswap) * s.mem_unit;
-}
-
 static uchar
 byte_at(size_t i, uint seed)
 {

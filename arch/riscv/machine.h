@@ -83,6 +83,11 @@ void machine_ipi(u64 harts);       // bit i = hart index i; calls hart_ipi() the
 void machine_ipi_nmi_stop(void);   // for panic: stop every other hart, whatever it does
 bool machine_interrupted_user(void);  // in an interrupt handler: did it come from user mode?
 
+// Call fn(arg), interrupts off, whenever irq is raised; from now on, for ever.
+// Before plic_init() nothing can be registered.
+// => 0, -EINVAL (no such line) or -EBUSY (taken)
+int irq_register(u32 irq, void (*fn)(void *), void *arg);
+
 // ---- Time ----
 
 u64 machine_time_ns(void);         // since boot, monotone over harts

@@ -123,19 +123,21 @@ pmap_unlock(pte_t *e)
   frame_unlock(kva_frame((void *)page_down((u64)e)));
 }
 
-// The table below entry e, made if there is none.  Two faults may race to make
-// it; the loser's is freed.
+// The table below entry i of `table`, made if there is none.  Two faults may race
+// to make it; the loser's is freed.  => NULL without memory
 static pte_t *
-table_below(struct pmap *pm, pte_t *e)
+table_below(struct pmap *pm, pte_t *table, u64 i)
 {
-  pte_t p = atomic_load_acq(e);
-  if(likely(p & PTE_V))
-    return pte_table(p);
+  pte_t *e = table + i;
+  if(atomic_load_acq(e) & PTE_V)
+    return pte_table(*e);
   struct frame *f = frame_alloc(KIND_TABLE, ALLOC_ZERO);
   if(f == NULL)
     return NULL;
+  f->index = 0;
   spin_lock(&pm->upper);
   if(*e == 0){
+    kva_frame(table)->index++;
     atomic_store_rel(e, pte_of(frame_pa(f), PTE_V));
     atomic_add(&pm->tables, 1);
     f = NULL;
@@ -149,14 +151,13 @@ table_below(struct pmap *pm, pte_t *e)
 pte_t *
 pmap_make(struct pmap *pm, va_t va)
 {
-  pte_t *mid = table_below(pm, root_of(pm) + table_index(va, 2));
-  if(mid == NULL)
+  pte_t *e = pmap_find(pm, va);
+  if(likely(e != NULL))
+    return e;
+  pte_t *mid = table_below(pm, root_of(pm), table_index(va, 2));
+  if(mid == NULL || table_below(pm, mid, table_index(va, 1)) == NULL)
     return NULL;
-  pte_t *leaf = table_below(pm, mid + table_index(va, 1));
-  if(leaf == NULL)
-    return NULL;
-  frame_lock(kva_frame(leaf));
-  return leaf + table_index(va, 0);
+  return pmap_find(pm, va);
 }
 
 static pte_t *
@@ -342,35 +343,46 @@ pmap_scan(struct pmap *pm, va_t va, va_t end,
 
 // ---- Making and removing tables ----
 
-// Unlink the table below *e and put it on a list threaded through its frame.
-static void
-unlink_table(struct pmap *pm, pte_t *e, struct frame **list)
+// Unlink the table below *e, an entry of `above`, and put it on a list threaded
+// through its frame.  => true if `above` has no tables any more
+static bool
+unlink_table(struct pmap *pm, pte_t *e, struct frame *above, struct frame **list)
 {
   struct frame *f = pte_frame(*e);
   spin_lock(&pm->upper);
   atomic_store(e, 0);
+  bool last = --above->index == 0;
   spin_unlock(&pm->upper);
   atomic_add(&pm->tables, -1UL);
   f->next = *list ? (u32)frame_pfn(*list) : FRAME_NONE;
   *list = f;
+  return last;
 }
 
-static void
-prune_level(struct pmap *pm, pte_t *table, int level, va_t base, va_t start, va_t end,
-            struct frame **list)
+// Unlink the leaf table of va, and the middle one if that was its last.
+// => the next address that may have a leaf table
+static va_t
+unlink_leaf(struct pmap *pm, va_t va, struct frame **list)
 {
-  u64 span = PAGE_SIZE << (INDEX_BITS * level);
-  for(u64 i = start > base ? (start - base) / span : 0; i < TABLE_ENTRIES; i++){
-    va_t lo = base + i * span, hi = lo + span;
-    if(lo >= end)
-      break;
-    if(!(table[i] & PTE_V))
-      continue;
-    if(level == 2)
-      prune_level(pm, pte_table(table[i]), 1, lo, start, end, list);
-    if(start <= lo && hi <= end)
-      unlink_table(pm, &table[i], list);
-  }
+  pte_t *top = root_of(pm) + table_index(va, 2);
+  if(!(*top & PTE_V))
+    return round_down(va, MID_SPAN) + MID_SPAN;
+  struct frame *mid = pte_frame(*top);
+  pte_t *e = pte_table(*top) + table_index(va, 1);
+  if((*e & PTE_V) && unlink_table(pm, e, mid, list))
+    unlink_table(pm, top, pa_frame(pm->root), list);
+  return round_down(va, LEAF_SPAN) + LEAF_SPAN;
+}
+
+static struct frame *
+unlink_range(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling)
+{
+  struct frame *list = NULL;
+  va_t va = max(round_down(start, LEAF_SPAN), round_up(floor, LEAF_SPAN));
+  end = min(round_up(end, LEAF_SPAN), round_down(ceiling, LEAF_SPAN));
+  while(va < end)
+    va = unlink_leaf(pm, va, &list);
+  return list;
 }
 
 // A table may be reused once no hart can walk through it any more.  A reverse
@@ -388,14 +400,19 @@ free_tables(struct frame *list)
 }
 
 void
-pmap_prune(struct pmap *pm, va_t start, va_t end)
+pmap_prune(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling)
 {
-  struct frame *list = NULL;
-  prune_level(pm, root_of(pm), 2, 0, start, min(end, USER_MAX), &list);
+  struct frame *list = unlink_range(pm, start, end, floor, ceiling);
   if(list == NULL)
     return;
   pmap_fence(pm, 0, USER_MAX);
   free_tables(list);
+}
+
+void
+pmap_prune_dying(struct pmap *pm, va_t start, va_t end)
+{
+  free_tables(unlink_range(pm, start, end, 0, USER_MAX));
 }
 
 int
@@ -406,6 +423,7 @@ pmap_init(struct pmap *pm)
   if(f == NULL)
     return -ENOMEM;
   spin_init(&pm->upper, "pmap.upper");
+  f->index = 0;
   pm->root = frame_pa(f);
   pm->tables = 1;
   // The kernel's half never changes at this level once the kernel has booted.
@@ -419,10 +437,8 @@ pmap_init(struct pmap *pm)
 void
 pmap_destroy(struct pmap *pm)
 {
-  struct frame *list = NULL;
-  assert(pm->active == 0);
-  prune_level(pm, root_of(pm), 2, 0, 0, USER_MAX, &list);
-  free_tables(list);
+  assert(pm->active == 0 && pm->tables == 1);
+  pa_frame(pm->root)->index = 0;
   frame_free(pa_frame(pm->root));
   pm->root = 0;
 }

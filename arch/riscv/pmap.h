@@ -25,7 +25,7 @@ struct pmap {
 };
 
 int pmap_init(struct pmap *pm);             // => 0 or -ENOMEM
-void pmap_destroy(struct pmap *pm);         // => no user entry left; frees the tables
+void pmap_destroy(struct pmap *pm);         // => every table but the root has been pruned
 void pmap_switch(struct pmap *from, struct pmap *to);  // this hart, interrupts off; NULL = kernel only
 
 // ---- One entry ----
@@ -77,8 +77,12 @@ void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
 // => pages copied, or -ENOMEM (what was copied is in `to`, to be cleared)
 i64 pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end);
 
-// Free the tables that lie wholly inside [start, end), where nothing is mapped.
-void pmap_prune(struct pmap *pm, va_t start, va_t end);
+// Free the tables that served [start, end) and serve nothing else: nothing is
+// mapped in [floor, ceiling), which contains it.
+void pmap_prune(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling);
+
+// The same for a space that nobody runs and that maps nothing any more.
+void pmap_prune_dying(struct pmap *pm, va_t start, va_t end);
 
 // Call fn for each entry that is not empty, its table locked.
 void pmap_scan(struct pmap *pm, va_t start, va_t end,

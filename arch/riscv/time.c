@@ -20,14 +20,25 @@ machine_ticks(void)
   return now - boot_time;
 }
 
+static u64 tick_ns;      // of one tick, if that is a whole number; 0 = not known yet
+
 // Seconds and the rest apart, so that no product overflows.
+static u64
+ns_of(u64 ticks)
+{
+  u64 rate = machine.timebase;
+  if(unlikely(rate == 0))
+    return 0;
+  if(SECOND % rate == 0)
+    tick_ns = SECOND / rate;
+  return ticks / rate * SECOND + ticks % rate * SECOND / rate;
+}
+
 u64
 machine_time_ns(void)
 {
-  u64 ticks = machine_ticks(), rate = machine.timebase;
-  if(unlikely(rate == 0))
-    return 0;
-  return ticks / rate * SECOND + ticks % rate * SECOND / rate;
+  u64 ticks = machine_ticks();
+  return likely(tick_ns != 0) ? ticks * tick_ns : ns_of(ticks);
 }
 
 static u64

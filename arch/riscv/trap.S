@@ -108,6 +108,8 @@ trap_from_user:
 syscall_work:
   slli t1, t0, 63 - NOTIFY_FRAME_BIT
   bltz t1, return_whole_frame
+  li t1, -EINTR_NR
+  beq a0, t1, interrupted
   sd a0, TF_A(0)(sp)
 user_work:
   sd gp, TF_GP(sp)
@@ -126,6 +128,15 @@ user_enter:
   csrci sstatus, SSTATUS_SIE
   ld sp, TASK_TF(tp)
   j return_whole_frame
+
+// A signal ended the call's wait.  If the task survives it, the call is made
+// again: its arguments are still in the frame.
+interrupted:
+  sd gp, TF_GP(sp)
+  save_preserved
+  call trap_user_work
+  ld a7, TF_A(7)(sp)
+  j syscall
 
 // Where context_init_user() makes a new task start.
   .globl user_task_start

@@ -12,8 +12,8 @@ PROGRAMS = {
     "cowtest": "ALL COW TESTS PASSED",
     "lazytests": "ALL TESTS PASSED",
     "forktest": "fork test OK",
-    "mmaptest": "ALL TESTS PASSED",
-    "restart": "ALL TESTS PASSED",
+    "mmaptest": "ALL MMAP TESTS PASSED",
+    "restart": "ALL RESTART TESTS PASSED",
 }
 
 

@@ -9,15 +9,52 @@
 
 enum { RESERVE = 32 };         // 1/32 of RAM stays for the kernel and everyone else
 
+// What /proc/meminfo calls available: free, or in caches that would give way.
+static bool
+read_available(uint64 *bytes)
+{
+  static const char name[] = "MemAvailable:";
+  char buf[512];
+  long n, fd = sys_open("/proc/meminfo", O_RDONLY, 0);
+
+  if(fd < 0)
+    return false;
+  n = sys_read(fd, buf, sizeof(buf) - 1);
+  sys_close(fd);
+  buf[n > 0 ? n : 0] = 0;
+  for(const char *p = buf; *p; p++){
+    if(memcmp(p, name, sizeof(name) - 1) != 0)
+      continue;
+    for(p += sizeof(name) - 1; *p == ' '; p++)
+      ;
+    *bytes = (uint64)(uint)atoi(p) * 1024;
+    return true;
+  }
+  return false;
+}
+
+uint64
+ulib_memory(void)
+{
+  struct sys_info s;
+  uint64 available;
+
+  if(sys_sysinfo(&s) < 0)
+    return ~0UL;
+  if(!read_available(&available))
+    available = (s.freeram + s.bufferram) * s.mem_unit;
+  return available + s.freeswap * s.mem_unit;
+}
+
+// Asks the caches only if free memory alone will not do.
 bool
 ulib_memory_for(uint64 bytes)
 {
   struct sys_info s;
   if(sys_sysinfo(&s) < 0)
     return true;
-  uint64 available = (s.freeram + s.bufferram + s.freeswap) * s.mem_unit;
-  uint64 reserve = s.totalram * s.mem_unit / RESERVE;
-  return bytes <= available && reserve <= available - bytes;
+  uint64 need = bytes + s.totalram * s.mem_unit / RESERVE;
+  return need <= s.freeram * s.mem_unit || need <= ulib_memory();
 }
 
 // Make the pages of [start, end) present.

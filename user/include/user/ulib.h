@@ -25,7 +25,8 @@ struct ulib_sink {
 void ulib_format(struct ulib_sink *s, const char *fmt, va_list ap);
 
 int ulib_store(void *to, const void *from, uint n);   // => -1: bad pointer
-bool ulib_memory_for(uint64 bytes);      // would the machine have that much?
+uint64 ulib_memory(void);                // bytes that somebody could have
+bool ulib_memory_for(uint64 bytes);      // that much, and some for the others?
 uint64 ulib_malloc_size(void *p);
 
 // ---- Strings and numbers ----

@@ -39,7 +39,6 @@ void wait_all(int n);
 void make_file(const char *path, const void *data, int n);
 int open_file(const char *path, int flags);  // must succeed
 bool exists(const char *path);
-uint64 free_memory(void);      // bytes that somebody could have
 
 // Bytes that depend on seed and place, to be recognized later.
 void fill(void *p, size_t n, uint seed);
