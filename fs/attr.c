@@ -58,8 +58,13 @@ vfs_truncate(struct inode *i, u64 size)
   if(size > FILE_SIZE_MAX)
     return -EFBIG;
   rw_write_lock(&i->lock);
-  object_truncate(&i->object, size);
-  int e = i->ops->truncate(i, size);
+  int e = 0;
+  if(size > i->object.size)
+    e = object_extend(&i->object, size);
+  else
+    object_truncate(&i->object, size);
+  if(e == 0)
+    e = i->ops->truncate(i, size);
   inode_modified(i);
   rw_write_unlock(&i->lock);
   return e;

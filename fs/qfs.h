@@ -56,7 +56,6 @@ struct qfs {
 
   struct spinlock bits_lock;     // bits of block and inode bitmaps; below
   u64 free_blocks;
-  u64 promised;                  // counted off free_blocks, but not in the bitmap yet
   u64 goal;                      // after the block allocated last
   u64 inode_goal;                // no inode number below is free
   struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
@@ -181,7 +180,8 @@ int qfs_map_cut(struct qfs_inode *qi, u64 index);
 // The place of inode `ino`.  => pinned page and *disk in it; -EUCLEAN: no such number
 int qfs_inode_place(struct qfs *fs, u64 ino, struct frame **page, struct qfs_dinode **disk);
 
-// A free number becomes used.  => its place, pinned; all zero; or -ENOSPC, -EIO, -ENOMEM
+// A free number becomes used.  => its place, pinned, which holds anything but has
+// mode 0; or -ENOSPC, -EIO, -ENOMEM
 int qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk);
 int qfs_ifree(struct qfs *fs, u64 ino);  // => 0; -ENOMEM, -EIO: nothing done
 void qfs_ialloc_end(struct qfs *fs);     // lets its pages go

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The block bitmap: which blocks are in use.  A block is first promised (counted
-// off free_blocks), then looked for, so that a full disk is known at once.
+// The block bitmap: which blocks are in use.
 //
 // Locks: bits_lock, for a moment; the bitmap's page is got before it.
 
@@ -49,7 +48,22 @@ bitmap_of(struct qfs *fs, u64 block, struct frame **f)
   return qfs_meta_get(fs, fs->sb->bitmap_start + block / QFS_BITS, f);
 }
 
-// Take a free block of bitmap block k, at or after bit `from`.
+// Take the first free block with its bit in [from, to) of a page of the bitmap.
+// => its bit, or `to`
+static u32
+take_bit(struct qfs *fs, u64 *bits, u32 from, u32 to)
+{
+  spin_lock(&fs->bits_lock);
+  u32 i = fs->free_blocks > 0 ? qfs_find_zero(bits, from, to) : to;
+  if(i < to){
+    bits[i / 64] |= 1UL << (i % 64);
+    fs->free_blocks--;
+  }
+  spin_unlock(&fs->bits_lock);
+  return i;
+}
+
+// Take a free block that bitmap block k tells of, at or after bit `from`.
 // => 0, -ENOSPC (none there), -EIO, -ENOMEM
 static int
 alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
@@ -62,58 +76,29 @@ alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
   int e = bitmap_of(fs, first, &f);
   if(e)
     return e;
-  u64 *bits = frame_kva(f);
-  spin_lock(&fs->bits_lock);
-  u32 i = qfs_find_zero(bits, from, to);
+  u32 i = take_bit(fs, frame_kva(f), from, to);
   if(i < to){
-    bits[i / 64] |= 1UL << (i % 64);
-    *block = first + i;
-    fs->promised--;
-    fs->goal = *block + 1;
     qfs_meta_dirty(fs, f);
+    *block = first + i;
+    atomic_store(&fs->goal, *block + 1);
   }
-  spin_unlock(&fs->bits_lock);
   qfs_meta_put(f);
   return i < to ? 0 : -ENOSPC;
 }
 
-// => was there a block to promise?
-static bool
-promise(struct qfs *fs)
-{
-  spin_lock(&fs->bits_lock);
-  bool ok = fs->free_blocks > 0;
-  fs->free_blocks -= ok;
-  fs->promised += ok;
-  spin_unlock(&fs->bits_lock);
-  return ok;
-}
-
-static void
-take_back(struct qfs *fs)
-{
-  spin_lock(&fs->bits_lock);
-  fs->free_blocks++;
-  fs->promised--;
-  spin_unlock(&fs->bits_lock);
-}
-
+// A full disk is known without a search.
 int
 qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
 {
-  if(!promise(fs))
-    return -ENOSPC;
   goal = goal ? goal : atomic_load(&fs->goal);
   if(!qfs_block_ok(fs, goal))
     goal = fs->sb->data_start;
   u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS;
   int e = alloc_in(fs, k, goal % QFS_BITS, block);
-  for(u64 tries = 0; e == -ENOSPC && tries < n; tries++){
+  for(u64 tries = 0; e == -ENOSPC && tries < n && atomic_load(&fs->free_blocks) > 0; tries++){
     k = (k + 1) % n;
     e = alloc_in(fs, k, 0, block);
   }
-  if(e)
-    take_back(fs);
   return e;
 }
 

@@ -6,7 +6,6 @@
 // Locks: ialloc_lock for finding a number, bits_lock for the bits themselves.
 
 #include "fs/qfs.h"
-#include "kernel/string.h"
 
 enum { GROUP_BLOCKS = QFS_INODE_GROUP / QFS_INODES_PER_BLOCK };
 
@@ -187,10 +186,6 @@ qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **di
     e = take_number(fs, ino, page, disk);
   while(e == -EAGAIN);
   sleep_unlock(&fs->ialloc_lock);
-  if(e == 0){
-    memset(*disk, 0, QFS_INODE);
-    qfs_meta_dirty(fs, *page);
-  }
   return e;
 }
 

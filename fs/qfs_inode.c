@@ -5,6 +5,7 @@
 // fail and without memory.
 
 #include "fs/qfs.h"
+#include "kernel/string.h"
 #include "mm/slab.h"
 
 static struct cache inode_cache;
@@ -206,6 +207,8 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
   qi->vfs.rdev = rdev;
   time_now(&qi->vfs.mtime);
   qi->vfs.atime = qi->vfs.ctime = qi->vfs.mtime;
+  memset(disk->root, 0, sizeof(disk->root));
+  disk->height = qi->height = 0;
   disk->cut = QFS_NO_CUT;
   *out = qi;
   return 0;

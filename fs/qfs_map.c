@@ -73,8 +73,9 @@ node_get(struct qfs *fs, u64 block, bool tight, struct node *node)
   int e = 0;
   if(!qfs_block_ok(fs, block))
     return -EUCLEAN;
-  node->page = object_peek(&fs->meta, block);
-  if(!node->page && !tight)
+  if(tight)
+    node->page = object_find(&fs->meta, block);
+  else
     e = qfs_meta_get(fs, block, &node->page);
   if(e)
     return e;
@@ -82,7 +83,7 @@ node_get(struct qfs *fs, u64 block, bool tight, struct node *node)
     node->slot = frame_kva(node->page);
     return 0;
   }
-  // It is clean on disk: a changed page stays in memory until it is written.
+  // The disk has it: a changed page stays in memory until it is written.
   sleep_lock(&fs->scratch_lock);
   node->slot = fs->scratch;
   e = block_rw(fs->device, BLOCK_READ, block * (QFS_BLOCK / SECTOR), fs->scratch, QFS_BLOCK);
@@ -189,28 +190,34 @@ grow(struct qfs_inode *qi)
   return 0;
 }
 
-// How far a walk came: a slot and the page it is in, pinned.  height > 0: the
-// slot is empty and blocks of the tree are missing below it.
+// How far a walk came: a slot and the page it is in.  height > 0: the slot is empty
+// and blocks of the tree are missing below it.
 struct place {
-  struct frame *page;
+  struct frame *page;            // pinned; the inode's home needs no pin
   u64 *slot;
   u32 i;                         // which slot of the page or root
   u32 height;
 };
+
+static void
+place_put(struct qfs_inode *qi, struct place *p)
+{
+  if(p->page != qi->home)
+    qfs_meta_put(p->page);
+}
 
 static int
 descend(struct qfs_inode *qi, u64 index, struct place *p)
 {
   struct qfs *fs = qfs_of(qi);
   p->page = qi->home;
-  frame_get(p->page, PIN_1);
   p->height = qi->height;
   p->i = index >> shift(p->height);
   p->slot = &qi->disk->root[p->i];
   while(p->height > 0 && *p->slot){
     struct frame *f;
     int e = qfs_block_ok(fs, *p->slot) ? qfs_meta_get(fs, *p->slot, &f) : -EUCLEAN;
-    qfs_meta_put(p->page);
+    place_put(qi, p);
     if(e)
       return e;
     p->page = f;
@@ -309,7 +316,7 @@ alloc_locked(struct qfs_inode *qi, u64 index, u64 *block)
     e = fill_place(qi, index, &p, block);
   else if(!qfs_block_ok(qfs_of(qi), *block))
     e = -EUCLEAN;
-  qfs_meta_put(p.page);
+  place_put(qi, &p);
   return e;
 }
 

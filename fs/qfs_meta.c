@@ -100,9 +100,7 @@ write_super(struct qfs *fs)
   struct qfs_super *copy = fs->scratch;
   *copy = *fs->sb;
   copy->state = fs->clean ? QFS_STATE_CLEAN : 0;
-  spin_lock(&fs->bits_lock);
-  copy->free_blocks = fs->free_blocks + fs->promised;
-  spin_unlock(&fs->bits_lock);
+  copy->free_blocks = atomic_load(&fs->free_blocks);
   copy->checksum = qfs_super_checksum(copy);
   return block_rw(fs->device, BLOCK_WRITE, 0, copy, sizeof(*copy));
 }

@@ -8,7 +8,7 @@
 
 #include <machine.h>
 #include <pmap.h>
-#include "arch/riscv/trapframe.h"
+#include <trapframe.h>
 #include "kernel/args.h"
 #include "kernel/elf.h"
 #include "kernel/errno.h"
@@ -152,7 +152,7 @@ build_space(struct exec *x)
   x->space = space_create();
   if(!x->space)
     return -ENOMEM;
-  int err = vm_stack(x->space, USER_TOP, current->process->stack_limit);
+  int err = vm_stack(x->space, USER_TOP, min(current->process->stack_limit, STACK_MAX));
   if(err == 0)
     err = elf_map(&x->elf, x->space, x->file);
   x->space->brk_start = x->space->brk = x->elf.end;
@@ -244,7 +244,7 @@ begin(const char *path)
   struct exec *x = kmalloc(sizeof *x);
   if(!x)
     return NULL;
-  u64 room = current->process->stack_limit / ARGS_SHARE;
+  u64 room = min(current->process->stack_limit, (u64)STACK_LIMIT) / ARGS_SHARE;
   x->path = path;
   x->file = NULL;
   x->space = NULL;

@@ -112,14 +112,14 @@ process_exit(int status)
   exit_current();
 }
 
-// The status of the last thread to go is the process's.
+// If nobody ends the whole process, the leader's status is the process's.
 void
 task_exit(int status)
 {
   struct process *p = current->process;
   bool on = spin_lock_irq(&family_lock);
-  if(p->nthreads == 1)
-    process_kill_locked(p, status, current);
+  if(current == p->leader && !p->exiting)
+    p->exit_status = status;
   spin_unlock_irq(&family_lock, on);
   exit_current();
 }

@@ -6,7 +6,7 @@
 // Everything that can fail is done before the child becomes visible.
 
 #include <machine.h>
-#include "arch/riscv/trapframe.h"
+#include <trapframe.h>
 #include "kernel/errno.h"
 #include "kernel/files.h"
 #include "kernel/fork.h"

@@ -20,27 +20,16 @@ spin_held(const struct spinlock *l)
   return l->holder == current;
 }
 
-// Wait for a ticket's turn.
+// Only reads until the lock is seen free, so that the waiters do not take the
+// cache line from its holder.
 void
-spin_wait(struct spinlock *l, u32 ticket)
+spin_wait(struct spinlock *l)
 {
   assert(!spin_held(l));
-  while(atomic_load_acq(&l->serving) != ticket)
-    machine_relax();
-}
-
-bool
-spin_trylock(struct spinlock *l)
-{
-  preempt_off();
-  u32 ticket = atomic_load(&l->serving);
-  if(__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false,
-                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)){
-    l->holder = current;
-    return true;
-  }
-  preempt_on();
-  return false;
+  do {
+    while(atomic_load(&l->holder))
+      machine_relax();
+  } while(!spin_take(l));
 }
 
 bool

@@ -19,29 +19,38 @@
 #include "kernel/lock_types.h"
 #include "kernel/task.h"
 
-// ---- Spinlocks: tickets, so first come first served ----
+// ---- Spinlocks ----
+//
+// Whoever comes first gets a free lock; there is no queue.  Under an emulator a
+// hart is a thread that its host may put aside: if it had the next ticket, all
+// the others would wait for it, though the lock is free.
 
 void spin_init(struct spinlock *l, const char *name);
-bool spin_trylock(struct spinlock *l);
 bool spin_held(const struct spinlock *l);      // by the current task
-void spin_wait(struct spinlock *l, u32 ticket);
+void spin_wait(struct spinlock *l);
+
+// Preemption is off. => whether it was free, and is ours now
+static inline bool
+spin_take(struct spinlock *l)
+{
+  struct task *nobody = NULL;
+  return __atomic_compare_exchange_n(&l->holder, &nobody, current, true,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
 
 static inline void
 spin_lock(struct spinlock *l)
 {
   preempt_off();
-  u32 ticket = atomic_add(&l->next, 1);
-  if(unlikely(atomic_load_acq(&l->serving) != ticket))
-    spin_wait(l, ticket);
-  l->holder = current;
+  if(unlikely(!spin_take(l)))
+    spin_wait(l);
 }
 
 // Lets go, but leaves preemption off.
 static inline void
 spin_release(struct spinlock *l)
 {
-  l->holder = NULL;
-  atomic_store_rel(&l->serving, l->serving + 1);
+  atomic_store_rel(&l->holder, NULL);
 }
 
 static inline void

@@ -11,10 +11,8 @@
 struct task;
 
 struct spinlock {
-  u32 next;            // ticket to draw
-  u32 serving;         // ticket that holds the lock
+  struct task *holder; // NULL = free
   const char *name;
-  struct task *holder; // for assertions and the panic report
 };
 
 // Tasks asleep until an event, first come first woken.

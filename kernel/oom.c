@@ -44,13 +44,6 @@ kill_tasks(struct space *s, bool for_memory, const char *why)
 }
 
 void
-space_kill(struct space *s, const char *why)
-{
-  s->dying = true;
-  kill_tasks(s, false, why);
-}
-
-void
 oom_victim_gone(struct task *t)
 {
   bool on = spin_lock_irq(&family_lock);

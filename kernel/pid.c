@@ -21,7 +21,7 @@ static u64 limit;            // numbers in use at once
 
 // A process needs some eight frames of the kernel's own: its stack, page tables
 // and records.  All together may take an eighth of RAM.
-enum { FRAMES_EACH = 8, SHARE_OF_RAM = 8, LIMIT_MIN = 32 };
+enum { FRAMES_EACH = 8, SHARE_OF_RAM = 8, LIMIT_MIN = 128 };
 
 void
 pid_init(void)
@@ -40,12 +40,6 @@ free_number(void)
     nr = nr + 1 < PID_MAX ? nr + 1 : PID_FIRST;
   while(radix_get(&numbers, nr) != 0);
   return nr;
-}
-
-u64
-pid_limit(void)
-{
-  return limit;
 }
 
 struct pid *

@@ -31,5 +31,4 @@ void pid_put(struct pid *pid);
 void pid_join(struct process *p);
 void pid_leave(struct process *p);
 
-u64 pid_limit(void);                       // how many may be in use at once
 void pid_init(void);

@@ -28,6 +28,7 @@ struct pipe {
   u64 head, tail;                   // bytes taken out and put in, ever
   char *page[RING_PAGES];           // of byte b: page[b / PAGE_SIZE % RING_PAGES]
   u32 readers, writers;             // open ends
+  u32 users;                        // open files, and who is opening one: inode->lock
   u64 reader_opens, writer_opens;   // ever
   struct waitq readable, writable;  // wait for data, for room; FIFOs: for the other end
   struct poll_source news;
@@ -259,19 +260,14 @@ pipe_ioctl(struct file *f, u64 cmd, u64 arg)
 
 // ---- Ends ----
 
-// => how often the other end had been opened before
-static u64
+static void
 add_ends(struct pipe *p, u32 flags)
 {
   u32 mode = flags & O_ACCMODE;
-  spin_lock(&p->lock);
-  u64 others = mode == O_RDONLY ? p->writer_opens : p->reader_opens;
   p->readers += mode != O_WRONLY;
   p->reader_opens += mode != O_WRONLY;
   p->writers += mode != O_RDONLY;
   p->writer_opens += mode != O_RDONLY;
-  spin_unlock(&p->lock);
-  return others;
 }
 
 static void
@@ -303,9 +299,8 @@ pipe_release(struct file *f)
   spin_lock(&p->lock);
   p->readers -= mode != O_WRONLY;
   p->writers -= mode != O_RDONLY;
-  bool last = p->readers + p->writers == 0;
   spin_unlock(&p->lock);
-  if(last){
+  if(--p->users == 0){
     f->inode->pipe = NULL;
     pipe_free(p);
   } else {
@@ -324,44 +319,51 @@ static const struct file_ops pipe_ops = {
 
 // ---- FIFOs ----
 
-// Wait until the other end is open, or has been opened since it had been `others`
-// times.
+// Open an end, then wait until the other is open, or has been meanwhile.
+// => 0, -ENXIO or -EINTR; the end is open in any case
 static int
-meet(struct pipe *p, u32 flags, u64 others)
+open_end(struct pipe *p, u32 flags)
 {
   u32 mode = flags & O_ACCMODE;
+  u64 *opens = mode == O_RDONLY ? &p->writer_opens : &p->reader_opens;
+  struct waitq *q = mode == O_RDONLY ? &p->readable : &p->writable;
   int e = 0;
   spin_lock(&p->lock);
-  if(mode == O_RDONLY && !(flags & O_NONBLOCK))
-    while(e == 0 && p->writers == 0 && p->writer_opens == others)
-      e = wait_intr(&p->readable, &p->lock);
-  if(mode == O_WRONLY && p->readers == 0 && (flags & O_NONBLOCK))
-    e = -ENXIO;
-  if(mode == O_WRONLY)
-    while(e == 0 && p->readers == 0 && p->reader_opens == others)
-      e = wait_intr(&p->writable, &p->lock);
+  add_ends(p, flags);
+  tell_all(p);
+  bool alone = p->readers == 0 || p->writers == 0;
+  u64 before = *opens;
+  if(alone && (flags & O_NONBLOCK))
+    e = mode == O_WRONLY ? -ENXIO : 0;
+  else
+    while(alone && *opens == before && e == 0)
+      e = wait_intr(q, &p->lock);
   spin_unlock(&p->lock);
   return e;
+}
+
+// The pipe behind a FIFO, held by one more user of whom open_end will tell.
+static struct pipe *
+pipe_of(struct inode *i)
+{
+  if(i->pipe == NULL)
+    i->pipe = cache_alloc(&pipe_cache);
+  if(i->pipe)
+    i->pipe->users++;
+  return i->pipe;
 }
 
 int
 fifo_open(struct file *f, struct inode *i)
 {
-  u64 others = 0;
   rw_write_lock(&i->lock);
-  if(i->pipe == NULL)
-    i->pipe = cache_alloc(&pipe_cache);
-  struct pipe *p = i->pipe;
-  if(p){
-    others = add_ends(p, f->flags);
-    tell_all(p);
-  }
+  struct pipe *p = pipe_of(i);
   rw_write_unlock(&i->lock);
   if(p == NULL)
     return -ENOMEM;
   f->ops = &pipe_ops;
   f->priv = p;
-  int e = meet(p, f->flags, others);
+  int e = open_end(p, f->flags);
   if(e)
     pipe_release(f);
   return e;
@@ -406,6 +408,7 @@ end_create(struct inode *i, u32 flags)
   inode_get(i);
   f->inode = i;
   f->priv = i->pipe;
+  i->pipe->users++;
   add_ends(i->pipe, flags);
   return f;
 }

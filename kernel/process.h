@@ -13,6 +13,7 @@
 #define WAIT_CONTINUED     0xffff
 
 enum { STACK_LIMIT = 8 * MiB };        // RLIMIT_STACK at first
+#define STACK_MAX (64 * GiB)           // what an infinite one stands for
 #define LIMIT_NONE (~0UL)
 
 // ---- process.c ----

@@ -9,8 +9,8 @@
 // who mostly compute share what is left in turn.
 //
 // New and woken tasks stay where they are made and woken unless others wait there
-// already; a hart that runs out of tasks takes some from others, and is told by
-// their ticks that there are some.
+// already.  A hart that runs out of tasks takes one from another, and is told by
+// the others' ticks that there are some; a busy one takes from much longer queues.
 //
 // Locks: hart->lock, interrupts off, the innermost of all.  It covers the queue
 // and the state of the tasks whose ->hart this is, and it is held across the
@@ -275,13 +275,13 @@ task_start(struct task *t)
 
 // ---- Idle harts ----
 
-// Take a task from a hart that has more than it can run now.  Interrupts off.
+// Take a task from a hart where at least so many wait.  Interrupts off.
 static bool
-steal(struct hart *me)
+steal(struct hart *me, u32 least)
 {
   for(u32 i = 1; i < nharts; i++){
     struct hart *h = &harts[(me->index + i) % nharts];
-    if(atomic_load(&h->nrunnable) == 0)
+    if(atomic_load(&h->nrunnable) < least)
       continue;
     spin_lock(&h->lock);
     struct task *t = dequeue(h);
@@ -303,7 +303,7 @@ idle(struct hart *h)
 {
   bool on = intr_save();
   atomic_or(&idle_harts, 1UL << h->index);
-  if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h)){
+  if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h, 1)){
     machine_timer_set(timers_next(&h->timers));
     machine_idle();
   }
@@ -328,15 +328,19 @@ static void
 tick(struct hart *h, u64 now)
 {
   struct task *t = h->current;
-  if(machine_interrupted_user())
+  if(machine_interrupted_user()){
     t->user_ticks++;
-  else
+    h->user_ticks++;
+  } else {
     t->kernel_ticks++;
+    h->kernel_ticks++;
+  }
   if((i64)(now - t->mark) >= t->slice)
     t->resched = 1;
   u64 idle = atomic_load(&idle_harts);
   if(unlikely(idle != 0 && h->nrunnable > 0))
     machine_ipi(idle);
+  steal(h, h->nrunnable + 2);
   h->tick = now + TICK_NS;
 }
 

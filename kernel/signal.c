@@ -52,12 +52,19 @@ process_kill_locked(struct process *p, int status, const struct task *spare)
 
 // ---- Sending ----
 
+// Blocked signals wait, and so do all but SIGKILL while the process is stopped.
+static bool
+takes(const struct task *t, int sig)
+{
+  return !(t->sig_blocked & signal_bit(sig)) && (!t->process->stopped || sig == SIGKILL);
+}
+
 static struct task *
 thread_that_takes(struct process *p, int sig)
 {
   struct task *t;
   list_for(t, &p->threads, in_process)
-    if(!(t->sig_blocked & signal_bit(sig)))
+    if(takes(t, sig))
       return t;
   return NULL;
 }
@@ -74,7 +81,7 @@ go_on(struct process *p)
   wake_all(&p->child_event);
 }
 
-// What a signal does the moment it is sent.  t: a thread that does not block it.
+// What a signal does the moment it is sent.  t: a thread that takes it.
 static void
 act(struct process *p, struct task *t, u64 *pending, int sig)
 {
@@ -114,10 +121,10 @@ signal_send_task_locked(struct task *t, int sig)
     go_on(t->process);
   if(is_dropped(t->process, sig))
     return;
-  if(t->sig_blocked & signal_bit(sig))
-    t->sig_pending |= signal_bit(sig);
-  else
+  if(takes(t, sig))
     act(t->process, t, &t->sig_pending, sig);
+  else
+    t->sig_pending |= signal_bit(sig);
 }
 
 bool

@@ -119,7 +119,7 @@ limit_set(u32 resource, struct rlimit to)
   case RLIMIT_STACK:
     p->stack_limit = to.soft;
     p->stack_limit_max = to.hard;
-    current->space->stack_limit = to.soft;
+    current->space->stack_limit = min(to.soft, STACK_MAX);
     return 0;
   case RLIMIT_NOFILE:
     if(to.hard > FILES_LIMIT_MAX)

@@ -13,18 +13,6 @@ static i64 (*const calls[])(const u64 *) = {
 #undef X
 };
 
-static const char *const names[] = {
-#define X(nr, name) [nr] = #name,
-  SYSCALLS(X)
-#undef X
-};
-
-const char *
-syscall_name(u64 nr)
-{
-  return nr < count_of(names) ? names[nr] : NULL;
-}
-
 // Said once for each number a program may reasonably try.
 static i64
 unknown(u64 nr)

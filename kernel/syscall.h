@@ -19,11 +19,11 @@
   X(49, chdir) X(50, fchdir) X(52, fchmod) X(53, fchmodat) X(54, fchownat)    \
   X(55, fchown) X(56, openat) X(57, close) X(59, pipe2) X(61, getdents64)     \
   X(62, lseek) X(63, read) X(64, write) X(65, readv) X(66, writev)            \
-  X(67, pread64) X(68, pwrite64) X(72, pselect6)              \
+  X(67, pread64) X(68, pwrite64) X(72, pselect6)                              \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
   X(276, renameat2) X(291, statx)                                             \
-  /* processes: sys_process.c */                                              \
+  /* processes: sys_process.c, sys_signal.c, futex.c */                       \
   X(93, exit) X(94, exit_group) X(220, clone) X(221, execve) X(260, wait4)    \
   X(129, kill) X(130, tkill) X(131, tgkill) X(134, rt_sigaction)              \
   X(135, rt_sigprocmask) X(136, rt_sigpending) X(154, setpgid)                \
@@ -52,4 +52,3 @@ enum {
 SYSCALLS(X)
 #undef X
 
-const char *syscall_name(u64 nr);    // NULL for one we do not have

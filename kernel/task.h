@@ -118,7 +118,6 @@ struct hart {
   struct task *gone;        // switched away from for ever, for schedule_tail
   u64 tick;                 // time of the next tick, ~0 when idle
   struct timers timers;
-  u64 idle_ns;
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   u64 asid_generation;      // see pmap.c
   u64 events[16];           // vm_count
@@ -127,14 +126,15 @@ struct hart {
 
 extern struct hart *harts;
 extern u32 nharts;
-extern u64 harts_online;                // hart indexes that have entered hart_main (bit 0 from boot)
+extern u64 harts_online;    // bit i: hart index i has entered hart_main (bit 0 from boot)
 
-extern struct task boot_task;            // static: the boot hart's first and idle task; tp from entry on
-extern struct hart boot_hart;            // static: harts[0] until task_init
+extern struct task boot_task;   // static: the boot hart's first and idle task; tp from entry on
+extern struct hart boot_hart;   // static: harts[0] until task_init
 
 register struct task *current asm("tp");
 
-static inline struct hart *this_hart(void) { return current->hart; }  // preemption off to rely on it
+// => stays true while preemption is off
+static inline struct hart *this_hart(void) { return current->hart; }
 
 static inline void
 preempt_off(void)
@@ -162,8 +162,11 @@ void schedule_tail(void);                // first call of a new task, by the arc
                                          // schedule() does after context_switch()
 void yield(void);
 void task_wake(struct task *t);          // SLEEPING -> RUNNABLE, somewhere; any context
-struct task *kernel_task(const char *name, void (*fn)(void *), void *arg);  // NULL without memory
-struct task *init_task(void (*fn)(void *), void *arg);   // the same, as pid 1, to end in exec_kernel()
+
+// A task of the kernel's own; init_task: pid 1, to end in exec_kernel(). => NULL without memory
+struct task *kernel_task(const char *name, void (*fn)(void *), void *arg);
+struct task *init_task(void (*fn)(void *), void *arg);
+
 void task_init(void);                    // boot: harts[] and their idle tasks
 void hart_main(void);                    // entry of every hart, on its idle task
 void hart_timer(void);                   // timer interrupt
@@ -184,9 +187,6 @@ void process_times(struct process *p, u64 *utime, u64 *stime);          // ns, a
 char task_letter(const struct task *t);  // R S T Z, as in /proc/<pid>/stat
 void task_dump(void);                    // every task in a line of its own, by printk
 extern struct spinlock family_lock;      // the process tree; taken with spin_lock_irq
-
-// Processes of a space get SIGKILL (OOM killer, failed reads). Any context that may lock.
-void space_kill(struct space *s, const char *why);
 
 // ---- Signals: default actions only; see signal.c ----
 //

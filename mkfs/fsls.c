@@ -60,45 +60,76 @@ print_line(struct inode *i, const char *name)
   putchar('\n');
 }
 
-struct listing {
-  struct image *m;
-  const char *dir;
-  int status;
+// The names of a directory.
+struct names {
+  char **name;
+  u64 n;
 };
 
 static bool
-print_entry(void *arg, const char *name, u64 ino)
+add_name(void *arg, const char *name, u64 ino)
 {
-  struct listing *l = arg;
+  struct names *l = arg;
+  if((l->n & (l->n - 1)) == 0)             // full: twice the room
+    l->name = realloc(l->name, (l->n ? 2 * l->n : 1) * sizeof(char *));
+  if(l->name == NULL || (l->name[l->n++] = strdup(name)) == NULL)
+    tool_die("no memory");
+  return true;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// => DONE or FAILED, with a message
+static int
+list_name(struct image *m, const char *dir, const char *name)
+{
   struct inode *i;
-  char *path = tool_join(l->dir, name);
-  int e = image_find(l->m, path, &i);
+  char *path = tool_join(dir, name);
+  int e = image_find(m, path, &i);
   if(e == 0){
     print_line(i, name);
     image_put_inode(i);
-  } else {
-    l->status |= tool_error(e, "%s", path);
   }
+  int status = e ? tool_error(e, "%s", path) : DONE;
   free(path);
-  return true;
+  return status;
+}
+
+static int
+list_directory(struct image *m, struct inode *dir, const char *path)
+{
+  struct names l = { NULL, 0 };
+  int e = image_list(dir, add_name, &l);
+  int status = e ? tool_error(e, "%s", path) : DONE;
+  if(l.n > 0)
+    qsort(l.name, l.n, sizeof(char *), by_name);
+  for(u64 i = 0; i < l.n; i++){
+    status |= list_name(m, path, l.name[i]);
+    free(l.name[i]);
+  }
+  free(l.name);
+  return status;
 }
 
 static int
 list(struct image *m, const char *path)
 {
-  struct listing l = { m, path, DONE };
   struct image_stat st;
   struct inode *i;
-  int e = image_find(m, path, &i);
+  int status = DONE, e = image_find(m, path, &i);
   if(e)
     return tool_error(e, "%s", path);
   image_stat(i, &st);
   if(S_ISDIR(st.mode))
-    e = image_list(i, print_entry, &l);
+    status = list_directory(m, i, path);
   else
     print_line(i, path);
   image_put_inode(i);
-  return e ? tool_error(e, "%s", path) : l.status;
+  return status;
 }
 
 int

@@ -120,22 +120,42 @@ submit(struct block_device *d, struct block_request *r)
 }
 
 int
+host_lock(int fd, bool writable)
+{
+  struct flock whole = { .l_type = writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+  if(fcntl(fd, F_OFD_SETLK, &whole) == 0)
+    return 0;
+  return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+static int
+open_image(const char *file, bool writable, struct disk *k)
+{
+  struct stat st = { 0 };
+  k->fd = open(file, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+  if(k->fd < 0)
+    return -errno;
+  int e = fstat(k->fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+  if(e == 0)
+    e = host_lock(k->fd, writable);
+  if(e)
+    close(k->fd);
+  k->block.sectors = st.st_size / SECTOR;
+  return e;
+}
+
+int
 host_disk_open(const char *file, bool writable, struct block_device **out)
 {
-  struct stat st;
   struct disk *k = calloc(1, sizeof(*k));
   if(k == NULL)
     return -ENOMEM;
-  k->fd = open(file, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-  if(k->fd < 0 || fstat(k->fd, &st) < 0 || !S_ISREG(st.st_mode)){
-    int e = k->fd < 0 ? errno : EINVAL;
-    if(k->fd >= 0)
-      close(k->fd);
+  int e = open_image(file, writable, k);
+  if(e){
     free(k);
-    return -e;
+    return e;
   }
   snprintf(k->block.name, sizeof(k->block.name), "image");
-  k->block.sectors = st.st_size / SECTOR;
   k->block.segs_max = BLOCK_SEGS_MAX;
   k->block.read_only = !writable;
   k->block.submit = submit;

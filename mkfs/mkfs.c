@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "fs/qfs_format.h"
 #include "mkfs/format.h"
+#include "mkfs/host.h"
 #include "mkfs/image.h"
 #include "mkfs/tool.h"
 
@@ -31,7 +32,9 @@ make_image(const char *file, u64 bytes, const char *label)
   int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if(fd < 0)
     tool_die("%s: %s", file, strerror(errno));
-  int e = ftruncate(fd, 0) < 0 || ftruncate(fd, bytes) < 0 ? -errno : 0;
+  int e = host_lock(fd, true);
+  if(e == 0 && (ftruncate(fd, 0) < 0 || ftruncate(fd, bytes) < 0))
+    e = -errno;
   if(e == 0)
     e = format_image(fd, bytes, label);
   if(close(fd) < 0 && e == 0)

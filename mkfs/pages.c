@@ -108,6 +108,8 @@ object_peek(struct object *o, u64 index)
   return pfn_frame(pfn);
 }
 
+struct frame *object_find(struct object *o, u64 index) { return object_peek(o, index); }
+
 int
 object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 {

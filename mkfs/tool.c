@@ -74,6 +74,8 @@ tool_open(const char *file, bool writable)
   int e = image_open(file, writable, &m);
   if(e == -EINVAL)
     tool_die("%s: not a qfs image", file);
+  if(e == -EBUSY)
+    tool_die("%s: in use: is QEMU running with it?", file);
   if(e)
     tool_die("%s: %s", file, strerror(-e));
   return m;
@@ -91,7 +93,8 @@ tool_join(const char *dir, const char *host)
 {
   const char *slash = strrchr(host, '/'), *name = slash ? slash + 1 : host;
   char *path;
-  if(asprintf(&path, "%s/%s", dir, name) < 0)
+  bool slashed = dir[0] && dir[strlen(dir) - 1] == '/';
+  if(asprintf(&path, "%s%s%s", dir, slashed ? "" : "/", name) < 0)
     tool_die("no memory");
   return path;
 }
@@ -180,6 +183,8 @@ tool_copy_in(struct image *m, const char *host, const char *path)
     if(e == 0)
       e = image_chmod(to, st.st_mode, st.st_mtime);
     image_put_inode(to);
+    if(e)
+      image_unlink(m, path);       // half a file is worse than none
   }
   close(fd);
   if(!S_ISREG(st.st_mode))

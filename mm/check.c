@@ -67,7 +67,8 @@ check_private(struct check *c, va_t va, pte_t p, struct frame *f)
   f->next++;
   f->prev++;
   if(f->owner != knum(c->space->lineage) || f->index != va >> PAGE_SHIFT)
-    lie(c, "private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
+    lie(c, "private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner,
+        f->index);
   if(pte_writable(p) && word_share(f->word) != 1)
     lie(c, "private frame %lx at %lx: writable and shared by %lu", frame_pfn(f), va,
         word_share(f->word));
@@ -82,6 +83,17 @@ check_shared(struct check *c, const struct area *a, va_t va, pte_t p, struct fra
     lie(c, "object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
   if(pte_writable(p) && !(a->flags & AREA_SHARED))
     lie(c, "object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
+  if(pte_writable(p) && !(f->word & (FRAME_DIRTY | FRAME_WRITING)))
+    lie(c, "object frame %lx at %lx: writable, but clean", frame_pfn(f), va);
+}
+
+// Does an entry allow what its area does not?
+static bool
+exceeds(const struct area *a, pte_t p)
+{
+  return (pte_state(p) == PTE_PRESENT && a->prot == PROT_NONE) ||
+         (pte_writable(p) && !(a->prot & PROT_WRITE)) ||
+         (pte_executable(p) && !(a->prot & PROT_EXEC));
 }
 
 static void
@@ -97,6 +109,8 @@ check_entry(void *arg, va_t va, pte_t p)
     lie(c, "entry %lx at %lx: names a slot", p, va);
     return;
   }
+  if(exceeds(a, p))
+    lie(c, "entry %lx at %lx: its area allows only %x", p, va, a->prot);
   struct frame *f = pte_frame(p);
   u64 pfn = frame_pfn(f);
   if(f == zero_frame){
@@ -163,7 +177,10 @@ check_counts(struct check *c, struct frame *f)
 {
   u64 w = f->word;
   if(word_share(w) != f->next || word_mapped(w) != f->prev)
-    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->next, f->prev);
+    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->next,
+        f->prev);
+  if(word_mapped(w) && word_share(w) == 0)
+    lie(c, "frame %lx (word %lx): mapped, but its object has given it up", frame_pfn(f), w);
   if((w & COUNTS) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING)))
     lie(c, "frame %lx (word %lx): nobody has it", frame_pfn(f), w);
 }

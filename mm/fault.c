@@ -184,15 +184,23 @@ shared_prot(const struct area *area, const struct frame *f)
   return may_write ? area->prot : without_write(area->prot);
 }
 
-// f, pinned, becomes mapped; the pin goes.
-static void
+// f, pinned, becomes mapped; the pin goes.  The count goes up before we look: who
+// takes the page or its dirt away marks that first and then looks whether it is
+// mapped, so one of us sees the other.
+// => false if it is being taken away
+static bool
 map_shared(struct attempt *a, struct frame *f)
 {
-  u32 prot = shared_prot(a->area, f);
   frame_get(f, MAPPED_1);
+  if(unlikely(!object_holds(f))){
+    frame_put(f, MAPPED_1 | PIN_1);
+    return false;
+  }
+  u32 prot = shared_prot(a->area, f);
   set_entry(a, f, prot, prot & PROT_WRITE);
   atomic_add(&a->space->resident, 1);
   frame_put(f, PIN_1);
+  return true;
 }
 
 // Pages of the object that are in memory anyway, around the one that faulted:
@@ -212,7 +220,7 @@ fault_around(struct attempt *a, u64 index)
     struct frame *f;
     if(*n.e != 0 || past_end(area->object, i) || (f = object_peek(area->object, i)) == NULL)
       continue;
-    map_shared(&n, f);
+    (void)map_shared(&n, f);
   }
 }
 
@@ -228,7 +236,8 @@ file_map(struct attempt *a)
     return need(a, NEED_PAGE, index);
   int r = FAULT_OK;
   if(a->access != PROT_WRITE){
-    map_shared(a, f);
+    if(!map_shared(a, f))
+      return need(a, NEED_PAGE, index);
     fault_around(a, index);
     vm_count(VM_FILE_MAP);
     return FAULT_OK;
@@ -237,8 +246,7 @@ file_map(struct attempt *a)
     r = copy_page(a, f);
     atomic_add(&a->space->resident, r == FAULT_OK);
   } else if(page_dirty(f)){
-    map_shared(a, f);
-    return FAULT_OK;
+    return map_shared(a, f) ? FAULT_OK : need(a, NEED_PAGE, index);
   } else {
     r = need(a, NEED_PLACE, index);
   }
@@ -403,7 +411,8 @@ vm_populate(struct space *s, va_t addr, u64 len)
     struct area a;
     if(!vm_area_at(s, va, &a) || a.start > va)
       return -ENOMEM;
-    enum access access = a.prot & PROT_WRITE && !(a.flags & AREA_SHARED) ? ACCESS_WRITE : ACCESS_READ;
+    bool private = !(a.flags & AREA_SHARED);
+    enum access access = private && a.prot & PROT_WRITE ? ACCESS_WRITE : ACCESS_READ;
     if(a.file)
       file_put(a.file);
     if(a.prot == PROT_NONE)

@@ -11,7 +11,7 @@
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
-#include "mm/object.h"
+#include "mm/objects.h"
 #include "mm/space.h"
 
 // => bytes copied
@@ -138,6 +138,19 @@ page_to_write(struct object *o, u64 off, u64 len, struct frame **out, bool *fres
   return object_page(o, index, out);
 }
 
+// A fresh page that was not overwritten as a whole: what the file has there counts
+// after all.  Read it, or leave it alone if nothing was copied.
+// => 0 with *f a page that is not fresh, or NULL; -errno
+static int
+give_up_fresh(struct object *o, struct frame **f, u64 got)
+{
+  u64 index = (*f)->index;
+  object_forget(o, *f);
+  frame_put(*f, PIN_1);
+  *f = NULL;
+  return got ? object_page(o, index, f) : 0;
+}
+
 // => bytes copied, or -errno
 static i64
 write_page(struct object *o, u64 off, va_t buf, u64 len)
@@ -148,9 +161,16 @@ write_page(struct object *o, u64 off, va_t buf, u64 len)
   int err = page_to_write(o, off, len, &f, &fresh);
   if(err)
     return err;
-  char *kva = frame_kva(f);
-  u64 got = copy_in(kva + in_page, buf, len);
+  u64 got = copy_in((char *)frame_kva(f) + in_page, buf, len);
+  if(fresh && got < len && page_down(off) < o->size){
+    err = give_up_fresh(o, &f, got);
+    if(err || f == NULL)
+      return err;
+    fresh = false;
+    got = copy_in((char *)frame_kva(f) + in_page, buf, len);
+  }
   if(fresh){
+    char *kva = frame_kva(f);
     memset(kva, 0, in_page);
     memset(kva + in_page + got, 0, PAGE_SIZE - in_page - got);
   }

@@ -285,12 +285,6 @@ frame_unlock(struct frame *f)
 }
 
 bool
-frame_locked(const struct frame *f)
-{
-  return atomic_load(&f->word) & FRAME_LOCK;
-}
-
-bool
 frame_fetchable(struct frame *f)
 {
   if(!(atomic_load(&f->word) & FRAME_STALE))

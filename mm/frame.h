@@ -136,7 +136,6 @@ frame_get(struct frame *f, u64 counts)
 // TABLE frame it is the leaf lock.
 void frame_lock(struct frame *f);
 void frame_unlock(struct frame *f);
-bool frame_locked(const struct frame *f);
 
 // The frame is about to be made executable: did its bytes change since the
 // instruction caches were last told?  (The mark is cleared: the caller fences.)

@@ -129,11 +129,18 @@ pin_page(struct object *o, u64 index)
   return pfn ? pfn_frame(pfn) : NULL;
 }
 
+bool
+object_holds(const struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  return !(w & FRAME_BUSY) && word_share(w) != 0;
+}
+
 struct frame *
 object_peek(struct object *o, u64 index)
 {
   struct frame *f = pin_page(o, index);
-  if(f == NULL || likely(!(atomic_load(&f->word) & FRAME_BUSY)))
+  if(f == NULL || likely(object_holds(f)))
     return f;
   frame_put(f, PIN_1);
   return NULL;
@@ -174,7 +181,9 @@ add_page(struct object *o, u64 index, bool fresh, struct frame **out)
   return err;
 }
 
-// A BUSY page leaves the tree; its pin (the caller's) may keep the frame.
+// A BUSY page leaves the tree; its pin (the caller's) may keep the frame.  The
+// object's hold goes while it is BUSY, or somebody who pinned it before might
+// still take it for a page.
 void
 object_forget(struct object *o, struct frame *f)
 {
@@ -183,8 +192,8 @@ object_forget(struct object *o, struct frame *f)
   u64 pfn = radix_remove(&o->pages, f->index);
   spin_unlock(&o->lock);
   assert(pfn == frame_pfn(f));
-  frame_unbusy(f);
   frame_put(f, SHARE_1);
+  frame_unbusy(f);
   preempt_on();
 }
 
@@ -264,12 +273,12 @@ read_alone(struct object *o, u64 index, struct frame **out)
 }
 
 // The page, pinned and not BUSY, if it is there; waits while it is BUSY.
-static struct frame *
-find_valid(struct object *o, u64 index)
+struct frame *
+object_find(struct object *o, u64 index)
 {
   for(;;){
     struct frame *f = pin_page(o, index);
-    if(f == NULL || likely(!(atomic_load(&f->word) & FRAME_BUSY)))
+    if(f == NULL || likely(object_holds(f)))
       return f;
     frame_wait(f, FRAME_BUSY);
     frame_put(f, PIN_1);
@@ -281,7 +290,7 @@ static int
 page_once(struct object *o, u64 index, bool want_fresh, struct frame **out, bool *fresh)
 {
   *fresh = false;
-  *out = find_valid(o, index);
+  *out = object_find(o, index);
   if(*out)
     return 0;
   int err = add_page(o, index, want_fresh, out);

@@ -77,8 +77,14 @@ int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fre
 // reserved and it is marked dirty. f pinned. => 0, -ENOSPC, -EIO ...  May sleep.
 int object_make_dirty(struct object *o, struct frame *f);
 
+// Is f, which the caller has pinned or mapped, still a page of its object, and valid?
+bool object_holds(const struct frame *f);
+
 // Only if it is there and valid now. => pinned or NULL; never sleeps
 struct frame *object_peek(struct object *o, u64 index);
+
+// Only if it is there, once it is valid. => pinned or NULL; may sleep, needs no memory
+struct frame *object_find(struct object *o, u64 index);
 
 // After a store through the kernel's mapping of a pinned page that is not BUSY
 // and has its place in the store.

@@ -15,14 +15,14 @@
 #include "kernel/string.h"
 #include "mm/frame.h"
 
-enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, NO_OBJECT = 0xffff, EMPTY_MAX = 4 };
+enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, NO_OBJECT = 0xffff, IN_USE = 0xfffe, EMPTY_MAX = 4 };
 
 struct slab {
   struct cache *cache;
   struct list link;        // cache->partial, full or empty
   char *base;              // first object
   u16 used, free;          // free: first of the chain
-  u16 next[];              // of each free object, the next
+  u16 next[];              // of each free object, the next; IN_USE of the others
 };
 
 static struct list caches = LIST_INIT(caches);
@@ -136,8 +136,10 @@ take_object(struct cache *c)
     s = list_first(&c->empty, struct slab, link);
   else
     return NULL;
-  void *p = s->base + (u64)s->free * c->stride;
-  s->free = s->next[s->free];
+  u16 i = s->free;
+  void *p = s->base + (u64)i * c->stride;
+  s->free = s->next[i];
+  s->next[i] = IN_USE;
   c->nempty -= s->used == 0;
   s->used++;
   if(s->free == NO_OBJECT)
@@ -208,6 +210,7 @@ cache_free(struct cache *c, void *p)
   u16 i = (u16)(off / c->stride);
   assert(s->cache == c && off % c->stride == 0 && i < c->per_slab);
   spin_lock(&c->lock);
+  assert(s->next[i] == IN_USE);
   s->next[i] = s->free;
   s->free = i;
   c->active--;

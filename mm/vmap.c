@@ -4,9 +4,10 @@
 //
 // Stacks have numbered places from the bottom of the area, each a page longer
 // than a stack; the lowest page is never mapped.  Every place ever used has a
-// record: it is in use, spare (mapped, for the next to come, because mapping a
-// stack fences every hart; a few are kept) or empty.  Device registers are placed from the top
-// down and never go.
+// record: it is in use, spare (mapped, for the next to come) or empty.  To map a
+// stack and to unmap it fences every hart, so some spare ones are kept and
+// surplus ones go many at a time.  Device registers are placed from the top down
+// and never go.
 //
 // Lock: vmap.lock > kmap's, buddy.
 
@@ -20,11 +21,12 @@
 #include "mm/slab.h"
 
 #define PLACE_SIZE (KSTACK_SIZE + PAGE_SIZE)
-enum { SPARES_MAX = 32 };
+enum { SPARES_MIN = 32, SPARES_SHARE = 256 };   // kept: a part of RAM
 
 struct place {
   struct list link;        // spare or empty
   va_t stack;              // lowest mapped address
+  struct frame *frame[KSTACK_PAGES];   // NULL while it is not mapped
 };
 
 static struct {
@@ -41,32 +43,38 @@ static struct {
   .devices = VMAP_END,
 };
 
+// After the fence.
 static void
-unmap_stack(va_t stack, u32 pages)
+free_frames(struct place *p)
 {
-  pa_t pa[KSTACK_PAGES];
-  char prot[4];
-  for(u32 i = 0; i < pages; i++)
-    if(!kmap_lookup(stack + i * PAGE_SIZE, &pa[i], prot))
-      panic("kernel stack %lx is not mapped", stack);
-  kmap_remove(stack, pages * PAGE_SIZE);
-  for(u32 i = 0; i < pages; i++)
-    frame_free(pa_frame(pa[i]));
+  for(u32 i = 0; i < KSTACK_PAGES; i++){
+    if(p->frame[i])
+      frame_free(p->frame[i]);
+    p->frame[i] = NULL;
+  }
 }
 
 static bool
-map_stack(va_t stack)
+map_pages(struct place *p)
 {
   for(u32 i = 0; i < KSTACK_PAGES; i++){
-    struct frame *f = frame_alloc(KIND_KERNEL, 0);
-    if(f && kmap_pages(stack + i * PAGE_SIZE, frame_pa(f), PAGE_SIZE, KMAP_RW) == 0)
-      continue;
-    if(f)
-      frame_free(f);
-    unmap_stack(stack, i);
-    return false;
+    struct frame *f = p->frame[i] = frame_alloc(KIND_KERNEL, 0);
+    if(!f || kmap_pages(p->stack + i * PAGE_SIZE, frame_pa(f), PAGE_SIZE, KMAP_RW) != 0)
+      return false;
   }
   return true;
+}
+
+static bool
+map_stack(struct place *p)
+{
+  bool whole = map_pages(p);
+  if(!whole)
+    kmap_remove(p->stack, KSTACK_SIZE);
+  kmap_fence(p->stack, KSTACK_SIZE);
+  if(!whole)
+    free_frames(p);
+  return whole;
 }
 
 // A place never used before. vmap.lock held. => NULL without memory or room
@@ -76,7 +84,7 @@ new_place(void)
   va_t stack = VMAP_BASE + vmap.nplaces * PLACE_SIZE + PAGE_SIZE;
   if(stack + KSTACK_SIZE > vmap.devices)
     return NULL;
-  struct place *p = kmalloc(sizeof *p);
+  struct place *p = kzalloc(sizeof *p);
   if(p == NULL)
     return NULL;
   if(radix_set(&vmap.places, vmap.nplaces, (u64)p) != 0){
@@ -111,7 +119,7 @@ kstack_alloc(void)
   if(p == NULL)
     p = new_place();
   spin_unlock(&vmap.lock);
-  if(p == NULL || mapped || map_stack(p->stack))
+  if(p == NULL || mapped || map_stack(p))
     return p ? (void *)p->stack : NULL;
   spin_lock(&vmap.lock);
   list_push(&vmap.empty, &p->link);
@@ -119,39 +127,50 @@ kstack_alloc(void)
   return NULL;
 }
 
-// Unmap spare stacks until only `keep` are left. vmap.lock held. => frames
+// Unmap spare stacks until only `keep` are left. => frames
 static u64
 trim_spares(u64 keep)
 {
-  u64 frames_back = 0;
-  for(; vmap.nspare > keep; vmap.nspare--){
-    struct place *p = take_place(&vmap.spare);
-    unmap_stack(p->stack, KSTACK_PAGES);
-    list_push(&vmap.empty, &p->link);
-    frames_back += KSTACK_PAGES;
+  struct list going = LIST_INIT(going);
+  struct place *p;
+  u64 n = 0;
+  spin_lock(&vmap.lock);
+  for(; vmap.nspare > keep; vmap.nspare--, n++){
+    p = take_place(&vmap.spare);
+    kmap_remove(p->stack, KSTACK_SIZE);
+    list_push(&going, &p->link);
   }
-  return frames_back;
+  spin_unlock(&vmap.lock);
+  if(n == 0)
+    return 0;
+  kmap_fence(VMAP_BASE, vmap.nplaces * PLACE_SIZE);
+  list_for(p, &going, link)
+    free_frames(p);
+  spin_lock(&vmap.lock);
+  while((p = take_place(&going)) != NULL)
+    list_push(&vmap.empty, &p->link);
+  spin_unlock(&vmap.lock);
+  return n * KSTACK_PAGES;
 }
 
 void
 kstack_free(void *stack)
 {
+  u64 most = max(frames_total() / SPARES_SHARE, (u64)SPARES_MIN);
   spin_lock(&vmap.lock);
   struct place *p = (struct place *)radix_get(&vmap.places, ((va_t)stack - VMAP_BASE) / PLACE_SIZE);
   assert(p && p->stack == (va_t)stack && list_empty(&p->link));
   list_push(&vmap.spare, &p->link);
-  vmap.nspare++;
-  trim_spares(SPARES_MAX);
+  bool surplus = ++vmap.nspare > most;
   spin_unlock(&vmap.lock);
+  if(surplus)
+    trim_spares(most / 2);
 }
 
 u64
 kstack_shrink(void)
 {
-  spin_lock(&vmap.lock);
-  u64 frames_back = trim_spares(0);
-  spin_unlock(&vmap.lock);
-  return frames_back;
+  return trim_spares(0);
 }
 
 bool
@@ -172,5 +191,6 @@ vmap_device(pa_t pa, u64 size)
   spin_unlock(&vmap.lock);
   if(kmap_pages(va, first, len, KMAP_RW) != 0)
     return NULL;
+  kmap_fence(va, len);
   return (void *)(va + (pa - first));
 }

@@ -213,9 +213,14 @@ take_next(struct object *o, u64 *index, u64 end)
     if(f)
       frame_get(f, PIN_1);
     spin_unlock(&o->lock);
-    if(f == NULL || frame_try_busy(f))
+    if(f == NULL)
+      return NULL;
+    if(!frame_try_busy(f))
+      frame_wait(f, FRAME_BUSY);
+    else if(word_share(atomic_load(&f->word)))
       return f;
-    frame_wait(f, FRAME_BUSY);
+    else
+      frame_unbusy(f);           // somebody else has just taken it out
     frame_put(f, PIN_1);
   }
 }

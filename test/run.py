@@ -101,6 +101,8 @@ def main():
     parser.add_argument("--unit", action="store_true")
     parser.add_argument("--boot", action="store_true")
     options, more = parser.parse_known_args()
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+        os.environ.pop(name, None)  # tests that run make start afresh
 
     passed, failed = 0, []
     if not options.boot and not more:

@@ -91,8 +91,6 @@ kmap_pages(va_t va, pa_t pa, u64 len, enum kmap_how how)
   spin_lock(&kmap_lock);
   int err = map_range(va, pa, len, how, false);
   spin_unlock(&kmap_lock);
-  if(err == 0)
-    tlb_fence_kernel(va, len);
   return err;
 }
 
@@ -106,7 +104,6 @@ kmap_remove(va_t va, u64 len)
       *e = 0;
   }
   spin_unlock(&kmap_lock);
-  tlb_fence_kernel(va, len);
 }
 
 bool

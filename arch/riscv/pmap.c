@@ -247,6 +247,8 @@ protect_entry(pte_t *e, u32 prot, bool shared)
   return (old & PTE_V) && (!(p & PTE_V) || (old & ~p & (PTE_R | PTE_W | PTE_X)));
 }
 
+// Pages of files are fenced under their table's lock: write-back, which looks
+// there, takes an entry without W to mean that no hart can store any more.
 void
 pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
 {
@@ -255,12 +257,17 @@ pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
   pte_t *e;
   while((e = next_leaf(pm, &va, end)) != NULL){
     pte_t *locked = e;
+    va_t first = va;
     for(va_t stop = leaf_end(va, end); va < stop; va += PAGE_SIZE, e++){
       if(*e == 0)
         continue;
       fence |= protect_entry(e, prot, shared);
       if(prot & PROT_EXEC)
         stale |= frame_fetchable(pte_frame(*e));
+    }
+    if(fence && shared){
+      pmap_fence(pm, first, va);
+      fence = false;
     }
     pmap_unlock(locked);
   }
@@ -359,7 +366,8 @@ unlink_table(struct pmap *pm, pte_t *e, struct frame *above, struct frame **list
   return last;
 }
 
-// Unlink the leaf table of va, and the middle one if that was its last.
+// Unlink the leaf table of va, and the middle one if that was its last (or none
+// was made below it, for want of memory).
 // => the next address that may have a leaf table
 static va_t
 unlink_leaf(struct pmap *pm, va_t va, struct frame **list)
@@ -369,7 +377,7 @@ unlink_leaf(struct pmap *pm, va_t va, struct frame **list)
     return round_down(va, MID_SPAN) + MID_SPAN;
   struct frame *mid = pte_frame(*top);
   pte_t *e = pte_table(*top) + table_index(va, 1);
-  if((*e & PTE_V) && unlink_table(pm, e, mid, list))
+  if(*e & PTE_V ? unlink_table(pm, e, mid, list) : mid->index == 0)
     unlink_table(pm, top, pa_frame(pm->root), list);
   return round_down(va, LEAF_SPAN) + LEAF_SPAN;
 }

@@ -26,7 +26,7 @@ struct pmap {
 
 int pmap_init(struct pmap *pm);             // => 0 or -ENOMEM
 void pmap_destroy(struct pmap *pm);         // => every table but the root has been pruned
-void pmap_switch(struct pmap *from, struct pmap *to);  // this hart, interrupts off; NULL = kernel only
+void pmap_switch(struct pmap *from, struct pmap *to);  // interrupts off; NULL = kernel only
 
 // ---- One entry ----
 
@@ -97,8 +97,11 @@ void pmap_fence_exec(void);                                   // new instruction
 // ---- The kernel's own map ----
 
 enum kmap_how { KMAP_RO, KMAP_RW, KMAP_RX };
-int kmap_pages(va_t va, pa_t pa, u64 len, enum kmap_how how); // => 0 or -ENOMEM; fences
-void kmap_remove(va_t va, u64 len);                           // fences all harts
+// Neither of the first two fences: kmap_fence comes before the first use of a new
+// page, and before a removed one's frame is freed.
+int kmap_pages(va_t va, pa_t pa, u64 len, enum kmap_how how); // => 0 or -ENOMEM
+void kmap_remove(va_t va, u64 len);
+void kmap_fence(va_t va, u64 len);                            // every hart
 bool kmap_lookup(va_t va, pa_t *pa, char prot[4]);            // "rwx" for reports
 
 #define VMAP_BASE 0xffffffe000000000UL

@@ -167,7 +167,7 @@ pmap_fence_exec(void)
 
 // A change of the kernel's own map: global entries, every hart.
 void
-tlb_fence_kernel(va_t start, u64 size)
+kmap_fence(va_t start, u64 size)
 {
   preempt_off();
   if(size > FENCE_PAGES_MAX * PAGE_SIZE)

@@ -7,4 +7,3 @@
 #include "kernel/types.h"
 
 void tlb_probe_asids(void);                    // boot hart, before any space exists
-void tlb_fence_kernel(va_t start, u64 size);   // every hart, global entries

@@ -137,7 +137,7 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
     assert re.search(SABOTAGE[sabotage], text)
     trace = text[text.index("panic: "):]
     assert "panic=exit" in trace.splitlines()[0] or re.search(r"\bsp +[0-9a-f]{16}\b", trace)
-    assert re.search(r"\bsyscall\w*\+0x[0-9a-f]+", trace)
+    assert re.search(r"call chain:\n(.*\n)?.* [a-z_]+\w*\+0x[0-9a-f]+\n", trace)
 
 
 def test_early_output_comes_within_a_second(boot):

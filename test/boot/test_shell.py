@@ -171,6 +171,7 @@ def test_history(shell):
 def test_process_dump(shell):
     """^P while a program reads (at the prompt it is the line before)."""
     shell.start("cat")
+    time.sleep(0.3)
     shell.send(CTRL_P)
     shell.expect(r"\binit\b", 5)
     shell.expect(r"\bcat\b", 5)

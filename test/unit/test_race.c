@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Harts that do things to the same memory at the same time.  The switches from
-// one to another are drawn at random at every lock, fence and user access.
+// one to another are drawn at random, before every atomic operation, lock, fence
+// and user access.
 //
 // Each hart has a word of its own in every page and stores rising numbers there,
 // so it knows what it must find, and others know that a number never falls.
@@ -50,6 +51,14 @@ storer(void *arg)
   }
   run_space(NULL);
   working--;
+}
+
+// Do the others still work?  From now on they switch more or less often.
+static bool
+still_working(void)
+{
+  preemption = 10 + (u32)below(below(2) ? 30 : 500);
+  return working > 0;
 }
 
 static void
@@ -125,10 +134,9 @@ static void
 threads_and_forks(void)
 {
   make_space(MAP_PRIVATE | MAP_ANONYMOUS, NULL);
-  steps = host_rounds(1500);
-  preemption = 6;
+  steps = host_rounds(4000);
   start_storers(3, (struct space *[]){ space, space, space });
-  while(working){
+  while(still_working()){
     below(2) ? fork_and_look() : protect_some();
     if(below(4) == 0)
       expect_no_lies();
@@ -148,8 +156,8 @@ mapper(void *arg)
     va_t from;
     u64 len = draw_range(&from);
     assert_int_equal(vm_unmap(space, from, len), 0);
-    i64 r = vm_map(space, from, len, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
-                   NULL, 0, NULL);
+    i64 r = vm_map(space, from, len, PROT_READ | PROT_WRITE,
+                   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0, NULL);
     assert_int_equal(r, from);
   }
   run_space(NULL);
@@ -178,13 +186,12 @@ static void
 unmap_under_stores(void)
 {
   make_space(MAP_PRIVATE | MAP_ANONYMOUS, NULL);
-  steps = host_rounds(1500);
-  preemption = 6;
+  steps = host_rounds(4000);
   working = 2;
   host_spawn(1, toucher, NULL);
   host_spawn(2, toucher, NULL);
   host_spawn(3, mapper, NULL);
-  while(working){
+  while(still_working()){
     yield();
     if(below(64) == 0)
       expect_no_lies();
@@ -215,10 +222,9 @@ writeback_under_stores(void)
   object_get(&file->object);
   make_space(MAP_SHARED, &file->object);
   assert_int_equal(space_fork(space, &forked), 0);
-  steps = host_rounds(1500);
-  preemption = 6;
+  steps = host_rounds(4000);
   start_storers(3, (struct space *[]){ space, forked, forked });
-  while(working){
+  while(still_working()){
     switch(below(5)){
     case 0: assert_int_equal(object_sync(&file->object, 0, below(PAGES) * PAGE_SIZE), 0); break;
     case 1: objects_write_back(below(8)); break;
@@ -246,8 +252,10 @@ reader(void *arg)
     enum fault f = below(2) ? user_load(va, &v) : user_store(va, n);
     if(f != FAULT_OK && f != FAULT_ADRERR)
       panic("fault %d", f);
-    if(below(16) == 0)
+    if(below(3) == 0)
       vm_discard(s, page_down(va), PAGE_SIZE);
+    if(below(16) == 0)
+      objects_shrink(4);
   }
   run_space(NULL);
   working--;
@@ -275,15 +283,14 @@ truncate_under_stores(void)
   for(u32 i = 1; i < 3; i++){
     object_get(&file->object);
     s[i] = space_create();
-    assert_true(vm_map(s[i], base, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE,
-                       &file->object, 0, NULL) > 0);
+    assert_true(vm_map(s[i], base, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_FIXED | MAP_PRIVATE, &file->object, 0, NULL) > 0);
   }
-  steps = host_rounds(1500);
-  preemption = 6;
+  steps = host_rounds(4000);
   working = 3;
   for(u32 i = 0; i < 3; i++)
     host_spawn(i + 1, reader, s[i]);
-  while(working){
+  while(still_working()){
     u64 size = below(PAGES) * PAGE_SIZE + below(PAGE_SIZE);
     store_truncate(file, size);
     expect_cut(size);
@@ -297,29 +304,37 @@ truncate_under_stores(void)
   store_put(file);
 }
 
-// ---- Areas cut and joined while their pages are written back ----
+// ---- Areas cut and joined, pages dropped, while others are written back ----
 
 static void
-splitter(void *arg)
+changer(void *arg)
 {
   run_space(space);
-  while(working)
-    protect_some();
+  while(working){
+    va_t from;
+    u64 len = draw_range(&from);
+    if(below(2))
+      protect_some();
+    else
+      vm_discard(space, from, len);
+  }
   run_space(NULL);
 }
 
 static void
-writeback_under_splits(void)
+writeback_under_changes(void)
 {
   file = store_create(PAGES * PAGE_SIZE, PAGES);
   object_get(&file->object);
   make_space(MAP_SHARED, &file->object);
-  steps = host_rounds(2000);
-  preemption = 3;
+  steps = host_rounds(5000);
   start_storers(2, (struct space *[]){ space, space });
-  host_spawn(3, splitter, NULL);
-  while(working)
+  host_spawn(3, changer, NULL);
+  while(still_working()){
     objects_write_back(PAGES);
+    if(below(8) == 0)
+      expect_no_lies();
+  }
   end_space();
   expect_in_store();
   store_put(file);
@@ -335,7 +350,7 @@ main(void)
     TEST(unmap_under_stores, .harts = HARTS),
     TEST(writeback_under_stores, .harts = HARTS),
     TEST(truncate_under_stores, .harts = HARTS),
-    TEST(writeback_under_splits, .harts = HARTS),
+    TEST(writeback_under_changes, .harts = HARTS),
   };
   return cmocka_run_group_tests_name("race", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "mm/buddy.h"
 #include "mm/reaper.h"
 #include "mm/slab.h"
+#include <fence.h>
 #include "hosted.h"
 #include "ram.h"
 
@@ -90,6 +91,10 @@ boot(const struct host_test *t)
   make_ram(t->frames ? t->frames : 1024);
   frame_init();
   pmap_boot();
+  for(u32 i = nharts; i-- > 0;){
+    on_hart(i);
+    satp_write(pmap_kernel_satp());
+  }
   slab_init();
   mm_init();
   if(t->reaper)
@@ -119,7 +124,7 @@ end_quietly(void)
 {
   run_space(NULL);
   expect_no_lies();
-  u64 left = free_frames();
+  u64 left = free_frames() + host_test->keeps;
   if(left != boot_frames)
     panic("%ld frames were not given back", (i64)(boot_frames - left));
 }
@@ -165,7 +170,8 @@ host_run(void **state)
     child(t);
   waitpid(pid, &status, 0);
   if(status != 0)
-    fail_msg("the test's process ended with status %x (seed %lu; SEED and ROUNDS override)", status, seed(t));
+    fail_msg("the test's process ended with status %x (seed %lu; SEED and ROUNDS override)", status,
+             seed(t));
 }
 
 void

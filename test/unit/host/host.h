@@ -32,6 +32,7 @@ struct host_test {
   u32 harts;           // 0 = 1
   u32 asid_bits;       // that the hardware keeps; 0 = 16, NO_ASIDS = none
   u64 seed;            // 0 = 1
+  u64 keeps;           // frames the kernel takes for good meanwhile
   bool bare;           // without frame table, page tables, caches
   bool reaper;         // start it
 };
@@ -71,11 +72,13 @@ void leave_space(struct space *s);       // every hart that runs it; => only bef
 
 // A task on a hart of its own that runs at the same time as the others: one of
 // them goes on at a time, and hands over where it waits and, one time in
-// `preemption`, wherever it takes or gives a lock or touches user memory.
+// `preemption`, before every atomic operation, lock, fence and user access.
 void host_spawn(u32 hart, void (*fn)(void *), void *arg);
 void host_join(void);                    // all that were spawned have ended
 extern u32 preemption;                   // 0 = only where it waits
 void preemption_point(void);
+void switch_at(u64 n);                   // once, at the nth of these points from now on; 0 = never
+bool switched(void);                     // has that come?
 void holds_nothing(void);                // no lock held; else a panic
 
 // ---- User memory (mmu.c) ----
@@ -103,4 +106,4 @@ extern struct mmu mmu;
 
 enum { FAIL_ONCE, FAIL_ON };             // the kth only, or all from there on
 void fail_allocation(u64 k, int how);    // counted from 1; 0 = none
-bool allocation_failed(void);            // has one been refused since?
+bool allocation_failed(void);            // has one been refused since the last k > 0?

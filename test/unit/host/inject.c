@@ -15,7 +15,7 @@ fail_allocation(u64 k, int how)
 {
   countdown = k;
   fail_how = how;
-  refused = false;
+  refused &= k == 0;
 }
 
 bool

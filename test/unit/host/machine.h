@@ -21,7 +21,7 @@
 #define intr_save riscv_intr_save
 #define intr_restore riscv_intr_restore
 #define intr_enabled riscv_intr_enabled
-#include_next <machine.h>
+#include "../../../arch/riscv/machine.h"
 #undef intr_save
 #undef intr_restore
 #undef intr_enabled

@@ -5,6 +5,8 @@
 // Instruction"): leaf and non-leaf entries, and leaf entries that are not valid,
 // until a fence names them.  A and D are set on a walk, never on a hit.
 //
+// One access is one step: no other hart comes in between.
+//
 // A hit on a frame that no longer is the page the program means is a panic: some
 // fence was missing.
 
@@ -66,6 +68,13 @@ canonical(va_t va)
   return (va_t)((i64)(va << 25) >> 25);
 }
 
+// frame_kind is for harts that take turns.
+static enum frame_kind
+kind_of(const struct frame *f)
+{
+  return (enum frame_kind)(f->word >> KIND_SHIFT & 0xf);
+}
+
 // ---- The cache ----
 
 static struct cached *
@@ -122,7 +131,7 @@ permits(pte_t p, enum access how, bool user)
 static pte_t *
 entry_in(pa_t table, va_t va, int level)
 {
-  if(frame_kind(pa_frame(table)) != KIND_TABLE)
+  if(kind_of(pa_frame(table)) != KIND_TABLE)
     panic("hart %u walks %lx through a page table that was freed (frame %lx)",
           current->hart->index, va, table >> PAGE_SHIFT);
   return (pte_t *)pa_kva(table) + table_index(va, level);
@@ -155,7 +164,7 @@ touch(pte_t *e, pte_t *p, enum access how)
     return true;
   if(mmu.svade)
     return false;
-  *p = atomic_or(e, bits) | bits;
+  *p = *e |= bits;
   return true;
 }
 
@@ -167,7 +176,7 @@ walk(struct hart_mmu *u, va_t va, enum access how, bool user)
   bool global;
   mmu.walks++;
   for(int level = start_of_walk(u, va, &table, &global); level >= 0; level--){
-    pte_t *e = entry_in(table, va, level), p = atomic_load(e);
+    pte_t *e = entry_in(table, va, level), p = *e;
     global |= !!(p & PTE_G);
     if(!(p & PTE_V)){
       if(mmu.cache_invalid && level == 0)
@@ -213,7 +222,7 @@ static void
 check_identity(va_t va, pte_t p, enum access how)
 {
   const struct frame *f = pte_frame(p);
-  enum frame_kind kind = frame_kind(f);
+  enum frame_kind kind = kind_of(f);
   bool good = kind == KIND_OBJECT || (kind == KIND_ZERO && how != ACCESS_WRITE);
   if(kind == KIND_ANON)
     good = f->index == va >> PAGE_SHIFT &&

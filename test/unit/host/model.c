@@ -385,15 +385,26 @@ sync_file(struct model_object *o)
 
 // ---- Drawing a step ----
 
-void
-model_step(struct model_space *s)
+// What another hart sees of the page.
+static void
+look(struct model_space *s, u32 page, u32 hart)
 {
-  u32 i = (u32)below(PAGES), in_window = i % WINDOW_PAGES;
-  u32 n = 1 + (u32)below(min(WINDOW_PAGES - in_window, 7));
+  u32 here = current->hart->index;
+  if(hart == here || s->space == NULL)
+    return;
+  on_hart(hart);
+  run_space(s->space);
+  load(s, page);
+  on_hart(here);
+}
+
+static void
+do_step(struct model_space *s, u64 step, u32 i)
+{
+  u32 n = 1 + (u32)below(min(WINDOW_PAGES - i % WINDOW_PAGES, 7));
   struct model_object *file = &objects[below(FILES)];
-  u64 step = below(64);
-  printk("space %ld hart %u step %lu page %u+%u file %ld of %lu\n", s - spaces, current->hart->index,
-         step, i, n, file - objects, file->size);
+  printk("space %ld hart %u step %lu page %u+%u file %ld of %lu\n", s - spaces,
+         current->hart->index, step, i, n, file - objects, file->size);
   switch(step){
   case 0 ... 17:  load(s, i); break;
   case 18 ... 36: store(s, i); break;
@@ -413,6 +424,15 @@ model_step(struct model_space *s)
   case 62:        objects_write_back(below(64)); break;
   default:        populate(s, i, n); break;
   }
+}
+
+void
+model_step(struct model_space *s)
+{
+  u32 page = (u32)below(PAGES), other = (u32)below(nharts);
+  look(s, page, other);
+  do_step(s, below(64), page);
+  look(s, page, other);
 }
 
 struct model_space *

@@ -42,7 +42,8 @@ extern struct model_object objects[OBJECTS];   // the first FILES are files
 
 va_t model_va(u32 page);
 
-// One random step on space s, which runs on the calling hart.
+// One random step on space s, which runs on the calling hart, and another hart's
+// look at the page before and after.
 void model_step(struct model_space *s);
 
 void model_start(void);                  // the files, and the first space

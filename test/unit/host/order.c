@@ -47,7 +47,8 @@ fork_may(u32 held, u32 taking)
   for(u32 i = 0; i < held_locks()->n; i++)
     spaces += held_locks()->lock[i].class == class_of("space", ".lock");
   if(held == taking)
-    return held == class_of("space", ".lock") || (held == class_of("leaf table", "") && spaces == 2);
+    return held == class_of("space", ".lock") ||
+           (held == class_of("leaf table", "") && spaces == 2);
   return spaces == 2 && held == class_of("leaf table", "") && taking == class_of("pmap.upper", "");
 }
 

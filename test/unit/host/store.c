@@ -54,7 +54,7 @@ write_pages(struct object *o, u64 index, struct frame **f, u32 n)
   struct store *s = store_of(o);
   check_call(s, index, n);
   if(s->while_writing)
-    s->while_writing(s);
+    s->while_writing();
   if(fails(&s->fail_write))
     return s->error;
   for(u32 i = 0; i < n; i++){
@@ -65,6 +65,8 @@ write_pages(struct object *o, u64 index, struct frame **f, u32 n)
     preemption_point();
   }
   s->size = o->size;
+  if(s->after_writing)
+    s->after_writing();
   return 0;
 }
 

@@ -15,8 +15,8 @@ struct store {
   u64 reads, writes, reservations;       // pages read and written; calls of page_mkwrite
   u64 fail_read, fail_write, fail_reserve;   // the kth call from now on fails; 0 = none
   int error;                             // with this
-  void (*while_writing)(struct store *s);    // called before the bytes are taken
-  void *test;
+  void (*while_writing)(void);               // called before the bytes are taken
+  void (*after_writing)(void);               // and after that, still inside write_pages
 };
 
 struct store *store_create(u64 size, u64 pages);   // => one reference, the test's

@@ -15,6 +15,7 @@ struct host_task {
   struct held_locks held;
   bool alive, daemon;          // daemon: is not waited for (the reaper)
   bool intr_off;
+  bool asleep;                 // in schedule_asleep, until its state changes
   void (*fn)(void *);
   void *arg;
   sem_t turn;
@@ -88,12 +89,15 @@ void
 leave_space(struct space *s)
 {
   u32 here = current->hart->index;
-  for(u32 i = 0; i < nharts; i++)
-    if(running[i] == &s->pmap){
+  for(u32 i = 0; i < nharts; i++){
+    if(running[i] != &s->pmap)
+      continue;
+    if(i != current->hart->index)
       on_hart(i);
-      run_space(NULL);
-    }
-  on_hart(here);
+    run_space(NULL);
+  }
+  if(here != current->hart->index)
+    on_hart(here);
 }
 
 // ---- Switching ----
@@ -101,17 +105,17 @@ leave_space(struct space *s)
 static bool
 runnable(const struct host_task *t)
 {
-  return t->alive && (t->task.state == TASK_RUNNING || t->task.state == TASK_RUNNABLE);
+  return t->alive && !(t->asleep && t->task.state == TASK_SLEEPING);
 }
 
-// => another task that can go on, or NULL
+// => another task that can go on, or NULL; one that cannot be preempted where it is
 static struct host_task *
-draw(void)
+draw(bool unpreemptible)
 {
   struct host_task *found[HOST_HARTS];
   u32 n = 0;
   for(u32 i = 0; i < HOST_HARTS; i++)
-    if(&tasks[i] != me() && runnable(&tasks[i]))
+    if(&tasks[i] != me() && runnable(&tasks[i]) && (tasks[i].task.preempt || !unpreemptible))
       found[n++] = &tasks[i];
   return n ? found[below(n)] : NULL;
 }
@@ -120,25 +124,44 @@ static void
 hand_over(struct host_task *to)
 {
   struct host_task *from = me();
+  bool comes_back = from->alive;
   current = &to->task;
   sem_post(&to->turn);
-  if(from->alive)
+  if(comes_back)
     while(sem_wait(&from->turn) != 0)
       ;
 }
 
+static struct host_task *stopper;      // in stop_machine: everybody goes back to it
+
 void
 task_switch(void)
 {
-  struct host_task *to = draw();
+  struct host_task *to = stopper ? stopper : draw(false);
   if(to)
     hand_over(to);
+}
+
+static u64 countdown;
+
+void
+switch_at(u64 n)
+{
+  countdown = n;
+}
+
+bool
+switched(void)
+{
+  return countdown == 0;
 }
 
 void
 preemption_point(void)
 {
-  if(nspawned && preemption && below(preemption) == 0)
+  if(nspawned == 0)
+    return;
+  if((countdown && --countdown == 0) || (preemption && below(preemption) == 0))
     task_switch();
 }
 
@@ -154,7 +177,8 @@ thread(void *arg)
   if(t->task.preempt)
     panic("a task ended with preemption off");
   t->alive = false;
-  struct host_task *to = draw();
+  nspawned--;
+  struct host_task *to = draw(false);
   if(to == NULL)
     panic("every other task sleeps");
   hand_over(to);
@@ -171,7 +195,7 @@ spawn(u32 hart, void (*fn)(void *), void *arg)
   t->arg = arg;
   t->alive = true;
   t->task.state = TASK_RUNNABLE;
-  if(pthread_create(&id, NULL, thread, t) != 0)
+  if(pthread_create(&id, NULL, thread, t) != 0 || pthread_detach(id) != 0)
     panic("no thread");
   nspawned++;
   return t;
@@ -197,7 +221,7 @@ void
 host_join(void)
 {
   while(!all_ended()){
-    if(draw() == NULL)
+    if(draw(false) == NULL)
       panic("every other task sleeps");
     task_switch();
   }
@@ -220,11 +244,13 @@ void
 schedule_asleep(void)
 {
   holds_nothing();
+  me()->asleep = true;
   while(current->state == TASK_SLEEPING){
-    if(draw() == NULL)
+    if(draw(false) == NULL)
       panic("waits, and nobody is left to wake it");
     task_switch();
   }
+  me()->asleep = false;
   current->state = TASK_RUNNING;
 }
 
@@ -238,7 +264,7 @@ task_wake(struct task *t)
 void
 yield(void)
 {
-  if(draw() == NULL)
+  if(draw(false) == NULL)
     panic("yields, and nobody else can run");
   task_switch();
 }
@@ -246,25 +272,35 @@ yield(void)
 void
 machine_relax(void)
 {
-  if(draw() == NULL)
+  if(draw(false) == NULL)
     panic("spins, and nobody is left to let it go on");
   task_switch();
 }
 
-// Every other task goes on until it could be preempted, then fn runs alone.
+// The others go on until every one could be preempted, then fn runs alone.
 void
 stop_machine(void (*fn)(void *), void *arg)
 {
-  for(u32 i = 0; i < HOST_HARTS; i++)
-    while(&tasks[i] != me() && runnable(&tasks[i]) && tasks[i].task.preempt)
-      hand_over(&tasks[i]);
   u32 often = preemption;
   preemption = 0;
+  stopper = me();
+  for(struct host_task *t; (t = draw(true)) != NULL;){
+    t->task.resched = 1;
+    hand_over(t);
+  }
+  stopper = NULL;
   fn(arg);
   preemption = often;
 }
 
-void preempt_resched(void) { panic("nobody asked for a switch"); }
+void
+preempt_resched(void)
+{
+  current->resched = 0;
+  if(stopper)
+    hand_over(stopper);
+}
+
 void timer_start(struct timer *t, u64 at) { panic("mm starts no timers"); }
 void timer_stop(struct timer *t) { panic("mm starts no timers"); }
 u64 machine_time_ns(void) { return 0; }

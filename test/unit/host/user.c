@@ -27,7 +27,7 @@ user_load(va_t va, u64 *value)
   u64 *p;
   enum fault f = user_touch(va, ACCESS_READ, (void **)&p);
   if(f == FAULT_OK)
-    *value = atomic_load(p);
+    *value = *p;
   return f;
 }
 
@@ -37,7 +37,7 @@ user_store(va_t va, u64 value)
   u64 *p;
   enum fault f = user_touch(va, ACCESS_WRITE, (void **)&p);
   if(f == FAULT_OK)
-    atomic_store(p, value);
+    *p = value;
   return f;
 }
 

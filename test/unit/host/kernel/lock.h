@@ -12,7 +12,7 @@
 #define rw_read_unlock real_rw_read_unlock
 #define rw_write_lock real_rw_write_lock
 #define rw_write_unlock real_rw_write_unlock
-#include_next "kernel/lock.h"
+#include "../../../../kernel/lock.h"
 #undef spin_lock
 #undef spin_unlock
 #undef spin_release
@@ -21,10 +21,10 @@
 #undef rw_write_lock
 #undef rw_write_unlock
 
-void preemption_point(void);
 void order_taking(const void *lock, const char *name, const char *kind);
 void order_taken(const void *lock, const char *name, const char *kind);
 void order_released(const void *lock);
+void preemption_point(void);
 
 static inline void
 spin_lock(struct spinlock *l)

@@ -6,6 +6,6 @@
 
 #define register extern
 #define asm(name)
-#include_next "kernel/task.h"
+#include "../../../../kernel/task.h"
 #undef register
 #undef asm
