@@ -100,23 +100,43 @@ on_stack(u64 fp)
 
 // Below a frame pointer lie the return address and the caller's frame pointer.
 // Traps from the kernel leave such a record too, so the chain passes through them.
-void
-machine_backtrace(const struct trapframe *tf)
+static u32
+walk(u64 fp, u64 *pc, u32 most)
 {
-  enum { DEPTH_MAX = 40 };
-  u64 fp = tf ? tf->s[0] : (u64)__builtin_frame_address(0);
-  printk("call chain:\n");
-  if(tf){
-    u64 off;
-    print_place(tf->pc, false);
-    if(ksym(tf->pc, &off) == NULL)   // a jump into the void: who made it?
-      print_place(tf->ra, true);
-  }
-  for(u32 depth = 0; depth < DEPTH_MAX && on_stack(fp); depth++){
+  u32 n = 0;
+  while(n < most && on_stack(fp)){
     const u64 *record = (const u64 *)fp - 2;
-    print_place(record[1], true);
+    pc[n++] = record[1];
     if(record[0] <= fp && on_stack(record[0]))
       break;
     fp = record[0];
   }
+  return n;
+}
+
+u32
+machine_callers(u64 *pc, u32 most)
+{
+  return walk((u64)__builtin_frame_address(0), pc, most);
+}
+
+void
+machine_print_callers(const u64 *pc, u32 n)
+{
+  for(u32 i = 0; i < n && pc[i] != 0; i++)
+    print_place(pc[i], true);
+}
+
+void
+machine_backtrace(const struct trapframe *tf)
+{
+  u64 pc[40], off;
+  u32 n = walk(tf ? tf->s[0] : (u64)__builtin_frame_address(0), pc, count_of(pc));
+  printk("call chain:\n");
+  if(tf){
+    print_place(tf->pc, false);
+    if(ksym(tf->pc, &off) == NULL)   // a jump into the void: who made it?
+      print_place(tf->ra, true);
+  }
+  machine_print_callers(pc, n);
 }

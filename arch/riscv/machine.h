@@ -118,6 +118,10 @@ void fp_reset(void);
 void machine_putc(char c);         // polled; usable before and after everything else
 void machine_backtrace(const struct trapframe *tf);   // printk: of the caller, or from tf
 void machine_registers(const struct trapframe *tf);
+
+// Return addresses of the caller and its callers, nearest first. => how many, up to `most`
+u32 machine_callers(u64 *pc, u32 most);
+void machine_print_callers(const u64 *pc, u32 n);     // printk; ends at a 0 too
 void machine_poweroff(int status) __attribute__((noreturn));  // QEMU exits with it
 void machine_halt(void) __attribute__((noreturn));            // this hart, for good
 
