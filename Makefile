@@ -122,8 +122,10 @@ $(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
 
-# $(call new_image,image,files): with the directories that the kernel mounts on.
-new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /dev /proc /tmp && $B/mkfs/fsput $1 $2 /
+# $(call new_image,image,files): with the directories that the kernel mounts on, and
+# the shell where C libraries look for it.
+new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /bin /dev /proc /tmp && \
+	$B/mkfs/fsput -s ../sh $1 /bin/sh && $B/mkfs/fsput $1 $2 /
 
 # The user's image is made once; from then on only newer programs are copied in.
 # The stamp, not the image, tells what is newer: the guest writes to the image.
@@ -138,7 +140,7 @@ fs-reset:
 	@$(MAKE) image
 
 # Tests start from a fresh image of their own, never from the user's.
-$B/test/fs.img: $(PROGS) $(TPROGS) $(ROOTFILES) $(TOOLS)
+$B/test/fs.img: Makefile $(PROGS) $(TPROGS) $(ROOTFILES) $(TOOLS)
 	@mkdir -p $(@D)
 	$(call say,IMAGE,$@)rm -f $@ && $(call new_image,$@,$(PROGS) $(TPROGS) $(ROOTFILES))
 

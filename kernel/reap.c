@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Waiting for children: wait4.
+// Waiting for children: wait4, waitid.
 //
 // A child with news is moved to the front of its parent's list, so a search for
 // any child ends at once when there is something to find.
@@ -13,22 +13,19 @@
 
 // ---- Which children ----
 
-// As wait4's pid: one process, any, one's own group, or another group.
 static bool
-is_meant(const struct process *child, i32 which)
+is_meant(const struct process *child, u32 kind, u32 id)
 {
-  if(which > 0)
-    return child->pid == (u32)which;
-  if(which == -1)
-    return true;
-  return child->pgid == (which == 0 ? current->process->pgid : (u32)-which);
+  if(kind == P_PGID)
+    return child->pgid == (id == 0 ? current->process->pgid : id);
+  return kind == P_ALL || child->pid == id;
 }
 
 static bool
 has_news(const struct process *child, u32 options)
 {
   if(child->zombie)
-    return true;
+    return options & WEXITED;
   if(child->news == WAIT_CONTINUED)
     return options & WCONTINUED;
   return child->news != 0 && (options & WUNTRACED);
@@ -36,12 +33,12 @@ has_news(const struct process *child, u32 options)
 
 // => a child with news, NULL if there is none yet; *any: are there children at all?
 static struct process *
-find_child(i32 which, u32 options, bool *any)
+find_child(u32 kind, u32 id, u32 options, bool *any)
 {
   struct process *child;
   *any = false;
   list_for(child, &current->process->children, sibling){
-    if(!is_meant(child, which))
+    if(!is_meant(child, kind, id))
       continue;
     *any = true;
     if(has_news(child, options))
@@ -63,32 +60,34 @@ inherit_usage(struct process *p, struct process *child)
 
 // family_lock held.
 static void
-take_news(struct process *child, struct child_news *n)
+take_news(struct process *child, u32 options, struct child_news *n)
 {
   n->pid = child->pid;
+  n->uid = child->uid;
   n->utime = child->utime + child->cutime;
   n->stime = child->stime + child->cstime;
   n->minor = child->minor + child->cminor;
   n->major = child->major + child->cmajor;
-  if(child->zombie){
-    n->status = child->exit_status;
+  n->status = child->zombie ? child->exit_status : child->news;
+  if(options & WNOWAIT)
+    return;
+  if(!child->zombie){
+    child->news = 0;
+  } else {
     inherit_usage(current->process, child);
     process_reap(child);
-  } else {
-    n->status = child->news;
-    child->news = 0;
   }
 }
 
 int
-child_wait(i32 which, u32 options, struct child_news *n)
+child_wait(u32 kind, u32 id, u32 options, struct child_news *n)
 {
   struct process *me = current->process;
   struct process *child;
   bool any;
   int err = 0;
   bool on = spin_lock_irq(&family_lock);
-  while((child = find_child(which, options, &any)) == NULL && err == 0){
+  while((child = find_child(kind, id, options, &any)) == NULL && err == 0){
     if(!any)
       err = -ECHILD;
     else if(options & WNOHANG)
@@ -98,7 +97,7 @@ child_wait(i32 which, u32 options, struct child_news *n)
   }
   n->pid = 0;
   if(child){
-    take_news(child, n);
+    take_news(child, options, n);
     err = 0;
   }
   spin_unlock_irq(&family_lock, on);

@@ -50,6 +50,18 @@ process_kill_locked(struct process *p, int status, const struct task *spare)
   threads_kill_locked(p, spare);
 }
 
+// ---- What goes with a signal ----
+
+void
+siginfo_child(struct siginfo *si, u32 pid, u32 uid, int status)
+{
+  int low = status & 0x7f, high = status >> 8 & 0xff;
+  *si = (struct siginfo){ .signo = SIGCHLD, .pid = pid, .uid = uid };
+  si->code = status == WAIT_CONTINUED ? CLD_CONTINUED : low == 0x7f ? CLD_STOPPED :
+             low ? CLD_KILLED : CLD_EXITED;
+  si->status = status == WAIT_CONTINUED ? SIGCONT : low == 0 || low == 0x7f ? high : low;
+}
+
 // ---- Sending ----
 
 // Blocked signals wait, and so do all but SIGKILL while the process is stopped.

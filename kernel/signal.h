@@ -24,10 +24,29 @@ enum {
 enum {
   ILL_ILLOPC = 1, ILL_ILLTRP = 4, SEGV_MAPERR = 1, SEGV_ACCERR = 2,
   BUS_ADRALN = 1, BUS_ADRERR = 2, TRAP_BRKPT = 1,
+  CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6,
 };
 
 // sigaction's handlers that are none
 enum { SIG_DFL = 0, SIG_IGN = 1 };
+
+// What a process is told with a signal: Linux's siginfo_t, of which the rest is
+// zero (SIGINFO_SIZE).  Which fields mean something depends on signo and code.
+struct siginfo {
+  i32 signo, err, code, pad;
+  union {
+    struct {
+      u32 pid, uid;                  // of the sender or child
+      union { u64 value; i32 status; };
+      u64 utime, stime;              // of a child, in clock ticks
+    };
+    va_t addr;                       // of a fault
+  };
+};
+enum { SIGINFO_SIZE = 128 };
+
+// SIGCHLD's, for a status as wait4 tells it.
+void siginfo_child(struct siginfo *si, u32 pid, u32 uid, int status);
 
 static inline u64 signal_bit(int sig) { return 1UL << (sig - 1); }
 

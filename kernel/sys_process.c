@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/reap.h"
 #include "kernel/rusage.h"
+#include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "fs/vfs.h"
@@ -52,24 +53,52 @@ sys_execve(const u64 *a)
   return r;
 }
 
+static int
+put_usage(va_t va, const struct child_news *n)
+{
+  struct rusage usage;
+  rusage_set(&usage, n->utime, n->stime, n->minor, n->major);
+  return va && copy_to_user(va, &usage, sizeof usage) ? -EFAULT : 0;
+}
+
+// pid: of one child, -1 any, 0 of the caller's group, or -pgid
 i64
 sys_wait4(const u64 *a)
 {
   i32 which = (i32)a[0];
   u32 options = (u32)a[2];
   struct child_news n;
-  struct rusage usage;
-  if(options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED))
+  if(options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | WTHREADS))
     return -EINVAL;
-  int err = child_wait(which, options, &n);
+  int err = child_wait(which > 0 ? P_PID : which == -1 ? P_ALL : P_PGID,
+                       which > 0 ? (u32)which : (u32)-which, options | WEXITED, &n);
   if(err || n.pid == 0)
     return err;
   if(a[1] && store_user_u32(a[1], (u32)n.status) < 0)
     return -EFAULT;
-  rusage_set(&usage, n.utime, n.stime, n.minor, n.major);
-  if(a[3] && copy_to_user(a[3], &usage, sizeof usage))
+  err = put_usage(a[3], &n);
+  return err ? err : (i64)n.pid;
+}
+
+i64
+sys_waitid(const u64 *a)
+{
+  u32 kind = (u32)a[0], options = (u32)a[3];
+  struct siginfo si = { 0 };
+  struct child_news n;
+  if((options & ~(u32)(WNOHANG | WSTOPPED | WEXITED | WCONTINUED | WNOWAIT | WTHREADS)) ||
+     !(options & (WSTOPPED | WEXITED | WCONTINUED)))
+    return -EINVAL;
+  if(kind > P_PGID || (kind != P_ALL && (i32)a[1] < (kind == P_PID)))
+    return -EINVAL;
+  int err = child_wait(kind, (u32)a[1], options, &n);
+  if(err)
+    return err;
+  if(n.pid != 0)
+    siginfo_child(&si, n.pid, n.uid, n.status);
+  if(a[2] && copy_to_user(a[2], &si, offsetof(struct siginfo, utime)))
     return -EFAULT;
-  return n.pid;
+  return n.pid ? put_usage(a[4], &n) : 0;
 }
 
 i64

@@ -24,7 +24,8 @@
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
   X(276, renameat2) X(291, statx)                                             \
   /* processes: sys_process.c, sys_signal.c, futex.c */                       \
-  X(93, exit) X(94, exit_group) X(220, clone) X(221, execve) X(260, wait4)    \
+  X(93, exit) X(94, exit_group) X(95, waitid) X(220, clone) X(221, execve)    \
+  X(260, wait4)                                                               \
   X(129, kill) X(130, tkill) X(131, tgkill) X(134, rt_sigaction)              \
   X(135, rt_sigprocmask) X(136, rt_sigpending) X(154, setpgid)                \
   X(155, getpgid) X(156, getsid) X(157, setsid) X(172, getpid)                \

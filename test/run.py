@@ -78,11 +78,11 @@ def boot_tests(options, more):
     report = BUILD / "boot.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short",
-               "-o", "junit_logging=no", "--rootdir", "test/boot", f"--junitxml={report}",
+               "-o", "junit_logging=no", "--rootdir", "test", f"--junitxml={report}",
                f"--cross={options.cross}", "--durations=5", "-q"]
     command += ["--long"] if options.long else []
     names_a_file = any(not a.startswith("-") and "/" in a for a in more)
-    command += more if names_a_file else ["test/boot", *more]
+    command += more if names_a_file else ["test/boot", "test/abi", *more]
     limit = LONG_LIMIT if options.long else BOOT_LIMIT
     try:
         status = subprocess.run(command, cwd=ROOT, timeout=limit).returncode

@@ -54,6 +54,8 @@ probe() {
     python) [ -x "$python" ] && "$python" --version ;;
     qemu) have qemu-system-riscv64 && first_line qemu-system-riscv64 --version ;;
     opensbi) find_opensbi ;;
+    user) have qemu-riscv64 && first_line qemu-riscv64 --version ;;
+    libc) [ -n "$prefix" ] && "${prefix}gcc" -print-file-name=libc.a | grep / ;;
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
     pytest | pexpect)
       [ -x "$python" ] && "$python" -c "import $1; print('$1', $1.__version__)" 2>/dev/null ;;
@@ -69,6 +71,8 @@ package() {
     python) echo python3 ;;
     qemu) if apt-cache show qemu-system-riscv >/dev/null 2>&1; then echo qemu-system-riscv
           else echo qemu-system-misc; fi ;;
+    user) echo qemu-user ;;
+    libc) echo libc6-dev-riscv64-cross ;;
     cmocka) echo libcmocka-dev ;;
     pytest) echo python3-pytest ;;
     pexpect) echo python3-pexpect ;;
@@ -82,7 +86,7 @@ tools_of() {
     build) echo cc cross python ;;
     qemu) echo cc cross python qemu opensbi ;;
     gdb) echo cc cross python gdb ;;
-    test) echo cc cross python qemu opensbi gdb cmocka pytest pexpect ;;
+    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }

@@ -7,10 +7,13 @@ answers recounts its memory, and a failing test shows the console.
 """
 
 import itertools
+import pathlib
 import shutil
+import sys
 
 import pytest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "boot"))
 from guest import BUILD, Guest, GuestError, file_name
 
 DEFAULT = {"cpus": 3, "mem": "128M"}
