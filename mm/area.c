@@ -70,12 +70,9 @@ area_below(struct space *s, va_t va)
 }
 
 struct area *
-area_find(struct space *s, va_t va)
+area_search(struct space *s, va_t va)
 {
-  struct area *a = s->recent;
-  if(a && va >= a->start && va < a->end)
-    return a;
-  a = area_above(s, va);
+  struct area *a = area_above(s, va);
   if(a == NULL || va < a->start)
     return NULL;
   s->recent = a;

@@ -13,7 +13,16 @@ void area_free(struct area *a);                // puts nothing
 // The first area that ends above va, the last that starts below it; or NULL.
 struct area *area_above(struct space *s, va_t va);
 struct area *area_below(struct space *s, va_t va);
-struct area *area_find(struct space *s, va_t va);   // that contains va
+
+// The area that contains va, or NULL.
+struct area *area_search(struct space *s, va_t va);
+
+static inline struct area *
+area_find(struct space *s, va_t va)
+{
+  struct area *a = s->recent;
+  return likely(a && va >= a->start && va < a->end) ? a : area_search(s, va);
+}
 
 // The stack area just above va that may grow down to it, or NULL.
 struct area *area_stack_above(struct space *s, va_t va);

@@ -33,46 +33,46 @@
 // How an attempt ended, beside the results of vm_fault.
 enum {
   NEED_MEMORY = 16,   // a frame, for a page or a table
-  NEED_PAGE,          // from the object: attempt.object, .index
+  NEED_PAGE,          // from the object: wanted.object, .index
   NEED_PLACE,         // in the store, for the page to become dirty
   NEED_STACK,         // the stack area has to grow down to the address
 };
 
-struct attempt {
+// Where the fault is.  Handed on by value: the ordinary cases keep it in registers.
+struct at {
   struct space *space;
   va_t va;               // of the page
   u32 access;            // one PROT_ bit
   struct area *area;
   pte_t *e;              // the entry, its table locked
-  struct object *object; // what to wait for, referenced
-  u64 index;
 };
 
-static const u32 access_prot[] = {
-  [ACCESS_READ] = PROT_READ, [ACCESS_WRITE] = PROT_WRITE, [ACCESS_EXEC] = PROT_EXEC,
+struct wanted {
+  struct object *object; // referenced
+  u64 index;
 };
 
 // ---- Setting an entry ----
 
 // Make the page's new instructions visible before anybody can fetch them.
-static void
-set_entry(struct attempt *a, struct frame *f, u32 prot, bool dirty)
+static inline void
+set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
 {
-  if((prot & PROT_EXEC) && frame_fetchable(f))
+  if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
     pmap_fence_exec();
-  pmap_set(a->e, pte_make(f, prot, dirty));
+  pmap_set(e, pte_make(f, prot, dirty));
 }
 
 // A new private page of the faulting space, its count and identity in place.
-static struct frame *
-private_frame(struct attempt *a, u32 flags)
+static inline struct frame *
+private_frame(struct at at, u32 flags)
 {
   struct frame *f = frame_alloc(KIND_ANON, ALLOC_USER | flags);
-  if(f == NULL)
+  if(unlikely(f == NULL))
     return NULL;
-  f->owner = knum(a->space->lineage);
-  f->index = (u32)(a->va >> PAGE_SHIFT);
-  f->hint = knum(a->space);
+  f->owner = knum(at.space->lineage);
+  f->index = (u32)(at.va >> PAGE_SHIFT);
+  f->hint = knum(at.space);
   f->word = KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1;
   return f;
 }
@@ -83,82 +83,90 @@ without_write(u32 prot)
   return prot & PROT_WRITE ? (prot & ~PROT_WRITE) | PROT_READ : prot;
 }
 
-// ---- The cases ----
+static void
+fence_page(struct at at)
+{
+  pmap_fence(&at.space->pmap, at.va, at.va + PAGE_SIZE);
+}
+
+// ---- Private pages ----
 
 static int
-zero_map(struct attempt *a)
+zero_map(struct at at)
 {
-  set_entry(a, zero_frame, without_write(a->area->prot), false);
+  set_entry(at.e, zero_frame, without_write(at.area->prot), false);
   vm_count(VM_ZERO_MAP);
   return FAULT_OK;
 }
 
-static int
-zero_fill(struct attempt *a)
+static inline int
+zero_fill(struct at at)
 {
-  struct frame *f = private_frame(a, ALLOC_ZERO);
-  if(f == NULL)
+  struct frame *f = private_frame(at, ALLOC_ZERO);
+  if(unlikely(f == NULL))
     return NEED_MEMORY;
-  bool replaces = *a->e != 0;
-  set_entry(a, f, a->area->prot, true);
-  if(replaces)
-    pmap_fence(&a->space->pmap, a->va, a->va + PAGE_SIZE);
-  atomic_add(&a->space->resident, 1);
+  bool replaces = *at.e != 0;
+  set_entry(at.e, f, at.area->prot, true);
+  if(unlikely(replaces))
+    fence_page(at);
+  atomic_add(&at.space->resident, 1);
   vm_count(VM_ZERO_FILL);
   return FAULT_OK;
 }
 
 // A private copy of src takes the place of whatever the entry held.
-static int
-copy_page(struct attempt *a, struct frame *src)
+static inline int
+copy_page(struct at at, struct frame *src)
 {
-  struct frame *f = private_frame(a, 0);
-  if(f == NULL)
+  struct frame *f = private_frame(at, 0);
+  if(unlikely(f == NULL))
     return NEED_MEMORY;
   page_copy(frame_kva(f), frame_kva(src));
-  set_entry(a, f, a->area->prot, true);
+  set_entry(at.e, f, at.area->prot, true);
   vm_count(VM_COW_COPY);
   return FAULT_OK;
 }
 
-static int
-cow_copy(struct attempt *a, struct frame *old)
+static inline int
+cow_copy(struct at at, struct frame *old, bool private)
 {
-  u64 counts = frame_kind(old) == KIND_ANON ? SHARE_1 | MAPPED_1 : MAPPED_1;
-  int r = copy_page(a, old);
-  if(r != FAULT_OK)
-    return r;
-  pmap_fence(&a->space->pmap, a->va, a->va + PAGE_SIZE);
-  frame_put(old, counts);
-  return FAULT_OK;
+  int r = copy_page(at, old);
+  if(likely(r == FAULT_OK)){
+    fence_page(at);
+    frame_put(old, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
+  }
+  return r;
 }
 
 // Nobody else names the page.  A hart that still has the entry without W faults
 // once more and finds it there.
 static int
-cow_reuse(struct attempt *a, struct frame *f)
+cow_reuse(struct at at, struct frame *f)
 {
-  f->hint = knum(a->space);
-  set_entry(a, f, a->area->prot, true);
+  f->hint = knum(at.space);
+  set_entry(at.e, f, at.area->prot, true);
   vm_count(VM_COW_REUSE);
   return FAULT_OK;
 }
 
-static int
-cow(struct attempt *a, struct frame *f)
+static inline int
+cow(struct at at, struct frame *f)
 {
   u64 w = atomic_load(&f->word);
-  if((w & KIND(0xf)) == KIND(KIND_ANON) && word_share(w) == 1 && word_pins(w) == 0)
-    return cow_reuse(a, f);
-  return cow_copy(a, f);
+  bool private = (w & KIND(0xf)) == KIND(KIND_ANON);
+  if(private && word_share(w) == 1 && word_pins(w) == 0)
+    return cow_reuse(at, f);
+  return cow_copy(at, f, private);
 }
 
+// ---- Pages of objects ----
+
 static int
-need(struct attempt *a, int what, u64 index)
+need(struct at at, struct wanted *w, int what, u64 index)
 {
-  object_get(a->area->object);
-  a->object = a->area->object;
-  a->index = index;
+  w->object = at.area->object;
+  w->index = index;
+  object_get(w->object);
   return what;
 }
 
@@ -189,16 +197,16 @@ shared_prot(const struct area *area, const struct frame *f)
 // mapped, so one of us sees the other.
 // => false if it is being taken away
 static bool
-map_shared(struct attempt *a, struct frame *f)
+map_shared(struct at at, struct frame *f)
 {
   frame_get(f, MAPPED_1);
   if(unlikely(!object_holds(f))){
     frame_put(f, MAPPED_1 | PIN_1);
     return false;
   }
-  u32 prot = shared_prot(a->area, f);
-  set_entry(a, f, prot, prot & PROT_WRITE);
-  atomic_add(&a->space->resident, 1);
+  u32 prot = shared_prot(at.area, f);
+  set_entry(at.e, f, prot, prot & PROT_WRITE);
+  atomic_add(&at.space->resident, 1);
   frame_put(f, PIN_1);
   return true;
 }
@@ -208,123 +216,144 @@ map_shared(struct attempt *a, struct frame *f)
 enum { AROUND = 16 };
 
 static void
-fault_around(struct attempt *a, u64 index)
+fault_around(struct at at, u64 index)
 {
-  struct area *area = a->area;
-  va_t first = max(round_down(a->va, AROUND * PAGE_SIZE), area->start);
-  va_t last = min(round_down(a->va, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE, area->end);
-  struct attempt n = *a;
-  for(n.va = first; n.va < last; n.va += PAGE_SIZE){
-    n.e = a->e + ((i64)(n.va - a->va) >> PAGE_SHIFT);
-    u64 i = index + (u64)((i64)(n.va - a->va) >> PAGE_SHIFT);
+  struct object *o = at.area->object;
+  va_t middle = at.va, first = round_down(middle, AROUND * PAGE_SIZE);
+  va_t end = min(first + AROUND * PAGE_SIZE, at.area->end);
+  first = max(first, at.area->start);
+  at.e -= (middle - first) >> PAGE_SHIFT;
+  index -= (middle - first) >> PAGE_SHIFT;
+  for(at.va = first; at.va < end; at.va += PAGE_SIZE, at.e++, index++){
     struct frame *f;
-    if(*n.e != 0 || past_end(area->object, i) || (f = object_peek(area->object, i)) == NULL)
-      continue;
-    (void)map_shared(&n, f);
+    if(*at.e == 0 && !past_end(o, index) && (f = object_peek(o, index)) != NULL)
+      (void)map_shared(at, f);
   }
 }
 
+// A store to a page of the object that is not mapped yet; f is pinned.
 static int
-file_map(struct attempt *a)
+file_store(struct at at, struct wanted *w, struct frame *f, u64 index)
 {
-  struct object *o = a->area->object;
-  u64 index = (a->area->offset + (a->va - a->area->start)) >> PAGE_SHIFT;
-  if(past_end(o, index))
-    return FAULT_ADRERR;
-  struct frame *f = object_peek(o, index);
-  if(f == NULL)
-    return need(a, NEED_PAGE, index);
-  int r = FAULT_OK;
-  if(a->access != PROT_WRITE){
-    if(!map_shared(a, f))
-      return need(a, NEED_PAGE, index);
-    fault_around(a, index);
-    vm_count(VM_FILE_MAP);
-    return FAULT_OK;
-  }
-  if(!(a->area->flags & AREA_SHARED)){
-    r = copy_page(a, f);
-    atomic_add(&a->space->resident, r == FAULT_OK);
+  int r;
+  if(!(at.area->flags & AREA_SHARED)){
+    r = copy_page(at, f);
+    atomic_add(&at.space->resident, r == FAULT_OK);
   } else if(page_dirty(f)){
-    return map_shared(a, f) ? FAULT_OK : need(a, NEED_PAGE, index);
+    return map_shared(at, f) ? FAULT_OK : need(at, w, NEED_PAGE, index);
   } else {
-    r = need(a, NEED_PLACE, index);
+    r = need(at, w, NEED_PLACE, index);
   }
   frame_put(f, PIN_1);
   return r;
 }
 
-// The entry of a shared page lacks W.
-static int
-file_write(struct attempt *a, struct frame *f)
+static __attribute__((noinline)) int
+file_map(struct at at, struct wanted *w)
 {
-  if(!page_dirty(f))
-    return need(a, NEED_PLACE, f->index);
-  set_entry(a, f, a->area->prot, true);
+  struct object *o = at.area->object;
+  u64 index = (at.area->offset + (at.va - at.area->start)) >> PAGE_SHIFT;
+  if(past_end(o, index))
+    return FAULT_ADRERR;
+  struct frame *f = object_peek(o, index);
+  if(f == NULL)
+    return need(at, w, NEED_PAGE, index);
+  if(at.access == PROT_WRITE)
+    return file_store(at, w, f, index);
+  if(!map_shared(at, f))
+    return need(at, w, NEED_PAGE, index);
+  fault_around(at, index);
+  vm_count(VM_FILE_MAP);
   return FAULT_OK;
 }
 
+// The entry of a shared page lacks W.
+static __attribute__((noinline)) int
+file_write(struct at at, struct wanted *w, struct frame *f)
+{
+  if(!page_dirty(f))
+    return need(at, w, NEED_PLACE, f->index);
+  set_entry(at.e, f, at.area->prot, true);
+  return FAULT_OK;
+}
+
+// ---- One attempt ----
+
 // The entry allows it already: another hart was quicker, this one still had the
 // old entry, or the hardware leaves A and D to us (Svade).
-static int
-already_there(struct attempt *a)
+static __attribute__((noinline)) int
+already_there(struct at at)
 {
-  pmap_set(a->e, pte_touched(*a->e, a->access == PROT_WRITE));
-  pmap_fence_local(&a->space->pmap, a->va);
+  pmap_set(at.e, pte_touched(*at.e, at.access == PROT_WRITE));
+  pmap_fence_local(&at.space->pmap, at.va);
   vm_count(VM_SPURIOUS);
   return FAULT_OK;
 }
 
-static int
-resolve(struct attempt *a)
+static inline int
+resolve_present(struct at at, struct wanted *w, pte_t p)
 {
-  pte_t p = *a->e;
+  if(unlikely(pte_allows(p, at.access)))
+    return already_there(at);
+  if(unlikely(at.access != PROT_WRITE))
+    return FAULT_ACCERR;
+  struct frame *f = pte_frame(p);
+  if(f == zero_frame)
+    return zero_fill(at);
+  return unlikely(at.area->flags & AREA_SHARED) ? file_write(at, w, f) : cow(at, f);
+}
+
+static inline int
+resolve(struct at at, struct wanted *w)
+{
+  pte_t p = *at.e;
   switch(pte_state(p)){
   case PTE_NONE:
-    if(a->area->object)
-      return file_map(a);
-    return a->access == PROT_WRITE ? zero_fill(a) : zero_map(a);
+    if(at.area->object)
+      return file_map(at, w);
+    return at.access == PROT_WRITE ? zero_fill(at) : zero_map(at);
   case PTE_PRESENT:
-    if(pte_allows(p, a->access))
-      return already_there(a);
-    if(a->access != PROT_WRITE)
-      return FAULT_ACCERR;
-    if(pte_is_zero(p))
-      return zero_fill(a);
-    return a->area->flags & AREA_SHARED ? file_write(a, pte_frame(p)) : cow(a, pte_frame(p));
+    return resolve_present(at, w, p);
   case PTE_HIDDEN:
     return FAULT_ACCERR;
   default:
-    panic("page-table entry %lx of %lx", p, a->va);
+    panic("page-table entry %lx of %lx", p, at.va);
   }
 }
 
-// ---- One attempt, and what it waited for ----
-
-static bool
+// Sv39 cannot give W without R, nor does Linux: PROT_WRITE is PROT_READ too.
+static inline bool
 area_allows(const struct area *area, u32 access)
 {
-  // Sv39 cannot give W without R, nor does Linux.
-  u32 prot = area->prot & PROT_WRITE ? area->prot | PROT_READ : area->prot;
-  return prot & access;
+  return (area->prot | (area->prot & PROT_WRITE) / PROT_WRITE * PROT_READ) & access;
+}
+
+static inline int
+attempt_locked(struct at at, struct wanted *w)
+{
+  at.area = area_find(at.space, at.va);
+  if(unlikely(at.area == NULL))
+    return area_stack_above(at.space, at.va) ? NEED_STACK : FAULT_MAPERR;
+  if(unlikely(!area_allows(at.area, at.access)))
+    return FAULT_ACCERR;
+  at.e = pmap_make(&at.space->pmap, at.va);
+  if(unlikely(at.e == NULL))
+    return NEED_MEMORY;
+  int r = resolve(at, w);
+  pmap_unlock(at.e);
+  return r;
 }
 
 static int
-attempt(struct attempt *a)
+attempt(struct space *s, va_t va, enum access access, struct wanted *w)
 {
-  struct space *s = a->space;
-  a->area = area_find(s, a->va);
-  if(a->area == NULL)
-    return area_stack_above(s, a->va) ? NEED_STACK : FAULT_MAPERR;
-  if(!area_allows(a->area, a->access))
-    return FAULT_ACCERR;
-  a->e = pmap_make(&s->pmap, a->va);
-  if(a->e == NULL)
-    return NEED_MEMORY;
-  int r = resolve(a);
-  pmap_unlock(a->e);
+  rw_read_lock(&s->lock);
+  int r = attempt_locked((struct at){ .space = s, .va = page_down(va), .access = access }, w);
+  rw_read_unlock(&s->lock);
   return r;
 }
+
+// ---- What it waited for ----
 
 static enum fault
 fault_of(int err)
@@ -339,69 +368,68 @@ fault_of(int err)
 }
 
 static int
-wait_for_page(struct attempt *a, bool make_dirty)
+wait_for_page(struct wanted *w, bool make_dirty)
 {
   struct frame *f;
-  int err = object_page(a->object, a->index, &f);
+  int err = object_page(w->object, w->index, &f);
   if(err == 0){
     if(make_dirty)
-      err = object_make_dirty(a->object, f);
+      err = object_make_dirty(w->object, f);
     frame_put(f, PIN_1);
   }
-  object_put(a->object);
+  object_put(w->object);
   return err;
 }
 
 // => FAULT_OK to try again
 static enum fault
-wait_for(struct attempt *a, int what, bool *major)
+wait_for(struct space *s, va_t va, struct wanted *w, int what)
 {
   switch(what){
   case NEED_MEMORY:
     return fault_of(memory_wait());
   case NEED_PAGE:
-    *major |= a->object->ops != NULL;
-    return fault_of(wait_for_page(a, false));
+    return fault_of(wait_for_page(w, false));
   case NEED_PLACE:
-    return fault_of(wait_for_page(a, true));
+    return fault_of(wait_for_page(w, true));
   default:
-    return vm_grow_stack(a->space, a->va) == 0 ? FAULT_OK : FAULT_MAPERR;
+    return vm_grow_stack(s, va) == 0 ? FAULT_OK : FAULT_MAPERR;
   }
 }
 
-static void
-count_fault(struct space *s, bool major)
+// Wait for what the last attempt needed and start from the top, as often as it
+// takes.  Apart from vm_fault, whose ordinary way it would make longer.
+static __attribute__((noinline)) int
+retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
 {
-  vm_count(VM_FAULT);
+  bool major = false;
+  while(what >= NEED_MEMORY){
+    major |= what == NEED_PAGE && w->object->ops != NULL;
+    enum fault waited = wait_for(s, va, w, what);
+    if(waited != FAULT_OK)
+      return (int)waited;
+    what = attempt(s, va, access, w);
+  }
   if(major){
     vm_count(VM_MAJOR);
-    atomic_add(&s->major, 1);
     current->major++;
-  } else {
-    atomic_add(&s->minor, 1);
-    current->minor++;
+    current->minor--;
   }
+  return what;
 }
 
 enum fault
 vm_fault(struct space *s, va_t va, enum access access)
 {
-  bool major = false;
   if(unlikely(va >= USER_MAX))
     return FAULT_MAPERR;
-  struct attempt a = { .space = s, .va = page_down(va), .access = access_prot[access] };
-  for(;;){
-    rw_read_lock(&s->lock);
-    int r = attempt(&a);
-    rw_read_unlock(&s->lock);
-    if(r < NEED_MEMORY){
-      count_fault(s, major);
-      return (enum fault)r;
-    }
-    enum fault w = wait_for(&a, r, &major);
-    if(w != FAULT_OK)
-      return w;
-  }
+  struct wanted w;
+  int r = attempt(s, va, access, &w);
+  if(unlikely(r >= NEED_MEMORY))
+    r = retry(s, va, access, &w, r);
+  vm_count(VM_FAULT);
+  current->minor++;
+  return (enum fault)r;
 }
 
 int

@@ -12,6 +12,7 @@
 #include "kernel/task.h"
 #include "mm/buddy.h"
 #include "mm/frame.h"
+#include "mm/frame_lock.h"
 #include "mm/reaper.h"
 #include "mm/space.h"
 
@@ -269,19 +270,12 @@ frame_put(struct frame *f, u64 counts)
 }
 
 void
-frame_lock(struct frame *f)
+frame_lock_wait(struct frame *f)
 {
-  preempt_off();
-  while(unlikely(__atomic_fetch_or(&f->word, FRAME_LOCK, __ATOMIC_ACQUIRE) & FRAME_LOCK))
+  do {
     while(atomic_load(&f->word) & FRAME_LOCK)
       machine_relax();
-}
-
-void
-frame_unlock(struct frame *f)
-{
-  __atomic_fetch_and(&f->word, ~FRAME_LOCK, __ATOMIC_RELEASE);
-  preempt_on();
+  } while(__atomic_fetch_or(&f->word, FRAME_LOCK, __ATOMIC_ACQUIRE) & FRAME_LOCK);
 }
 
 bool

@@ -132,11 +132,6 @@ frame_get(struct frame *f, u64 counts)
   atomic_add(&f->word, counts);
 }
 
-// The word's lock bit: a short spinlock (preemption off while held).  For a
-// TABLE frame it is the leaf lock.
-void frame_lock(struct frame *f);
-void frame_unlock(struct frame *f);
-
 // The frame is about to be made executable: did its bytes change since the
 // instruction caches were last told?  (The mark is cleared: the caller fences.)
 bool frame_fetchable(struct frame *f);

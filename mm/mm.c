@@ -26,14 +26,6 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_SHOOTDOWN] = "nr_tlb_remote_flush",
 };
 
-// Another hart's counter is hit if the task moves between the two steps, so the
-// addition is atomic.
-void
-vm_count(enum vm_event e)
-{
-  atomic_add(&this_hart()->events[e], 1);
-}
-
 u64
 vm_counter(enum vm_event e)
 {

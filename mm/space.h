@@ -19,7 +19,6 @@ struct object;
 
 // Linux's values.
 enum {
-  PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4,
   MAP_SHARED = 0x1, MAP_PRIVATE = 0x2, MAP_SHARED_VALIDATE = 0x3, MAP_FIXED = 0x10,
   MAP_ANONYMOUS = 0x20, MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000,
   MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_STACK = 0x20000,
@@ -78,7 +77,6 @@ struct space {
   bool dying;
 
   u64 resident;                // present pages but the zero frame; atomic
-  u64 minor, major;            // faults; atomic
   u64 mapped;                  // pages of all areas
 };
 
@@ -112,7 +110,7 @@ bool vm_area_at(struct space *s, va_t va, struct area *copy);
 
 // ---- Faults (fault.c) ----
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum access { ACCESS_READ = PROT_READ, ACCESS_WRITE = PROT_WRITE, ACCESS_EXEC = PROT_EXEC };
 
 // What the faulter gets; all but FAULT_OK become a signal (or -EFAULT).
 enum fault {
@@ -138,7 +136,15 @@ enum vm_event {
   VM_SPURIOUS, VM_ALLOC, VM_FREE, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
   VM_EVENTS,
 };
-void vm_count(enum vm_event e);
+
+// Another hart's counter is hit if the task moves between the two steps, so the
+// addition is atomic.
+static inline void
+vm_count(enum vm_event e)
+{
+  atomic_add(&this_hart()->events[e], 1);
+}
+
 u64 vm_counter(enum vm_event e);
 const char *vm_event_name(enum vm_event e);    // Linux's name where it has one
 

@@ -19,7 +19,7 @@
 
 #define CSR_STIMECMP 0x14d        // Sstc
 
-#define SATP_SV39    8
+#define SATP_MODE_SV39    8
 #define SATP_MODE_SHIFT 60
 
 #ifndef __ASSEMBLER__

@@ -68,7 +68,7 @@ _start:
   bnez t3, 1b
 
   srli t0, t0, 12
-  li t1, SATP_SV39
+  li t1, SATP_MODE_SV39
   slli t1, t1, SATP_MODE_SHIFT
   or t0, t0, t1
   go_virtual

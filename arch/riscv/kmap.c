@@ -14,8 +14,7 @@
 #include "mm/frame.h"
 #include "mm/space.h"
 #include <fence.h>
-#include "pte.h"
-#include "tlb.h"
+#include "tables.h"
 
 extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
     __data_start[], __image_end[];

@@ -15,97 +15,33 @@
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/space.h"
-#include "pte.h"
-
-// ---- Entries ----
-
-enum pte_state
-pte_state(pte_t p)
-{
-  if(p & PTE_V)
-    return PTE_PRESENT;
-  if(p == 0)
-    return PTE_NONE;
-  return p & PTE_HIDDEN_TAG ? PTE_HIDDEN : PTE_SWAPPED;
-}
-
-struct frame *pte_frame(pte_t p) { return pfn_frame(pte_pfn(p)); }
-bool pte_is_zero(pte_t p) { return pte_frame(p) == zero_frame; }
-bool pte_dirty(pte_t p) { return p & PTE_D; }
-bool pte_accessed(pte_t p) { return p & PTE_A; }
-bool pte_writable(pte_t p) { return (p & (PTE_V | PTE_W)) == (PTE_V | PTE_W); }
-bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PTE_V | PTE_X); }
-
-// PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up.
-// Sv39 reserves W without R, so writable means readable, as on Linux.
-static u64
-prot_bits(u32 prot)
-{
-  if(prot == PROT_NONE)
-    return PTE_HIDDEN_TAG;
-  u64 rwx = (u64)prot << 1;
-  if(prot & PROT_WRITE)
-    rwx |= PTE_R;
-  return rwx | PTE_U | PTE_V;
-}
-
-bool
-pte_allows(pte_t p, u32 access)
-{
-  u64 need = (u64)access << 1 | PTE_V;
-  return (p & need) == need;
-}
-
-pte_t
-pte_make(const struct frame *f, u32 prot, bool dirty)
-{
-  return pte_of(frame_pa(f), prot_bits(prot) | PTE_A | (dirty ? PTE_D : 0));
-}
-
-pte_t
-pte_touched(pte_t p, bool write)
-{
-  return p | PTE_A | (write ? PTE_D : 0);
-}
-
-pte_t
-pte_cleaned(pte_t p)
-{
-  return p & ~(PTE_W | PTE_D);
-}
-
-static inline pte_t
-write_entry(pte_t *e, pte_t p)
-{
-  return atomic_swap(e, p);
-}
-
-pte_t
-pmap_set(pte_t *e, pte_t p)
-{
-  return write_entry(e, p);
-}
+#include "tables.h"
 
 // ---- Walking ----
 
-static pte_t *
+static inline pte_t *
 lock_leaf(pte_t table, va_t va)
 {
-  pte_t *leaf = pte_table(table);
-  frame_lock(kva_frame(leaf));
-  return leaf + table_index(va, 0);
+  frame_lock(pte_frame(table));
+  return pte_table(table) + table_index(va, 0);
+}
+
+static inline pte_t *
+walk(struct pmap *pm, va_t va)
+{
+  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
+  if(unlikely(!(top & PTE_V)))
+    return NULL;
+  pte_t mid = atomic_load_acq(pte_table(top) + table_index(va, 1));
+  if(unlikely(!(mid & PTE_V)))
+    return NULL;
+  return lock_leaf(mid, va);
 }
 
 pte_t *
 pmap_find(struct pmap *pm, va_t va)
 {
-  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
-  if(!(top & PTE_V))
-    return NULL;
-  pte_t mid = atomic_load_acq(pte_table(top) + table_index(va, 1));
-  if(!(mid & PTE_V))
-    return NULL;
-  return lock_leaf(mid, va);
+  return walk(pm, va);
 }
 
 pte_t *
@@ -115,12 +51,6 @@ pmap_reach(struct pmap *pm, va_t va)
   pte_t *e = pmap_find(pm, va);
   spin_unlock(&pm->upper);
   return e;
-}
-
-void
-pmap_unlock(pte_t *e)
-{
-  frame_unlock(kva_frame((void *)page_down((u64)e)));
 }
 
 // The table below entry i of `table`, made if there is none.  Two faults may race
@@ -148,16 +78,20 @@ table_below(struct pmap *pm, pte_t *table, u64 i)
   return pte_table(*e);
 }
 
-pte_t *
-pmap_make(struct pmap *pm, va_t va)
+static __attribute__((noinline)) pte_t *
+make_tables(struct pmap *pm, va_t va)
 {
-  pte_t *e = pmap_find(pm, va);
-  if(likely(e != NULL))
-    return e;
   pte_t *mid = table_below(pm, root_of(pm), table_index(va, 2));
   if(mid == NULL || table_below(pm, mid, table_index(va, 1)) == NULL)
     return NULL;
-  return pmap_find(pm, va);
+  return walk(pm, va);
+}
+
+pte_t *
+pmap_make(struct pmap *pm, va_t va)
+{
+  pte_t *e = walk(pm, va);
+  return likely(e != NULL) ? e : make_tables(pm, va);
 }
 
 static pte_t *
@@ -207,7 +141,7 @@ pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
     for(; va < stop && !gather_full(g); va += PAGE_SIZE, e++){
       if(*e == 0)
         continue;
-      pte_t old = write_entry(e, 0);
+      pte_t old = pmap_set(e, 0);
       gather_add(g, va, pte_is_zero(old) ? 0 : pte_pfn(old), old & PTE_D);
     }
     pmap_unlock(locked);
@@ -215,7 +149,7 @@ pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
   return va;
 }
 
-static bool
+static inline bool
 writable_without_fault(const struct frame *f, bool shared)
 {
   u64 w = atomic_load(&f->word);
@@ -224,27 +158,43 @@ writable_without_fault(const struct frame *f, bool shared)
   return (w & KIND(0xf)) == KIND(KIND_ANON) && word_share(w) == 1;
 }
 
-// Entry p with the protection prot.
-static pte_t
-reprotected(pte_t p, u32 prot, bool shared)
+// What a change of protection gives the entries of a range, and what it took.
+struct change {
+  u64 bits;        // of a page that needs no fault for what the area allows
+  u64 checked;     // of one that does
+  bool shared;
+  u64 lost;        // permissions that a hart may have cached
+};
+
+static inline void
+protect_entry(pte_t *e, pte_t old, struct change *c)
 {
-  if((prot & PROT_WRITE) && !writable_without_fault(pte_frame(p), shared))
-    prot = (prot & ~PROT_WRITE) | PROT_READ;
-  return (p & ~PTE_PERMISSIONS) | prot_bits(prot);
+  bool whole = c->bits == c->checked || writable_without_fault(pte_frame(old), c->shared);
+  pte_t p = (old & ~PTE_PERMISSIONS) | (whole ? c->bits : c->checked);
+  if(p == old)
+    return;
+  old = pmap_set(e, p);
+  // The hardware may have set D since; losing it would lose a store.
+  if(unlikely(old & ~p & PTE_D))
+    pmap_set(e, p | PTE_D);
+  if(old & PTE_V)
+    c->lost |= old & ~p & (PTE_V | PTE_R | PTE_W | PTE_X);
 }
 
-// => did the entry lose a permission that a hart may have cached?
+// => do the instruction caches know less than the pages hold?
 static bool
-protect_entry(pte_t *e, u32 prot, bool shared)
+protect_leaf(pte_t *e, pte_t *end, struct change *c, bool exec)
 {
-  pte_t old = *e, p = reprotected(old, prot, shared);
-  if(p == old)
-    return false;
-  old = write_entry(e, p);
-  // The hardware may have set D since; losing it would lose a store.
-  if((old & ~p) & PTE_D)
-    write_entry(e, p | PTE_D);
-  return (old & PTE_V) && (!(p & PTE_V) || (old & ~p & (PTE_R | PTE_W | PTE_X)));
+  bool stale = false;
+  for(; e < end; e++){
+    pte_t p = *e;
+    if(p == 0)
+      continue;
+    protect_entry(e, p, c);
+    if(unlikely(exec))
+      stale |= frame_fetchable(pte_frame(p));
+  }
+  return stale;
 }
 
 // Pages of files are fenced under their table's lock: write-back, which looks
@@ -252,26 +202,22 @@ protect_entry(pte_t *e, u32 prot, bool shared)
 void
 pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
 {
-  bool fence = false, stale = false;
+  u32 checked = prot & PROT_WRITE ? (prot & ~PROT_WRITE) | PROT_READ : prot;
+  struct change c = { .bits = prot_bits(prot), .checked = prot_bits(checked), .shared = shared };
+  bool stale = false;
   va_t va = start;
   pte_t *e;
   while((e = next_leaf(pm, &va, end)) != NULL){
-    pte_t *locked = e;
-    va_t first = va;
-    for(va_t stop = leaf_end(va, end); va < stop; va += PAGE_SIZE, e++){
-      if(*e == 0)
-        continue;
-      fence |= protect_entry(e, prot, shared);
-      if(prot & PROT_EXEC)
-        stale |= frame_fetchable(pte_frame(*e));
+    va_t stop = leaf_end(va, end);
+    stale |= protect_leaf(e, e + ((stop - va) >> PAGE_SHIFT), &c, prot & PROT_EXEC);
+    if(c.lost && shared){
+      pmap_fence(pm, va, stop);
+      c.lost = 0;
     }
-    if(fence && shared){
-      pmap_fence(pm, first, va);
-      fence = false;
-    }
-    pmap_unlock(locked);
+    pmap_unlock(e);
+    va = stop;
   }
-  if(fence)
+  if(c.lost)
     pmap_fence(pm, start, end);
   if(stale)
     pmap_fence_exec();
@@ -292,7 +238,7 @@ fork_entry(pte_t *to, pte_t *from, pte_t p)
   }
   if((p & (PTE_V | PTE_W)) == (PTE_V | PTE_W))
     p = atomic_and(from, ~PTE_W);
-  write_entry(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
+  pmap_set(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
   return true;
 }
 

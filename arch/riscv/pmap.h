@@ -2,7 +2,7 @@
 //
 // Page tables, as mm/ sees them: spaces' maps of user pages, the kernel's own
 // map, and the fences between a table and the harts that walk it.  Include it
-// as <pmap.h>.  What an entry looks like is known to pmap.c alone.
+// as <pmap.h>.  What an entry looks like is arch/riscv's alone to know.
 
 #pragma once
 
@@ -13,6 +13,9 @@ struct frame;
 struct gather;
 
 typedef u64 pte_t;   // opaque: see the functions below
+
+// Linux's values.
+enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 
 struct pmap {
   pa_t root;
@@ -30,7 +33,10 @@ void pmap_switch(struct pmap *from, struct pmap *to);  // interrupts off; NULL =
 
 // ---- One entry ----
 
+// present: a page, mapped.  hidden: a page under PROT_NONE.  swapped: a slot.
 enum pte_state { PTE_NONE, PTE_PRESENT, PTE_HIDDEN, PTE_SWAPPED };
+
+#include "pte.h"     // pte_state() pte_frame() pte_make() ... of one entry's value
 
 // The entry of va, its leaf table locked; pmap_unlock(entry) when done.
 // pmap_find:  space.lock held (tables cannot go).  => NULL if there is no leaf table
@@ -39,27 +45,20 @@ enum pte_state { PTE_NONE, PTE_PRESENT, PTE_HIDDEN, PTE_SWAPPED };
 pte_t *pmap_find(struct pmap *pm, va_t va);
 pte_t *pmap_make(struct pmap *pm, va_t va);
 pte_t *pmap_reach(struct pmap *pm, va_t va);
-void pmap_unlock(pte_t *e);
 
-enum pte_state pte_state(pte_t p);
-struct frame *pte_frame(pte_t p);           // present or hidden
-bool pte_is_zero(pte_t p);                  // maps the shared zero frame
-bool pte_dirty(pte_t p);
-bool pte_accessed(pte_t p);
-bool pte_writable(pte_t p);
-bool pte_executable(pte_t p);
-bool pte_allows(pte_t p, u32 access);       // PROT_* bits, all of them
-
-// prot: PROT_READ | PROT_WRITE | PROT_EXEC of space.h; PROT_NONE gives a hidden
-// entry.  A is set; D is, if `dirty`.  Counts are the caller's: up before
-// pmap_set, down after the fence.
-pte_t pte_make(const struct frame *f, u32 prot, bool dirty);
-pte_t pte_cleaned(pte_t p);                 // without W and D: its page goes to the store
-pte_t pte_touched(pte_t p, bool write);     // with A, and D for a write
+static inline void
+pmap_unlock(pte_t *e)
+{
+  frame_unlock(kva_frame((void *)page_down((u64)e)));
+}
 
 // The one function that writes a leaf entry of a space; table locked.
 // => the old entry, whose D bit the caller must not lose
-pte_t pmap_set(pte_t *e, pte_t p);
+static inline pte_t
+pmap_set(pte_t *e, pte_t p)
+{
+  return atomic_swap(e, p);
+}
 
 // ---- Ranges; space.lock held for writing ----
 

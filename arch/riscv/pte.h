@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The bits of an Sv39 entry (Privileged specification, "Sv39: Page-Based 39-bit
-// Virtual-Memory System"), private to pmap.c and kmap.c.
+// Virtual-Memory System"), and what can be asked of one entry.  Part of <pmap.h>:
+// the functions are everybody's, the bits arch/riscv's alone.
 //
 //  63      54 53                 10 9   8  7 6 5 4 3 2 1 0
 //  reserved   physical page number  L   SD D A G U X W R V
@@ -13,8 +14,8 @@
 
 #pragma once
 
-#include <pmap.h>
 #include "mm/frame.h"
+#include "mm/frame_lock.h"
 
 #define PTE_V (1UL << 0)
 #define PTE_R (1UL << 1)
@@ -47,6 +48,56 @@ static inline pa_t pte_pa(pte_t p) { return pte_pfn(p) << PAGE_SHIFT; }
 static inline pte_t *pte_table(pte_t p) { return pa_kva(pte_pa(p)); }
 static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V; }
 static inline pte_t pte_of(pa_t pa, u64 bits) { return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits; }
-static inline pte_t *root_of(const struct pmap *pm) { return pa_kva(pm->root); }
 
-extern struct pmap kernel_pmap;    // the root every space's upper half repeats
+static inline enum pte_state
+pte_state(pte_t p)
+{
+  if(p & PTE_V)
+    return PTE_PRESENT;
+  if(p == 0)
+    return PTE_NONE;
+  return p & PTE_HIDDEN_TAG ? PTE_HIDDEN : PTE_SWAPPED;
+}
+
+static inline struct frame *pte_frame(pte_t p) { return pfn_frame(pte_pfn(p)); }  // present, hidden
+static inline bool pte_is_zero(pte_t p) { return pte_frame(p) == zero_frame; }  // maps that frame
+static inline bool pte_dirty(pte_t p) { return p & PTE_D; }
+static inline bool pte_writable(pte_t p) { return (p & (PTE_V | PTE_W)) == (PTE_V | PTE_W); }
+static inline bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PTE_V | PTE_X); }
+
+// PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up.
+// Sv39 reserves W without R, so writable means readable, as on Linux.
+static inline u64
+prot_bits(u32 prot)
+{
+  _Static_assert(PROT_WRITE == PTE_R, "prot & PROT_WRITE is PTE_R");
+  if(unlikely(prot == PROT_NONE))
+    return PTE_HIDDEN_TAG;
+  return (u64)prot << 1 | (prot & PROT_WRITE) | PTE_U | PTE_V;
+}
+
+// Does it allow all of these PROT_ bits?
+static inline bool
+pte_allows(pte_t p, u32 access)
+{
+  u64 need = (u64)access << 1 | PTE_V;
+  return (p & need) == need;
+}
+
+// PROT_NONE gives a hidden entry.  A is set; D is, if `dirty`.  Counts are the
+// caller's: up before pmap_set, down after the fence.
+static inline pte_t
+pte_make(const struct frame *f, u32 prot, bool dirty)
+{
+  return frame_pfn(f) << PTE_PPN_SHIFT | prot_bits(prot) | PTE_A | (dirty ? PTE_D : 0);
+}
+
+// With A, and D for a write.
+static inline pte_t
+pte_touched(pte_t p, bool write)
+{
+  return p | PTE_A | (write ? PTE_D : 0);
+}
+
+// Without W and D: its page goes to the store.
+static inline pte_t pte_cleaned(pte_t p) { return p & ~(PTE_W | PTE_D); }

@@ -15,7 +15,7 @@
 #include "kernel/task.h"
 #include "mm/space.h"
 #include <fence.h>
-#include "pte.h"
+#include "tables.h"
 
 // Fencing page by page costs more than the whole space beyond about this many.
 enum { FENCE_PAGES_MAX = 16 };
@@ -135,6 +135,11 @@ pmap_fence(struct pmap *pm, va_t start, va_t end)
   preempt_off();
   u64 me = 1UL << this_hart()->index;
   atomic_fence();
+  if(likely((atomic_load(&pm->active) & me) && atomic_load(&pm->ran) == me)){
+    fence_local(start, end);
+    preempt_on();
+    return;
+  }
   u64 active = atomic_load(&pm->active);
   u64 asleep = atomic_load(&pm->ran) & ~active;
   if(asleep & ~atomic_load(&pm->stale))

@@ -46,7 +46,13 @@ machine_interrupted_user(void)
 
 // ---- Page faults ----
 
-static enum access
+static inline bool
+is_page_fault(u64 cause)
+{
+  return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
+}
+
+static inline enum access
 access_of(u64 cause)
 {
   if(cause == CAUSE_STORE_PAGE)
@@ -69,7 +75,7 @@ fault_signal(enum fault result, va_t va)
 
 // ---- From user mode ----
 
-static void __attribute__((noinline))    // off the path of page faults
+static __attribute__((noinline)) void    // off the path of page faults
 user_exception(struct trapframe *tf, u64 cause, va_t stval)
 {
   switch(cause){
@@ -98,19 +104,19 @@ user_exception(struct trapframe *tf, u64 cause, va_t stval)
 void
 trap_user(struct trapframe *tf, u64 cause, va_t stval)
 {
-  if(cause & CAUSE_INTERRUPT){
-    interrupt(cause);
-    return;
-  }
-  intr_restore(true);
-  if(cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE){
+  if(likely(is_page_fault(cause))){
+    intr_restore(true);
     enum fault result = vm_fault(current->space, stval, access_of(cause));
     if(unlikely(result != FAULT_OK))
       fault_signal(result, stval);
+    intr_save();
+  } else if(cause & CAUSE_INTERRUPT){
+    interrupt(cause);
   } else {
+    intr_restore(true);
     user_exception(tf, cause, stval);
+    intr_save();
   }
-  intr_save();
 }
 
 // All that has to happen before user mode.  What a pass finds to do may leave
@@ -151,7 +157,7 @@ user_copy_fault(struct trapframe *tf, u64 cause, va_t stval)
   va_t fixup = fixup_find(tf->pc);
   if(fixup == 0 || stval >= USER_MAX)
     return false;
-  if(current->faults_off == 0 && (cause == CAUSE_LOAD_PAGE || cause == CAUSE_STORE_PAGE)){
+  if(current->faults_off == 0 && is_page_fault(cause)){
     assert(current->preempt == 0 && current->space != NULL);
     intr_restore(tf->status & SSTATUS_SPIE);
     enum fault result = vm_fault(current->space, stval, access_of(cause));

@@ -12,7 +12,7 @@
 
 #include <fence.h>
 #include "hosted.h"
-#include "pte.h"
+#include "tables.h"
 
 enum { TLB_SIZE = 256, RECENT = 8, ASID_SHIFT = 44 };
 

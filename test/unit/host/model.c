@@ -39,7 +39,9 @@ inside_file(const struct model_object *o, u32 index, u32 w)
 static enum fault
 expected(const struct model_page *p, enum access how)
 {
-  static const u32 need[] = { PROT_READ | PROT_WRITE, PROT_WRITE, PROT_EXEC };
+  static const u32 need[] = {
+    [ACCESS_READ] = PROT_READ | PROT_WRITE, [ACCESS_WRITE] = PROT_WRITE, [ACCESS_EXEC] = PROT_EXEC,
+  };
   if(!p->mapped)
     return FAULT_MAPERR;
   if(!(p->prot & need[how]))

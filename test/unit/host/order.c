@@ -106,26 +106,3 @@ holds_nothing(void)
     panic("lock order: may sleep while %s%s is held", classes[h->lock[0].class].name,
           classes[h->lock[0].class].kind);
 }
-
-// ---- The lock bit of frames: a leaf table's lock ----
-
-void __real_frame_lock(struct frame *f);
-void __real_frame_unlock(struct frame *f);
-void __wrap_frame_lock(struct frame *f);
-void __wrap_frame_unlock(struct frame *f);
-
-void
-__wrap_frame_lock(struct frame *f)
-{
-  order_taking(f, "leaf table", "");
-  __real_frame_lock(f);
-  order_taken(f, "leaf table", "");
-}
-
-void
-__wrap_frame_unlock(struct frame *f)
-{
-  order_released(f);
-  __real_frame_unlock(f);
-  preemption_point();
-}
