@@ -66,6 +66,8 @@ USRC  := $(wildcard user/*.c)
 PROGS := $(USRC:user/%.c=$B/user/%)
 TSRC  := $(wildcard test/boot/programs/*.c)
 TPROGS := $(TSRC:%.c=$B/%)
+BSRC  := $(wildcard test/bench/*.S test/bench/*.c)
+BENCH := $B/test/bench/bench
 TOOLSRC := $(wildcard $(patsubst %,mkfs/%.c,mkfs fsls fsput fsget fsck))
 TOOLS := $(TOOLSRC:%.c=$B/%)
 HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
@@ -103,7 +105,7 @@ $(KERNEL): $(KOBJ) arch/riscv/kernel.ld tools/ksyms.py
 	$(KLINKED) -o $@ $(KOBJ) $B/ksyms.S
 
 # ---- User programs: a new user/x.c builds by being there ----
-$(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC)): $B/%.o: % $B/user.flags
+$(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(UFLAGS) -MMD -MP -c -o $@ $<
 
@@ -112,6 +114,9 @@ $B/user/ulib.a: $(LIBOBJ)
 
 $(PROGS) $(TPROGS): %: %.c.o $B/user/ulib.a $(wildcard user/user.ld)
 	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $< $B/user/ulib.a
+
+$(BENCH): $(BSRC:%=$B/%.o) $B/user/ulib.a $(wildcard user/user.ld)
+	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $(filter %.o,$^) $B/user/ulib.a
 
 # ---- Host tools and disk images ----
 $B/host/%.o: % $B/host.flags
@@ -140,9 +145,9 @@ fs-reset:
 	@$(MAKE) image
 
 # Tests start from a fresh image of their own, never from the user's.
-$B/test/fs.img: Makefile $(PROGS) $(TPROGS) $(ROOTFILES) $(TOOLS)
+$B/test/fs.img: Makefile $(PROGS) $(TPROGS) $(BENCH) $(ROOTFILES) $(TOOLS)
 	@mkdir -p $(@D)
-	$(call say,IMAGE,$@)rm -f $@ && $(call new_image,$@,$(PROGS) $(TPROGS) $(ROOTFILES))
+	$(call say,IMAGE,$@)rm -f $@ && $(call new_image,$@,$(PROGS) $(TPROGS) $(BENCH) $(ROOTFILES))
 
 # ---- Running ----
 QEMUOPTS = -M virt -smp $(CPUS) -m $(MEM) -nographic -bios default -no-reboot \
@@ -181,11 +186,25 @@ $(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
 		-lcmocka -lpthread
 
 unit: $(UNIT)
-test test-long: $(KERNEL) $(UNIT) $B/test/fs.img | tools-test
+test test-long: $(KERNEL) $(UNIT) $B/test/fs.img $B/test/bench/fs.img $B/tools/profile.so \
+		| tools-test
 	@$(PYTHON) test/run.py --cross '$(CROSS)' $(if $(filter test-long,$@),--long) $(ARGS)
 
 usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 	@$(PYTHON) test/boot/console.py --cpus $(CPUS) --mem $(MEM) --append '$(APPEND)' usertests $(ARGS)
+
+# ---- The benchmark ----
+$B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)
+	$(call say,IMAGE,$@)rm -f $@ && $B/mkfs/mkfs $@ 16M && $B/mkfs/fsput -d $@ /dev /proc && \
+	$B/mkfs/fsput $@ $(BENCH) $B/user/init /
+
+$B/tools/profile.so: tools/profile.c
+	@mkdir -p $(@D)
+	$(call say,HOST,$<)$(HOSTCC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
+
+bench bench-check: $(KERNEL) $B/test/bench/fs.img $B/tools/profile.so | tools-qemu
+	@test/bench/bench.py --cross '$(CROSS)' $(if $(filter bench-check,$@),--check, \
+		$(if $(ACCEPT),--accept) $(if $(WALL),--wall) $(PROFILE:%=--profile %)) $(ROWS)
 
 lint: | tools-build
 	@tools/lint
@@ -199,7 +218,7 @@ doctor:
 
 compile_commands.json: | tools-build
 	@tools/compile-commands.py $@ kernel '$(CC) $(KFLAGS)' $(KSRC) \
-		user '$(CC) $(UFLAGS)' $(LIBSRC) $(USRC) $(TSRC) \
+		user '$(CC) $(UFLAGS)' $(LIBSRC) $(USRC) $(TSRC) $(BSRC) \
 		host '$(HOSTCC) $(HFLAGS)' $(wildcard mkfs/*.c) \
 		unit '$(HOSTCC) $(TFLAGS)' $(wildcard test/unit/*.c test/unit/host/*.c)
 
@@ -214,8 +233,9 @@ help:
 
 FORCE:
 .PHONY: all image fs-reset machine qemu qemu-gdb gdb print-gdbport unit test test-long usertests \
-	lint doctor compile_commands.json clean help FORCE tools-build tools-qemu tools-test tools-gdb
+	bench bench-check lint doctor compile_commands.json clean help FORCE \
+	tools-build tools-qemu tools-test tools-gdb
 
--include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC))
+-include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC) $(BSRC))
 -include $(patsubst %,$B/host/%.d,$(TOOLSRC) $(HOSTSRC))
 -include $(patsubst %,$B/unit/%.d,$(UNITSRC) $(wildcard test/unit/test_*.c))

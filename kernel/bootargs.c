@@ -21,6 +21,8 @@ bootarg(const char *key, u32 *len)
   for(const char *s = machine.bootargs; s && *s; s = *end ? end + 1 : end){
     for(end = s; *end && *end != ' '; end++)
       ;
+    if(end - s == 2 && strncmp(s, "--", 2) == 0)
+      break;
     if(!names(s, (u64)(end - s), key))
       continue;
     found = min(s + strlen(key) + 1, end);

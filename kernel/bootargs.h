@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The boot command line: words `key=value` or `flag`, separated by spaces.
-// The last word for a key counts.
+// The last word for a key counts; those behind a `--` are not the kernel's.
 
 #pragma once
 

@@ -18,6 +18,10 @@ make [TARGET] [VARIABLE=value ...]
                       ARGS
   usertests         run usertests in the guest, on a private image
                       CPUS MEM APPEND ARGS (`ARGS=-q`, or the names of tests)
+  bench             what operations cost, beside Linux and xv6; see docs/bench.md
+                      ROWS WALL PROFILE ACCEPT (`make bench ROWS="stat brk_grow"`)
+  bench-check       fails if a row is over 2 % above its accepted figure
+                      ROWS
   lint              line counts, lengths of functions and files, headers
   fs-reset          make the disk image anew: THE FILES IN IT ARE LOST
                       DISK

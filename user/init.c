@@ -3,6 +3,10 @@
 // The first process: a shell on the console, again whenever it ends, and a
 // parent for processes that have lost theirs.  The kernel has mounted what there
 // is to mount.
+//
+// With `test=PROGRAM` on the kernel's command line, that program runs instead of
+// the shell and once, with the words behind a `--` as its arguments.  Its status
+// becomes init's, with which the kernel ends the machine.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -23,53 +27,104 @@ open_console(void)
     sys_close(fd);
 }
 
-// A session of its own, with the console as its terminal and itself in front.
-static void __attribute__((noreturn))
-start_shell(void)
+// ---- The kernel's command line ----
+
+static char line[4096];
+static char *arguments[sizeof(line) / 2];      // of the test: words of the line
+
+// Cuts the next word off. => NULL if there is none
+static char *
+next_word(char **at)
 {
-  static char *argv[] = { "sh", NULL };
+  char *word = *at, *end;
+  while(*word == ' ' || *word == '\n')
+    word++;
+  for(end = word; *end && *end != ' ' && *end != '\n'; end++)
+    ;
+  *at = *end ? end + 1 : end;
+  *end = 0;
+  return *word ? word : NULL;
+}
+
+// => the program that is the test, or NULL
+static char *
+find_test(void)
+{
+  static const char key[] = "test=";
+  char *at = line, *word;
+  int n = 1;
+  long fd = sys_open("/proc/cmdline", O_RDONLY, 0);
+  if(fd < 0 || sys_read(fd, line, sizeof(line) - 1) < 0)
+    return NULL;
+  sys_close(fd);
+  while((word = next_word(&at)) && strcmp(word, "--") != 0)
+    if(starts_with(word, key))
+      arguments[0] = word + strlen(key);
+  while((word = next_word(&at)))
+    arguments[n++] = word;
+  return arguments[0];
+}
+
+// ---- Children ----
+
+// A session of its own, with the console as its terminal and itself in front.
+static long
+start(const char *program, char **argv)
+{
   static char *environment[] = { "PATH=/:/bin", "HOME=/", "TERM=vt100", NULL };
+  long pid = sys_fork();
+  if(pid < 0)
+    warn_error("fork", pid);
+  if(pid != 0)
+    return pid;
 
   sys_setsid();
   sys_ioctl(0, TIOCSCTTY, NULL);
   int group = sys_getpid();
   sys_ioctl(0, TIOCSPGRP, &group);
-
-  long r = sys_execve("/sh", argv, environment);
-  if(r == -ENOENT)
+  long r = sys_execve(program, argv, environment);
+  if(r == -ENOENT && strcmp(program, "/sh") == 0)
     r = sys_execve("/bin/sh", argv, environment);
-  warn_error("/sh", r);
-  exit(1);
+  warn_error(program, r);
+  exit(127);
 }
 
-// => when that child has ended, or there is none
-static void
+// => its status when that child has ended, or there is none
+static int
 reap_until(long pid)
 {
-  int status;
+  int status = 0;
   long r;
 
   do
     r = sys_wait(-1, &status, 0);
   while(r != pid && r != -ECHILD);
+  return status;
+}
+
+static void __attribute__((noreturn))
+run_test(const char *program)
+{
+  long pid = start(program, arguments);
+  int status = pid < 0 ? 127 << 8 : reap_until(pid);
+  exit(wait_signal(status) ? 128 + wait_signal(status) : wait_code(status));
 }
 
 int
 main(void)
 {
   static const struct timespec second = { 1, 0 };
+  static char *argv[] = { "sh", NULL };
   struct timespec before, after;
 
   open_console();
+  const char *test = find_test();
+  if(test)
+    run_test(test);
   for(;;){
     printf("init: starting sh\n");
     sys_clock(CLOCK_MONOTONIC, &before);
-    long pid = sys_fork();
-    if(pid == 0)
-      start_shell();
-    if(pid < 0)
-      warn_error("fork", pid);
-    reap_until(pid);
+    reap_until(start("/sh", argv));
     // A shell that cannot live must not keep the machine busy.
     sys_clock(CLOCK_MONOTONIC, &after);
     if(after.sec - before.sec < 1)
