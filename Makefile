@@ -7,10 +7,15 @@ MEM   ?= 128M
 SWAP  ?= 64M
 DISK  ?= 256M
 DEBUG ?=
+KASAN ?=
+UBSAN ?=
 APPEND ?=
 TOOLPREFIX ?=
 
 B := build
+# Kernels with checks have objects and an image of their own: build/debug-kasan, ...
+CHECKS := $(strip $(foreach c,DEBUG KASAN UBSAN,$(if $($c),$c)))
+K := $B$(if $(CHECKS),/$(shell echo $(CHECKS) | tr 'A-Z ' 'a-z-'))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -38,7 +43,10 @@ KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
 	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany \
 	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
-	$(if $(DEBUG),-DDEBUG=1)
+	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(KFLAGS_$c))
+KFLAGS_KASAN := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffff000000000 \
+	--param asan-instrumentation-with-call-threshold=0
+KFLAGS_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
 KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
 
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
@@ -58,8 +66,11 @@ TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,unde
 say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
 
 # ---- What there is ----
-KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c)
-KOBJ  := $(KSRC:%=$B/%.o)
+KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c) \
+	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c)))
+KOBJ  := $(KSRC:%=$K/%.o)
+CHECKERS_KASAN := debug/kasan.c
+CHECKERS_UBSAN := debug/ubsan.c
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
 LIBOBJ := $(LIBSRC:%=$B/%.o)
 USRC  := $(wildcard user/*.c)
@@ -77,7 +88,7 @@ UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 ROOTFILES := $(wildcard README.md)
 FS    := $B/fs.img
-KERNEL := $B/kernel.elf
+KERNEL := $K/kernel.elf
 
 # ---- The kernel ----
 all: $(KERNEL) $(PROGS) $(TOOLS)
@@ -85,24 +96,26 @@ all: $(KERNEL) $(PROGS) $(TOOLS)
 # Rewritten only when the compiler or a flag changes: then everything is stale.
 $B/%.flags: FORCE | tools-build
 	@mkdir -p $(@D)
-	@echo '$(call flags_of,$*)' | cmp -s - $@ || echo '$(call flags_of,$*)' > $@
-flags_of = $(flags_of_$1)
+	@echo '$(flags_of_$(*F))' | cmp -s - $@ || echo '$(flags_of_$(*F))' > $@
 flags_of_kernel = $(CC) $(KFLAGS) $(KLINK)
 flags_of_user   = $(CC) $(UFLAGS) $(ULINK)
 flags_of_host   = $(HOSTCC) $(HFLAGS)
 flags_of_unit   = $(HOSTCC) $(TFLAGS)
 
-$(KOBJ): $B/%.o: % $B/kernel.flags
+# What reports an error must not stumble over it.
+$(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
+	UNCHECKED := -fno-sanitize=all
+$(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(KFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KFLAGS) $(UNCHECKED) -MMD -MP -c -o $@ $<
 
 # Linked twice: the first image tells where its functions are, the second carries
 # that as a table behind the text, so that the addresses stay true.
 KLINKED = $(CC) $(KFLAGS) $(KLINK) -Wl,-T,arch/riscv/kernel.ld
 $(KERNEL): $(KOBJ) arch/riscv/kernel.ld tools/ksyms.py
-	$(call say,LD,$@)$(KLINKED) -o $B/kernel.first.elf $(KOBJ) && \
-	$(CROSS)nm -n $B/kernel.first.elf | tools/ksyms.py > $B/ksyms.S && \
-	$(KLINKED) -o $@ $(KOBJ) $B/ksyms.S
+	$(call say,LD,$@)$(KLINKED) -o $K/kernel.first.elf $(KOBJ) && \
+	$(CROSS)nm -n $K/kernel.first.elf | tools/ksyms.py > $K/ksyms.S && \
+	$(KLINKED) -o $@ $(KOBJ) $K/ksyms.S
 
 # ---- User programs: a new user/x.c builds by being there ----
 $(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
@@ -170,7 +183,7 @@ qemu-gdb: machine $(KERNEL) image
 		-gdb tcp:127.0.0.1:`tools/gdbport.py --free $B/gdbport`
 
 gdb: $(KERNEL) | tools-gdb
-	$(GDB) -q -nx -x .gdbinit
+	$(GDB) -q -nx -x .gdbinit $(if $(CHECKS),-ex 'file $(KERNEL)')
 
 print-gdbport:
 	@mkdir -p $B && tools/gdbport.py $B/gdbport
@@ -191,7 +204,8 @@ test test-long: $(KERNEL) $(UNIT) $B/test/fs.img $B/test/bench/fs.img $B/tools/p
 	@$(PYTHON) test/run.py --cross '$(CROSS)' $(if $(filter test-long,$@),--long) $(ARGS)
 
 usertests: machine $(KERNEL) $B/test/fs.img | tools-test
-	@$(PYTHON) test/boot/console.py --cpus $(CPUS) --mem $(MEM) --append '$(APPEND)' usertests $(ARGS)
+	@$(PYTHON) test/boot/console.py --cpus $(CPUS) --mem $(MEM) --append '$(APPEND)' \
+		--kernel $(KERNEL) usertests $(ARGS)
 
 # ---- The benchmark ----
 $B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)

@@ -7,9 +7,9 @@ make [TARGET] [VARIABLE=value ...]
 
   all               build the kernel, the programs and the host tools (the default)
   qemu              boot to a shell; leave with `poweroff` or Ctrl-a x
-                      CPUS MEM SWAP APPEND DEBUG
+                      CPUS MEM SWAP APPEND DEBUG KASAN UBSAN
   qemu-gdb          the same, halted and waiting for a debugger
-                      CPUS MEM SWAP APPEND DEBUG
+                      CPUS MEM SWAP APPEND DEBUG KASAN UBSAN
   gdb               a debugger connected to it, with quire's helpers
   print-gdbport     the TCP port on which it waits
   test              unit tests, then boot tests; last line `N passed, N failed`
@@ -17,7 +17,8 @@ make [TARGET] [VARIABLE=value ...]
   test-long         the same, at more machine sizes and for longer
                       ARGS
   usertests         run usertests in the guest, on a private image
-                      CPUS MEM APPEND ARGS (`ARGS=-q`, or the names of tests)
+                      CPUS MEM APPEND DEBUG KASAN UBSAN
+                      ARGS (`ARGS=-q`, or the names of tests)
   bench             what operations cost, beside Linux and xv6; see docs/bench.md
                       ROWS WALL PROFILE ACCEPT (`make bench ROWS="stat brk_grow"`)
   bench-check       fails if a row is over 2 % above its accepted figure
@@ -35,7 +36,10 @@ make [TARGET] [VARIABLE=value ...]
   SWAP=64M          size of the swap disk; 0 for none
   DISK=256M         size of the disk image when it is made
   APPEND=           settings for the kernel, such as `init=/sh quiet panic=exit`
-  DEBUG=            1: build with the kernel's expensive checks
+  DEBUG=            1: a kernel that checks the order of locks, fences, freed memory
+  KASAN=            1: a kernel that checks the address of every load and store
+  UBSAN=            1: a kernel that checks every operation C leaves undefined
+                    (each combination is a kernel of its own: build/debug-kasan/kernel.elf)
   TOOLPREFIX=       of the cross compiler; found by itself when empty
   V=                1: show the commands
   CI=               set: warnings are errors

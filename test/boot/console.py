@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Run one command in a guest on a private image, showing its console.
 
-    console.py [--cpus N] [--mem SIZE] [--append TEXT] COMMAND [ARGUMENT ...]
+    console.py [--cpus N] [--mem SIZE] [--append TEXT] [--kernel FILE] COMMAND [ARGUMENT ...]
 
 Exit status: the command's.
 """
@@ -10,7 +10,7 @@ Exit status: the command's.
 import argparse
 import sys
 
-from guest import Guest, GuestError
+from guest import KERNEL, Guest, GuestError
 
 
 def main():
@@ -18,10 +18,12 @@ def main():
     parser.add_argument("--cpus", default="3")
     parser.add_argument("--mem", default="128M")
     parser.add_argument("--append", default="")
+    parser.add_argument("--kernel", default=KERNEL)
     parser.add_argument("--limit", type=float, default=3600, help="seconds")
     options, command = parser.parse_known_args()
 
-    guest = Guest("console", cpus=options.cpus, mem=options.mem, append=options.append)
+    guest = Guest("console", cpus=options.cpus, mem=options.mem, append=options.append,
+                  kernel=options.kernel)
     try:
         guest.console.logfile_read = sys.stdout
         status = guest.status(" ".join(command), options.limit)

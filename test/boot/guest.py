@@ -32,7 +32,7 @@ class GuestError(Exception):
 
 class Guest:
     def __init__(self, name, cpus=2, mem="128M", append="", image=IMAGE, snapshot=True,
-                 swap=None, qemu=(), wait=True):
+                 swap=None, qemu=(), wait=True, kernel=KERNEL):
         """Boot; with `wait`, until the prompt.
 
         snapshot: writes to the image are thrown away at the end.
@@ -44,7 +44,8 @@ class Guest:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log = open(self.log_path, "w", encoding="utf-8", errors="replace")
         self.console = pexpect.spawn(
-            "qemu-system-riscv64", self._arguments(cpus, mem, append, image, snapshot, swap, qemu),
+            "qemu-system-riscv64",
+            self._arguments(kernel, cpus, mem, append, image, snapshot, swap, qemu),
             encoding="utf-8", codec_errors="replace", timeout=20 * PATIENCE, echo=False,
             dimensions=(50, 200))
         self.console.delaybeforesend = None
@@ -54,11 +55,11 @@ class Guest:
         if wait:
             self.wait_prompt(30)
 
-    def _arguments(self, cpus, mem, append, image, snapshot, swap, more):
+    def _arguments(self, kernel, cpus, mem, append, image, snapshot, swap, more):
         args = [
             "-M", "virt", "-smp", str(cpus), "-m", mem, "-display", "none", "-monitor", "none",
             "-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con",
-            "-bios", "default", "-kernel", str(KERNEL), "-append", append, "-no-reboot",
+            "-bios", "default", "-kernel", str(kernel), "-append", append, "-no-reboot",
             "-global", "virtio-mmio.force-legacy=false",
             "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off",
         ]

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Which bytes of the kernel's memory may be touched: told by the allocators, and
+// in a KASAN=1 build asked at every load and store.  Without, nothing at all.
+
+#pragma once
+
+#include "kernel/types.h"
+
+// Why not.  These are values of the shadow; the compiler writes some of its own.
+enum poison {
+  POISON_FREE_FRAME = 0xff,    // not allocated
+  POISON_FREE_OBJECT = 0xfb,   // of a slab cache
+  POISON_SLACK = 0xfc,         // of an object, beyond what was asked for
+};
+
+#ifdef KASAN
+
+// Units of 8 bytes: p is a multiple of that.  n need not be, to unpoison: bytes
+// beyond it in the last unit may not be touched.
+void kasan_poison(const void *p, u64 n, enum poison why);
+void kasan_unpoison(const void *p, u64 n);
+
+// Are all these bytes allowed?  For what the compiler does not see.
+void kasan_check(const void *p, u64 n, bool write);
+
+// Give the pages of the kernel's map at va a shadow. => 0 or -ENOMEM
+int kasan_cover(va_t va, u64 len);
+
+// Boot, on the final map: a shadow for all RAM and the image; from here on it counts.
+void kasan_start(void);
+
+#else
+
+static inline void kasan_poison(const void *p, u64 n, enum poison why) {}
+static inline void kasan_unpoison(const void *p, u64 n) {}
+static inline int kasan_cover(va_t va, u64 len) { return 0; }
+static inline void kasan_start(void) {}
+
+#endif
