@@ -39,14 +39,15 @@ GDB     = $(call once,GDB,tools/setup.sh gdb $(TOOLPREFIX))
 WERROR := $(if $(CI),-Werror)
 WARN   := -Wall -Wextra -Wno-unused-parameter $(WERROR)
 
+CHECK_KASAN := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffff000000000 \
+	--param asan-instrumentation-with-call-threshold=0
+CHECK_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
+
 KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
 	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany \
 	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
-	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(KFLAGS_$c))
-KFLAGS_KASAN := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffff000000000 \
-	--param asan-instrumentation-with-call-threshold=0
-KFLAGS_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
+	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(CHECK_$c))
 KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
 
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
@@ -66,11 +67,12 @@ TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,unde
 say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
 
 # ---- What there is ----
+CHECKERS_DEBUG := debug/free_frame.c
+CHECKERS_KASAN := debug/kasan.c debug/free_frame.c
+CHECKERS_UBSAN := debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c) \
 	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c)))
 KOBJ  := $(KSRC:%=$K/%.o)
-CHECKERS_KASAN := debug/kasan.c
-CHECKERS_UBSAN := debug/ubsan.c
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
 LIBOBJ := $(LIBSRC:%=$B/%.o)
 USRC  := $(wildcard user/*.c)
@@ -104,10 +106,10 @@ flags_of_unit   = $(HOSTCC) $(TFLAGS)
 
 # What reports an error must not stumble over it.
 $(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
-	UNCHECKED := -fno-sanitize=all
+	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(KFLAGS) $(UNCHECKED) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(filter-out $(NOT_HERE),$(KFLAGS)) -MMD -MP -c -o $@ $<
 
 # Linked twice: the first image tells where its functions are, the second carries
 # that as a table behind the text, so that the addresses stay true.

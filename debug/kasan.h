@@ -7,11 +7,13 @@
 
 #include "kernel/types.h"
 
-// Why not.  These are values of the shadow; the compiler writes some of its own.
+// Why not: values of the shadow.  Around locals the compiler writes 0xf1 to 0xf3.
 enum poison {
   POISON_FREE_FRAME = 0xff,    // not allocated
   POISON_FREE_OBJECT = 0xfb,   // of a slab cache
   POISON_SLACK = 0xfc,         // of an object, beyond what was asked for
+  POISON_GLOBAL = 0xf9,        // between global variables
+  POISON_SCOPE = 0xf8,         // a local variable outside its block
 };
 
 #ifdef KASAN

@@ -12,6 +12,7 @@
 #include "kernel/task.h"
 #include "mm/buddy.h"
 #include "mm/frame.h"
+#include "debug/free_frame.h"
 #include "mm/frame_lock.h"
 #include "mm/reaper.h"
 #include "mm/space.h"
@@ -142,6 +143,7 @@ frame_alloc(enum frame_kind kind, u32 flags)
   struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
   atomic_add(&h->events[VM_ALLOC], 1);
   preempt_on();
+  frames_handed_out(f, 1);
   f->word = KIND(kind);
   if(flags & ALLOC_ZERO)
     page_zero(frame_kva(f));
@@ -156,6 +158,7 @@ frame_free(struct frame *f)
   assert((w & KIND(0xf)) != KIND(KIND_FREE) && (w & KIND(0xf)) != KIND(KIND_BATCH));
   f->word = KIND(KIND_BATCH);
   f->owner = f->slot = f->hint = 0;
+  frames_came_back(f, 1);
   preempt_off();
   struct hart *h = this_hart();
   if(unlikely(h->batch.n == 2 * batch_size)){
@@ -189,6 +192,7 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
     reaper_wake();
   if(f == NULL)
     return NULL;
+  frames_handed_out(f, 1UL << order);
   for(u64 i = 0; i < 1UL << order; i++){
     f[i].word = KIND(kind);
     if(flags & ALLOC_ZERO)
@@ -209,6 +213,7 @@ frames_release(struct frame *f, u32 order)
     f[i].word = KIND(KIND_BATCH);
     f[i].owner = 0;
   }
+  frames_came_back(f, 1UL << order);
   buddy_free(f, order);
 }
 

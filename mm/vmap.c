@@ -13,6 +13,7 @@
 
 #include "mm/vmap.h"
 #include <pmap.h>
+#include "debug/kasan.h"
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"
@@ -119,8 +120,12 @@ kstack_alloc(void)
   if(p == NULL)
     p = new_place();
   spin_unlock(&vmap.lock);
-  if(p == NULL || mapped || map_stack(p))
-    return p ? (void *)p->stack : NULL;
+  if(p == NULL)
+    return NULL;
+  if(mapped || map_stack(p)){
+    kasan_unpoison((void *)p->stack, KSTACK_SIZE);
+    return (void *)p->stack;
+  }
   spin_lock(&vmap.lock);
   list_push(&vmap.empty, &p->link);
   spin_unlock(&vmap.lock);

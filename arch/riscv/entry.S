@@ -19,6 +19,24 @@
 // Leaf entries: D A G X W R V.  A gigapage's entry is its number << 28.
 #define PTE_RWX 0xef
 #define PTE_RW  0xe7
+#define PTE_TABLE 1
+
+#define TABLE_ENTRIES 512
+#define SHADOW_ROOT_ENTRY 416     // of 0xffffffe800000000
+#define SHADOW_ROOT_ENTRIES 32
+
+// Make n entries from `table` on that lead to `page`.  Clobbers t4 to t6.
+.macro map_all page, table, bits, n
+  srli t4, \page, 2
+  ori t4, t4, \bits
+  mv t5, \table
+  li t6, \n
+1:
+  sd t4, 0(t5)
+  addi t5, t5, 8
+  addi t6, t6, -1
+  bnez t6, 1b
+.endm
 
 // t0 = satp.  Clobbers t1, t2.
 .macro go_virtual
@@ -67,6 +85,19 @@ _start:
   addi t3, t3, -1
   bnez t3, 1b
 
+#ifdef KASAN
+  // Code marks its locals in a shadow from the start (debug/kasan.c).  Until
+  // there is a true one, one page stands for all of it.
+  la t1, early_shadow
+  la t2, early_shadow_leaf
+  la t3, early_shadow_middle
+  map_all t1, t2, PTE_RW, TABLE_ENTRIES
+  map_all t2, t3, PTE_TABLE, TABLE_ENTRIES
+  addi t2, t0, SHADOW_ROOT_ENTRY * 4
+  addi t2, t2, SHADOW_ROOT_ENTRY * 4
+  map_all t3, t2, PTE_TABLE, SHADOW_ROOT_ENTRIES
+#endif
+
   srli t0, t0, 12
   li t1, SATP_MODE_SV39
   slli t1, t1, SATP_MODE_SHIFT
@@ -105,3 +136,11 @@ boot_stack:
   .balign 4096
 early_root:
   .zero 4096
+#ifdef KASAN
+early_shadow:
+  .zero 4096
+early_shadow_leaf:
+  .zero 4096
+early_shadow_middle:
+  .zero 4096
+#endif

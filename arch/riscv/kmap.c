@@ -9,6 +9,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "debug/kasan.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"
@@ -90,7 +91,7 @@ kmap_pages(va_t va, pa_t pa, u64 len, enum kmap_how how)
   spin_lock(&kmap_lock);
   int err = map_range(va, pa, len, how, false);
   spin_unlock(&kmap_lock);
-  return err;
+  return err ? err : kasan_cover(va, len);
 }
 
 void
@@ -139,7 +140,8 @@ image_pa(const char *symbol)
 static void
 boot_map(va_t va, pa_t start, pa_t end, enum kmap_how how)
 {
-  if(start < end && map_range(va, start, end - start, how, true) != 0)
+  if(start < end && (map_range(va, start, end - start, how, true) != 0 ||
+                     kasan_cover(va, end - start) != 0))
     panic("no memory for the kernel's page tables");
 }
 
@@ -194,6 +196,7 @@ pmap_boot(void)
   make_vmap_roots();
   satp_write(pmap_kernel_satp());
   fence_all();
+  kasan_start();
   tlb_probe_asids();
 }
 
