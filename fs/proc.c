@@ -18,7 +18,7 @@ struct node {
   struct inode inode;
   const struct proc_entry *entry;
   u32 pid;                    // of the process it is about; 0: of none
-  u64 number;                 // that is its name, if it has one of those
+  u64 number;                 // that is its name, within the process; else 0
 };
 
 static struct super proc_super;
@@ -92,11 +92,14 @@ ops_of(const struct proc_entry *e)
   return &file_ops;
 }
 
-// One number for each (process, entry, number), so that programs can compare them.
+// One number for each (process, entry, number), so that programs can compare them:
+// entries lie in the kernel's image, so the low bits of their addresses differ.
 static u64
 inode_number(const struct proc_entry *e, u32 pid, u64 number)
 {
-  return hash_mix((u64)e + number * sizeof *e) << 32 >> 10 | pid;
+  enum { ENTRY_BITS = 20, PID_BITS = 22 };
+  u64 entry = (u64)e / sizeof(u64) % (1 << ENTRY_BITS);
+  return number << (ENTRY_BITS + PID_BITS) | (u64)pid << ENTRY_BITS | entry;
 }
 
 static int
@@ -139,8 +142,16 @@ parse_number(const char *name, u32 len, u64 *number)
   return len > 0 && (name[0] != '0' || len == 1);
 }
 
-// A child named by a number: a process's directory in the root, else something of
-// the directory's process.
+// In the root a number is a process, elsewhere something of the directory's process.
+static u32
+process_of(const struct node *dir, u64 *number)
+{
+  u32 pid = dir->pid ? dir->pid : *number;
+  if(dir->pid == 0)
+    *number = 0;
+  return pid;
+}
+
 static int
 lookup_number(struct node *dir, struct task *t, u64 number, struct inode **out)
 {
@@ -148,7 +159,8 @@ lookup_number(struct node *dir, struct task *t, u64 number, struct inode **out)
   u64 found = number;
   if(e->next_number == NULL || !e->next_number(t, &found) || found != number)
     return -ENOENT;
-  return make_node(e->number_child, dir->pid ? dir->pid : number, number, out);
+  u32 pid = process_of(dir, &number);
+  return make_node(e->number_child, pid, number, out);
 }
 
 static int
@@ -187,7 +199,9 @@ list_numbers(struct node *dir, struct task *t, u64 off, struct dir_sink *d)
   char name[24];
   for(; e->next_number && e->next_number(t, &number); number++){
     u32 len = snprintk(name, sizeof name, "%lu", number);
-    u64 ino = inode_number(e->number_child, dir->pid ? dir->pid : number, number);
+    u64 child = number;
+    u32 pid = process_of(dir, &child);
+    u64 ino = inode_number(e->number_child, pid, child);
     if(!d->add(d, name, len, ino, e->number_child->mode, AT_NUMBERS + number + 1))
       return;
   }

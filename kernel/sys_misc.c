@@ -12,6 +12,7 @@
 #include "kernel/rusage.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
+#include "kernel/uname.h"
 #include "fs/vfs.h"
 #include "mm/frame.h"
 #include "mm/object.h"
@@ -25,7 +26,7 @@ sys_uname(const u64 *a)
 {
   enum { FIELD = 65 };
   static const char names[6][FIELD] = {
-    "Linux", "quire", "6.1.0-quire", "quire", "riscv64", "(none)",
+    UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE, UTS_VERSION, UTS_MACHINE, UTS_DOMAIN,
   };
   return copy_to_user(a[0], names, sizeof names) ? -EFAULT : 0;
 }

@@ -71,9 +71,11 @@ sys_mmap(const u64 *a)
                 NULL, 0, NULL);
   else
     at = map_file(a[0], len, prot, flags, (int)a[4], offset);
-  if(at >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED)))
-    vm_populate(current->space, (va_t)at, len);      // best effort, as Linux does it
-  return at;
+  if(at >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED))){
+    bool own = (prot & PROT_WRITE) && !(flags & MAP_SHARED);
+    vm_populate(current->space, (va_t)at, page_up(len), own ? ACCESS_WRITE : ACCESS_READ);
+  }
+  return at;                         // populated as far as it went, as Linux does it
 }
 
 i64
@@ -91,21 +93,28 @@ sys_mprotect(const u64 *a)
 
 enum {
   MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4,
-  MADV_FREE = 8,
+  MADV_FREE = 8, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
 };
 
 i64
 sys_madvise(const u64 *a)
 {
+  u64 len = page_up(a[1]);
+  if((a[0] & PAGE_MASK) || a[0] > USER_MAX || a[1] > USER_MAX - a[0])
+    return -EINVAL;
   switch((int)a[2]){
   case MADV_NORMAL:
   case MADV_RANDOM:
   case MADV_SEQUENTIAL:
   case MADV_WILLNEED:
-    return a[0] & PAGE_MASK ? -EINVAL : 0;           // hints that we take no notice of
+    return 0;                        // hints that we take no notice of
   case MADV_DONTNEED:
   case MADV_FREE:
-    return vm_discard(current->space, a[0], a[1]);
+    return vm_discard(current->space, a[0], len);
+  case MADV_POPULATE_READ:
+    return vm_populate(current->space, a[0], len, ACCESS_READ);
+  case MADV_POPULATE_WRITE:
+    return vm_populate(current->space, a[0], len, ACCESS_WRITE);
   default:
     return -EINVAL;
   }

@@ -5,7 +5,7 @@
 //
 //   at the address          read, execute        write
 //   ----------------------  -------------------  ----------------------------
-//   no area                 MAPERR               MAPERR    (below a stack: grow)
+//   no area                 MAPERR               MAPERR    (of a stack: grow)
 //   area forbids it         ACCERR               ACCERR
 //   nothing, no object      zero_map             zero_fill
 //   nothing, object         file_map             shared: file_map, made dirty first
@@ -328,12 +328,22 @@ area_allows(const struct area *area, u32 access)
   return (area->prot | (area->prot & PROT_WRITE) / PROT_WRITE * PROT_READ) & access;
 }
 
+// What is read below the stack pointer is a mistake, however near to the stack.
+// Not so what is written: gcc may store to a large frame before it moves the pointer.
+static bool
+stack_reaches(struct at at)
+{
+  if(area_stack_above(at.space, at.va) == NULL || at.space != current->space)
+    return false;
+  return at.access == ACCESS_WRITE || at.va >= page_down(user_sp());
+}
+
 static inline int
 attempt_locked(struct at at, struct wanted *w)
 {
   at.area = area_find(at.space, at.va);
   if(unlikely(at.area == NULL))
-    return area_stack_above(at.space, at.va) ? NEED_STACK : FAULT_MAPERR;
+    return stack_reaches(at) ? NEED_STACK : FAULT_MAPERR;
   if(unlikely(!area_allows(at.area, at.access)))
     return FAULT_ACCERR;
   at.e = pmap_make(&at.space->pmap, at.va);
@@ -433,23 +443,22 @@ vm_fault(struct space *s, va_t va, enum access access)
 }
 
 int
-vm_populate(struct space *s, va_t addr, u64 len)
+vm_populate(struct space *s, va_t addr, u64 len, enum access access)
 {
-  for(va_t va = page_down(addr); va < addr + len; va += PAGE_SIZE){
-    struct area a;
-    if(!vm_area_at(s, va, &a) || a.start > va)
+  for(va_t va = addr; va < addr + len; va += PAGE_SIZE){
+    if(current->killed)
+      return -EINTR;
+    switch(vm_fault(s, va, access)){
+    case FAULT_OK:
+      break;
+    case FAULT_MAPERR:
+    case FAULT_OOM:
       return -ENOMEM;
-    bool private = !(a.flags & AREA_SHARED);
-    enum access access = private && a.prot & PROT_WRITE ? ACCESS_WRITE : ACCESS_READ;
-    if(a.file)
-      file_put(a.file);
-    if(a.prot == PROT_NONE)
-      continue;
-    enum fault f = vm_fault(s, va, access);
-    if(f == FAULT_OOM)
-      return -ENOMEM;
-    if(f != FAULT_OK)
+    case FAULT_ACCERR:
+      return -EINVAL;
+    default:
       return -EFAULT;
+    }
   }
   return 0;
 }

@@ -28,7 +28,7 @@ enum {
 
 enum {
   AREA_SHARED = 1,     // stores reach the object; else private, copied on write
-  AREA_STACK = 2,      // grows down on a fault just below it
+  AREA_STACK = 2,      // grows down on a fault below it
   AREA_HEAP = 4,       // the brk area
   AREA_MAYWRITE = 8,   // mprotect may add PROT_WRITE (file opened for writing, or private)
 };
@@ -123,8 +123,9 @@ enum fault {
 };
 enum fault vm_fault(struct space *s, va_t va, enum access access);
 
-// Make every page of the range present (MAP_POPULATE, mlock). => 0 or -errno
-int vm_populate(struct space *s, va_t addr, u64 len);
+// Fault in every page of [addr, addr + len), whole pages.  What was done before an
+// error stays. => 0, -ENOMEM (also a hole), -EINVAL (not allowed), -EFAULT, -EINTR
+int vm_populate(struct space *s, va_t addr, u64 len, enum access access);
 
 // ---- The whole system ----
 

@@ -186,14 +186,47 @@ test_errors(void)
   require(sys_mmap(NULL, ~0UL, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == -ENOMEM);
 }
 
+// Our present pages, from the second number of statm.
+static long
+resident(void)
+{
+  struct text t = { 0 };
+
+  require(read_file("/proc/self/statm", &t));
+  long pages = atoi(strchr(t.s, ' ') + 1);
+  text_free(&t);
+  return pages;
+}
+
 static void
 test_populate(void)
 {
+  long before = resident();
   char *p = map(64, RW, MAP_PRIVATE | MAP_POPULATE);
+  require(resident() - before >= 64);
   for(int i = 0; i < 64; i++)
     require(p[i * PGSIZE] == 0);
   p = map(64, RW, MAP_SHARED | MAP_POPULATE);
   require(survives(store, p + 63 * PGSIZE) && p[63 * PGSIZE] == 1);
+}
+
+static void
+test_populate_range(void)
+{
+  char *p = map(64, RW, MAP_PRIVATE);
+  long before = resident();
+
+  require(sys_madvise(p, 64 * PGSIZE, MADV_POPULATE_READ) == 0);
+  require(resident() - before < 64);
+  require(sys_madvise(p + 8 * PGSIZE, 55 * PGSIZE + 1, MADV_POPULATE_WRITE) == 0);
+  before += 56;
+  require(resident() - before >= 0 && resident() - before < 8);
+  require(sys_mprotect(p, PGSIZE, PROT_READ) == 0);
+  require(sys_madvise(p, PGSIZE, MADV_POPULATE_WRITE) == -EINVAL);
+  require(sys_madvise(p + 1, PGSIZE, MADV_POPULATE_READ) == -EINVAL);
+  require(sys_munmap(p + 32 * PGSIZE, PGSIZE) == 0);
+  require(sys_madvise(p + 31 * PGSIZE, 2 * PGSIZE, MADV_POPULATE_READ) == -ENOMEM);
+  require(sys_madvise(p, -PGSIZE, MADV_POPULATE_READ) == -EINVAL);
 }
 
 static void
@@ -237,7 +270,7 @@ main(void)
     { "protection", test_protection }, { "mprotect", test_mprotect },
     { "reserve", test_reserve }, { "pieces", test_pieces }, { "fixed", test_fixed },
     { "errors", test_errors }, { "populate", test_populate },
-    { "dontneed", test_dontneed }, { "many", test_many },
+    { "populate_range", test_populate_range }, { "dontneed", test_dontneed }, { "many", test_many },
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){

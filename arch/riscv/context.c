@@ -47,6 +47,12 @@ tf_exec(struct trapframe *tf, va_t entry, va_t sp)
   atomic_or(&current->notify, NOTIFY_FRAME);
 }
 
+va_t
+user_sp(void)
+{
+  return current->tf->sp;
+}
+
 // ---- Registers by number ----
 
 static const char *const names[TF_REGISTERS] = {

@@ -142,6 +142,8 @@ i64 copy_str_from_user(char *dst, va_t src, u64 n);
 int load_user_u32(u32 *v, va_t src);
 int store_user_u32(va_t dst, u32 v);
 
+va_t user_sp(void);                // the current task's stack pointer in user mode
+
 // ---- Page primitives: as fast as the machine can ----
 
 void page_zero(void *kva);

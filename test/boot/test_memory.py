@@ -57,8 +57,8 @@ BAD = {
     **dict.fromkeys(
         ["null_read", "null_write", "null_run", "kernel_read", "kernel_write", "kernel_run",
          "top_read", "hole_read", "noncanonical_read", "text_write", "data_run", "stack_run",
-         "read_only_write", "none_read", "none_write", "stack_overflow", "below_stack",
-         "unmapped_read"], SIGSEGV),
+         "read_only_write", "none_read", "none_write", "stack_overflow", "below_sp",
+         "below_stack", "unmapped_read"], SIGSEGV),
     "past_file_end": SIGBUS,
     "illegal": SIGILL,
 }

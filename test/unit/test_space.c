@@ -163,6 +163,21 @@ stack_growth(void)
 }
 
 static void
+stack_grows_to_its_pointer(void)
+{
+  start();
+  assert_int_equal(vm_stack(space, USER_TOP, 64 * PAGE_SIZE), 0);
+  set_user_sp(USER_TOP - 3 * PAGE_SIZE + 16);
+  assert_int_equal(expect_fault(USER_TOP - 3 * PAGE_SIZE - 8, ACCESS_READ), FAULT_MAPERR);
+  expect_store(USER_TOP - 3 * PAGE_SIZE + 16, 1);
+  set_user_sp(USER_TOP - 4 * PAGE_SIZE);
+  expect_load(USER_TOP - 3 * PAGE_SIZE - 8, 0);
+  expect_store(USER_TOP - 9 * PAGE_SIZE, 2);     // before the pointer moves
+  set_user_sp(0);
+  end();
+}
+
+static void
 stack_meets_a_wall(void)
 {
   start();
@@ -388,7 +403,8 @@ main(void)
     TEST(random_steps, .harts = 3, .asid_bits = NO_ASIDS, .seed = 4),
     TEST(random_steps_svade, .harts = 3, .seed = 5),
     TEST(laziness), TEST(fresh_pages), TEST(break_and_its_limits), TEST(stack_growth),
-    TEST(stack_meets_a_wall), TEST(prot_none_keeps_contents), TEST(copy_on_write), TEST(refusals),
+    TEST(stack_grows_to_its_pointer), TEST(stack_meets_a_wall), TEST(prot_none_keeps_contents),
+    TEST(copy_on_write), TEST(refusals),
     TEST(every_allocation_fails_once, .reaper = true), TEST(every_allocation_fails_for_good),
     TEST(all_or_nothing), TEST(out_of_memory, .frames = 500, .reaper = true),
     TEST(files_make_room, .frames = 500, .reaper = true),

@@ -57,20 +57,6 @@ ulib_memory_for(uint64 bytes)
   return need <= s.freeram * s.mem_unit || need <= ulib_memory();
 }
 
-// Make the pages of [start, end) present.
-static bool
-populate(uint64 start, uint64 end)
-{
-  if(start == end)
-    return true;
-  long r = sys_madvise((void *)start, end - start, MADV_POPULATE_WRITE);
-  if(r != -EINVAL && r != -ENOSYS)
-    return r >= 0;
-  for(; start < end; start += PGSIZE)
-    *(volatile char *)start = 0;
-  return true;
-}
-
 // As in xv6, giving back more than the whole address space changes nothing.
 static char *
 shrink(uint64 old, uint64 n)
@@ -99,11 +85,11 @@ sbrk(int n)
   char *old = sbrklazy(n);
   if(n <= 0 || old == SBRK_ERROR)
     return old;
-  if(!populate(PGROUNDUP((uint64)old), PGROUNDUP((uint64)old + n))){
-    sys_brk((uint64)old);
-    return SBRK_ERROR;
-  }
-  return old;
+  uint64 start = PGROUNDUP((uint64)old), end = PGROUNDUP((uint64)old + n);
+  if(sys_madvise((void *)start, end - start, MADV_POPULATE_WRITE) == 0)
+    return old;
+  sys_brk((uint64)old);
+  return SBRK_ERROR;
 }
 
 void *

@@ -4,10 +4,9 @@
 
 #include "kernel/types.h"
 #include "kernel/fcntl.h"
+#include "kernel/riscv.h"
 #include "user/user.h"
 #include "user/abi.h"
-
-enum { PAGE = 4096 };
 
 static volatile char sink;
 
@@ -26,7 +25,7 @@ static void run_at(uint64 a) { ((void (*)(void))wild(a))(); }
 static uint64
 map(int prot)
 {
-  return (uint64)mmap(0, PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return (uint64)mmap(0, PGSIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static int
@@ -53,6 +52,7 @@ static void read_only_write(void) { write_at(map(PROT_READ)); }
 static void none_read(void) { read_at(map(PROT_NONE)); }
 static void none_write(void) { write_at(map(PROT_NONE)); }
 static void stack_overflow(void) { sink = deep(1); }
+static void below_sp(void) { read_at(r_sp() - PGSIZE); }
 static void below_stack(void) { char c; read_at((uint64)&c - (64 << 20)); }
 static void illegal(void) { __asm__ volatile(".4byte 0"); }
 
@@ -61,7 +61,7 @@ unmapped_read(void)
 {
   uint64 a = map(PROT_READ | PROT_WRITE);
   write_at(a);
-  munmap((void *)a, PAGE);
+  munmap((void *)a, PGSIZE);
   read_at(a);
 }
 
@@ -70,7 +70,7 @@ past_file_end(void)
 {
   int fd = open("badaccess.tmp", O_RDWR | O_CREATE | O_TRUNC);
   write(fd, "x", 1);
-  read_at((uint64)mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0) + PAGE);
+  read_at((uint64)mmap(0, 2 * PGSIZE, PROT_READ, MAP_SHARED, fd, 0) + PGSIZE);
 }
 
 static const struct { const char *name; void (*fn)(void); } kinds[] = {
@@ -78,7 +78,8 @@ static const struct { const char *name; void (*fn)(void); } kinds[] = {
   KIND(null_read), KIND(null_write), KIND(null_run), KIND(kernel_read), KIND(kernel_write),
   KIND(kernel_run), KIND(top_read), KIND(hole_read), KIND(noncanonical_read), KIND(text_write),
   KIND(data_run), KIND(stack_run), KIND(read_only_write), KIND(none_read), KIND(none_write),
-  KIND(stack_overflow), KIND(below_stack), KIND(unmapped_read), KIND(past_file_end), KIND(illegal),
+  KIND(stack_overflow), KIND(below_sp), KIND(below_stack), KIND(unmapped_read),
+  KIND(past_file_end), KIND(illegal),
 };
 
 int

@@ -88,6 +88,7 @@ void holds_nothing(void);                // no lock held; else a panic
 enum fault user_touch(va_t va, enum access how, void **kva);
 enum fault user_load(va_t va, u64 *value);
 enum fault user_store(va_t va, u64 value);
+void set_user_sp(va_t va);               // 0 at first: no stack is too far to grow
 
 // What the hardware makes of an access without the kernel's help. => NULL: it faults
 void *mmu_translate(va_t va, enum access how, bool user);

@@ -236,19 +236,22 @@ discard(struct model_space *s, u32 i, u32 n)
     forget_own(&s->page[k]);
 }
 
-// Writable private pages are made the space's own at once.
 static void
 populate(struct model_space *s, u32 i, u32 n)
 {
-  vm_populate(s->space, model_va(i), n * PAGE_SIZE);
-  for(u32 k = i; k < i + n; k++){
-    struct model_page *p = &s->page[k];
-    enum access how = !p->shared && (p->prot & PROT_WRITE) ? ACCESS_WRITE : ACCESS_READ;
-    if(!p->mapped || (p->prot && expected(p, how) != FAULT_OK))
-      return;
-    if(p->prot && how == ACCESS_WRITE)
-      make_own(p);
+  static const int error[] = {
+    [FAULT_OK] = 0, [FAULT_MAPERR] = -ENOMEM, [FAULT_ACCERR] = -EINVAL, [FAULT_ADRERR] = -EFAULT,
+  };
+  enum access how = below(2) ? ACCESS_WRITE : ACCESS_READ;
+  enum fault f = FAULT_OK;
+  for(u32 k = i; k < i + n && f == FAULT_OK; k++){
+    f = expected(&s->page[k], how);
+    if(f == FAULT_OK && how == ACCESS_WRITE)
+      make_own(&s->page[k]);
   }
+  int r = vm_populate(s->space, model_va(i), n * PAGE_SIZE, how);
+  if(r != error[f])
+    panic("populate at %lx: %d instead of %d", model_va(i), r, error[f]);
 }
 
 // ---- Steps: whole spaces ----

@@ -43,6 +43,20 @@ user_store(va_t va, u64 value)
 
 // ---- <machine.h> ----
 
+static va_t sp;
+
+void
+set_user_sp(va_t va)
+{
+  sp = va;
+}
+
+va_t
+user_sp(void)
+{
+  return sp;
+}
+
 // => where the bytes of va's page are, or NULL where the copy has to end
 static char *
 reach(va_t va, enum access how)
