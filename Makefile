@@ -127,8 +127,10 @@ $(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
 $B/user/ulib.a: $(LIBOBJ)
 	$(call say,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^
 
+# x is what goes to the disk, x.elf has what gdb wants to know besides.
 $(PROGS) $(TPROGS): %: %.c.o $B/user/ulib.a $(wildcard user/user.ld)
-	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $< $B/user/ulib.a
+	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@.elf $< $B/user/ulib.a && \
+	$(CROSS)strip -o $@ $@.elf
 
 $(BENCH): $(BSRC:%=$B/%.o) $B/user/ulib.a $(wildcard user/user.ld)
 	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $(filter %.o,$^) $B/user/ulib.a
@@ -143,16 +145,17 @@ $(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
 	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
 
 # $(call new_image,image,files): with the directories that the kernel mounts on, and
-# the shell where C libraries look for it.
+# what C libraries and xv6's programs want under their own names.
 new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /bin /dev /proc /tmp && \
-	$B/mkfs/fsput -s ../sh $1 /bin/sh && $B/mkfs/fsput $1 $2 /
+	$B/mkfs/fsput -s ../sh $1 /bin/sh && $B/mkfs/fsput -s README.md $1 /README && \
+	$B/mkfs/fsput $1 $2 /
 
 # The user's image is made once; from then on only newer programs are copied in.
 # The stamp, not the image, tells what is newer: the guest writes to the image.
 image: $(FS).stamp
 $(FS).stamp: $(PROGS) $(ROOTFILES) $(if $(wildcard $(FS)),,FORCE) | $(TOOLS)
 	$(call say,IMAGE,$(FS))if [ -e $(FS) ]; then $B/mkfs/fsput $(FS) $(filter-out FORCE,$?) /; \
-	else $(call new_image,$(FS),$(filter-out FORCE,$^)); fi
+	else $(call new_image,$(FS).new,$(filter-out FORCE,$^)) && mv $(FS).new $(FS); fi
 	@touch $@
 
 fs-reset:

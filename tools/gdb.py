@@ -20,7 +20,7 @@ tasks                 every task: tid, state, name, where it waits
 areas TID             the areas of its space
 walk ADDRESS [TID]    the page-table walk, each bit spelled out
 frame-of PA           the frame record of a physical address
-user PROGRAM          add the symbols of build/user/PROGRAM"""
+user PROGRAM          add the symbols of build/user/PROGRAM.elf"""
 
     def __init__(self):
         super().__init__("quire", gdb.COMMAND_USER, gdb.COMPLETE_NONE, True)
@@ -62,6 +62,17 @@ def direct(pa):
 
 def read_u64(va):
     return int.from_bytes(gdb.selected_inferior().read_memory(va, 8).tobytes(), "little")
+
+
+def path_of(inode):
+    """The names that lead to an inode from the root of its file system."""
+    names = []
+    while number(inode["dentry"]):
+        d = inode["dentry"]
+        name = gdb.selected_inferior().read_memory(number(d["word"]), int(d["len"]))
+        names.insert(0, name.tobytes().decode(errors="replace"))
+        inode = d["parent"]
+    return "/" + "/".join(names)
 
 
 def radix(node, height):
@@ -144,7 +155,7 @@ class Areas(gdb.Command):
         text = "".join(c if prot & 1 << i else "-" for i, c in enumerate("rwx"))
         flags = int(area["flags"])
         kinds = [n for i, n in enumerate(["shared", "stack", "heap"]) if flags & 1 << i]
-        name = area["file"]["path"].string() if number(area["file"]) else ""
+        name = path_of(area["file"]["inode"]) if number(area["file"]) else ""
         print(f"{number(area['start']):012x}-{number(area['end']):012x} {text} "
               f"{' '.join(kinds):8} {name}")
         self.show(area["right"])
@@ -210,13 +221,13 @@ class Frame(gdb.Command):
 
 
 class User(gdb.Command):
-    """user PROGRAM: add the symbols of build/user/PROGRAM."""
+    """user PROGRAM: add the symbols of build/user/PROGRAM.elf."""
 
     def __init__(self):
         super().__init__("user", gdb.COMMAND_FILES)
 
     def invoke(self, argument, from_tty):
-        gdb.execute(f"add-symbol-file build/user/{argument.strip()}")
+        gdb.execute(f"add-symbol-file build/user/{argument.strip()}.elf")
 
 
 for command in (Quire, Connect, Tasks, Areas, Walk, Frame, User):

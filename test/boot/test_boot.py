@@ -26,7 +26,7 @@ def test_shell_on(boot, cpus, mem):
 @pytest.mark.parametrize("cpus,mem", [(3, "16M"), (1, "8M"), (8, "128M"), (2, "3G")])
 def test_shell_at_the_edges(boot, cpus, mem):
     g = boot(cpus=cpus, mem=mem)
-    assert g.run("ls / | grep README").startswith("README.md ")
+    assert "README.md " in g.run("ls / | grep README")
 
 
 @pytest.mark.long

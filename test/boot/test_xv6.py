@@ -37,6 +37,9 @@ main(int argc, char *argv[])
   printf("killed child: %d\n", st);
   char *old = sbrk(8192);
   printf("heap %s\n", sbrk(0) == old + 8192 && old[8191] == 0 ? "grew" : "did not grow");
+  n = read(open("/README", 0), buf, 7);
+  buf[n] = 0;
+  printf("%s\n", buf);
   return 0;
 }
 ''',
@@ -83,8 +86,13 @@ def built(tmp_path_factory):
     return tree / "build" / "user"
 
 
+def test_disk_gets_programs_without_debugging_information(built):
+    assert b".debug_info" not in (built / "hellox").read_bytes()
+    assert b".debug_info" in (built / "hellox.elf").read_bytes()
+
+
 def test_xv6_programs(boot, built, image):
     tool("fsput", image, *(built / name for name in SOURCES), "/")
     g = boot(image=image)
-    assert g.check("hellox a b") == "child exited 3; 3 args, pid ok 1\nkilled child: -1\nheap grew"
+    assert g.check("hellox a b") == "child exited 3; 3 args, pid ok 1\nkilled child: -1\nheap grew\n# quire"
     assert g.check("findx") == "type 1 found 2 unlink 0"
