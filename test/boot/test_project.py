@@ -102,7 +102,8 @@ def test_debugger_helpers(boot, tmp_path):
     sock = tmp_path / "gdb"
     g = boot(cpus=2, qemu=("-gdb", f"unix:{sock},server=on,wait=off"))
     commands = ["tasks", "areas 1", "walk 0xffffffff80200000", "walk 0x10000 1",
-                "frame-of 0x80200000", "user sh", "info address shell_parse", "backtrace 3", "detach"]
+                "frame-of 0x80200000", "user sh", "info address shell_parse", "backtrace 3",
+                "detach"]
     p = subprocess.run(
         ["gdb-multiarch", "-q", "-nx", "-batch", "-ex", f"set $quire_target = \"{sock}\"",
          "-x", ".gdbinit", *(word for c in commands for word in ("-ex", c))],
