@@ -8,7 +8,9 @@
 #include "kernel/string.h"
 #include "kernel/uname.h"
 #include "mm/object.h"
+#include "mm/reaper.h"
 #include "mm/space.h"
+#include "mm/vmap.h"
 
 // ---- vm ----
 
@@ -45,6 +47,8 @@ store_drop_caches(const char *s, struct task *unused)
   }
   if(what & DROP_PAGES)
     objects_shrink(~0UL);
+  kstack_shrink();
+  harts_drain();
   return 0;
 }
 

@@ -60,10 +60,10 @@ show_meminfo(struct text *t, struct task *unused)
 {
   struct usage u;
   get_usage(&u);
-  u64 clean = u.file - u.dirty;
+  u64 easy = u.mi.free + u.file - u.dirty + slab_spare() + kstack_spare();
   kib(t, "MemTotal", u.mi.total);
   kib(t, "MemFree", u.mi.free);
-  kib(t, "MemAvailable", u.mi.free + clean - min(u.mi.watermark_min, u.mi.free + clean));
+  kib(t, "MemAvailable", easy - min(u.mi.watermark_min, easy));
   kib(t, "Buffers", 0);
   kib(t, "Cached", u.file + u.shared);
   kib(t, "SwapCached", 0);
@@ -119,8 +119,9 @@ show_slabinfo(struct text *t, struct task *unused)
       if(t->s[at] == ' ')
         t->s[at] = '_';
     text_pad(t, 17);
-    text_add(t, " %6lu %6lu %6lu %4lu %4lu : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
-             ci.active, ci.total, ci.size, ci.per_slab, ci.pages_per_slab, ci.slabs, ci.slabs);
+    text_add(t, " %6lu %6lu %6lu %4lu %4lu : tunables %4lu    0    0 : slabdata %6lu %6lu      0\n",
+             ci.active, ci.total, ci.size, ci.per_slab, ci.pages_per_slab, ci.rounds,
+             ci.slabs - ci.empty, ci.slabs);
   }
   return 0;
 }

@@ -102,6 +102,8 @@ start_memory(void)
 {
   frame_init();
   pmap_boot();
+  if(bootarg_is("slab_debug", ""))
+    slab_debug = true;
   slab_init();
   mm_init();
 }

@@ -173,11 +173,10 @@ frame_free(struct frame *f)
 void
 frame_drain(void)
 {
-  preempt_off();
-  struct hart *h = this_hart();
-  buddy_free_batch(h->batch.pfn, h->batch.n);
-  h->batch.n = 0;
-  preempt_on();
+  for(u32 i = 0; i < nharts; i++){
+    buddy_free_batch(harts[i].batch.pfn, harts[i].batch.n);
+    harts[i].batch.n = 0;
+  }
 }
 
 // ---- Blocks ----

@@ -115,7 +115,7 @@ void frame_info(struct mem_info *mi);
 void frame_census(u64 by_kind[KINDS]);   // walks the frame table; frames of each kind
 u64 frames_total(void);                  // RAM in frames, without firmware and holes
 u64 frames_free(void);                   // in the buddy, as one racy read
-void frame_drain(void);                  // this hart's batch goes back to the buddy
+void frame_drain(void);                  // harts' batches go to the buddy; all others stopped
 extern u64 frame_first, frame_last;      // numbers of the first frame, and one past the last
 
 // Boot: the table is placed in RAM, then every page not reserved becomes free.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The reaper: wakes below the low watermark and works to the high one, giving
-// back first what costs least: empty slabs and spare stacks, clean file pages
-// and names nobody uses, then dirty file pages by way of the store.
+// back first what costs least: empty slabs, clean file pages, spare stacks and
+// names nobody uses, what harts keep at hand, then dirty file pages by way of
+// the store.
 //
 // Who needs memory and finds none lets go of everything, waits for the reaper's
 // next full pass in memory_wait, and starts again; nobody reclaims while holding
@@ -73,17 +74,34 @@ shrink_registered(u64 want)
   return freed;
 }
 
+static void
+drain(void *unused)
+{
+  slab_flush();
+  frame_drain();
+}
+
+u64
+harts_drain(void)
+{
+  u64 before = frames_free();
+  stop_machine(drain, NULL);
+  slab_shrink();
+  return max(frames_free(), before) - before;
+}
+
 static u64
 pass(void)
 {
   u64 freed = slab_shrink();
-  frame_drain();
   if(missing())
     freed += objects_shrink(missing());
   if(missing())
     freed += kstack_shrink();
   if(missing())
     freed += shrink_registered(missing()) + slab_shrink();
+  if(missing())
+    freed += harts_drain();
   if(missing() && objects_write_back(4 * missing()))
     freed += objects_shrink(missing());
   return freed;

@@ -25,4 +25,8 @@ struct shrinker {
 };
 void shrinker_register(struct shrinker *s);
 
+// What harts keep at hand, frames and free objects, goes back.  May sleep.
+// => frames more in the buddy
+u64 harts_drain(void);
+
 void reaper_start(void);                   // kernel task; once tasks can run

@@ -6,42 +6,43 @@
 //
 // Free objects are chained by number in the header, not through the objects, so
 // that constructed objects stay constructed.  Every frame of a slab names it
-// (kind SLAB, owner), which is how kfree finds its way.
+// (kind SLAB, owner), which is how kfree finds its way.  Between slabs and their
+// users stand the harts' magazines (magazine.c).
 //
 // Lock: cache.lock; the buddy's is taken below it.
 
 #include "mm/slab.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
+#include "kernel/task.h"
 #include "mm/frame.h"
+#include "mm/slab_inside.h"
 
-enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, NO_OBJECT = 0xffff, IN_USE = 0xfffe, EMPTY_MAX = 4 };
+enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, EMPTY_MAX = 4 };
 
-struct slab {
-  struct cache *cache;
-  struct list link;        // cache->partial, full or empty
-  char *base;              // first object
-  u16 used, free;          // free: first of the chain
-  u16 next[];              // of each free object, the next; IN_USE of the others
-};
+struct list caches = LIST_INIT(caches);
+struct spinlock caches_lock = SPINLOCK_INIT("caches");
 
-static struct list caches = LIST_INIT(caches);
-static struct spinlock caches_lock = SPINLOCK_INIT("caches");
+#ifdef DEBUG
+bool slab_debug = true;
+#else
+bool slab_debug;
+#endif
 
 // ---- Caches ----
 
 static u32
-header_size(u32 objects)
+header_size(const struct cache *c, u32 objects)
 {
-  return (u32)(sizeof(struct slab) + objects * sizeof(u16));
+  return (u32)(sizeof(struct slab) + objects * sizeof(u16)) + (c->debug ? REDZONE : 0);
 }
 
-// How many objects of this stride and alignment fit beside their header.
+// How many objects fit beside their header.
 static u32
-capacity(u64 bytes, u32 stride, u32 align)
+capacity(const struct cache *c, u64 bytes, u32 align)
 {
-  u32 n = (u32)((bytes - sizeof(struct slab)) / (stride + sizeof(u16)));
-  while(n > 0 && round_up(header_size(n), align) + (u64)n * stride > bytes)
+  u32 n = (u32)((bytes - header_size(c, 0)) / (c->stride + sizeof(u16)));
+  while(n > 0 && round_up(header_size(c, n), align) + (u64)n * c->stride > bytes)
     n--;
   return n;
 }
@@ -52,10 +53,10 @@ choose_order(struct cache *c, u32 align)
 {
   for(c->order = 0;; c->order++){
     u64 bytes = PAGE_SIZE << c->order;
-    c->per_slab = capacity(bytes, c->stride, align);
+    c->per_slab = capacity(c, bytes, align);
     u64 used = (u64)c->per_slab * c->stride;
     if(c->order == SLAB_ORDER_MAX || (c->per_slab > 0 && bytes - used <= bytes / 8)){
-      c->first = (u32)round_up(header_size(c->per_slab), align);
+      c->first = (u32)round_up(header_size(c, c->per_slab), align);
       c->colours = (u32)((bytes - used - c->first) / CACHE_LINE) + 1;
       return;
     }
@@ -70,7 +71,9 @@ cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(
   memset(c, 0, sizeof *c);
   c->name = name;
   c->size = size;
-  c->stride = (u32)round_up(size, align);
+  c->debug = slab_debug;
+  c->stride = (u32)round_up(size + (c->debug ? redzone_behind(size) : 0), align);
+  c->rounds = c->debug ? 0 : magazine_rounds(size);
   c->ctor = ctor;
   choose_order(c, align);
   if(align > CACHE_LINE)
@@ -83,6 +86,13 @@ cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(
   spin_lock(&caches_lock);
   list_append(&caches, &c->link);
   spin_unlock(&caches_lock);
+}
+
+void
+slab_init(void)
+{
+  magazines_init();
+  kmalloc_init();
 }
 
 // ---- Slabs ----
@@ -105,6 +115,12 @@ slab_create(struct cache *c)
   return s;
 }
 
+static void *
+object_at(const struct cache *c, const struct slab *s, u32 i)
+{
+  return s->base + (u64)i * c->stride;
+}
+
 // The part of making a slab that needs the cache's lock.
 static void
 slab_adopt(struct cache *c, struct slab *s)
@@ -114,9 +130,12 @@ slab_adopt(struct cache *c, struct slab *s)
   c->slabs++;
   list_push(&c->empty, &s->link);
   c->nempty++;
-  if(c->ctor)
-    for(u32 i = 0; i < c->per_slab; i++)
-      c->ctor(s->base + (u64)i * c->stride);
+  for(u32 i = 0; i < c->per_slab; i++){
+    if(c->debug)
+      redzone_make(c, object_at(c, s, i));
+    else if(c->ctor)
+      c->ctor(object_at(c, s, i));
+  }
 }
 
 static void
@@ -137,7 +156,6 @@ take_object(struct cache *c)
   else
     return NULL;
   u16 i = s->free;
-  void *p = s->base + (u64)i * c->stride;
   s->free = s->next[i];
   s->next[i] = IN_USE;
   c->nempty -= s->used == 0;
@@ -147,11 +165,14 @@ take_object(struct cache *c)
   else if(s->used == 1)
     slab_move(s, &c->partial);
   c->active++;
+  void *p = object_at(c, s, i);
+  if(unlikely(c->debug))
+    redzone_take(c, p);
   return p;
 }
 
 void *
-cache_alloc(struct cache *c)
+slab_take(struct cache *c)
 {
   spin_lock(&c->lock);
   void *p = take_object(c);
@@ -168,22 +189,20 @@ cache_alloc(struct cache *c)
   return p;
 }
 
-void *
-cache_zalloc(struct cache *c)
-{
-  assert(c->ctor == NULL);
-  void *p = cache_alloc(c);
-  if(p)
-    memset(p, 0, c->size);
-  return p;
-}
-
-static struct slab *
+struct slab *
 slab_of(const void *p)
 {
   struct frame *f = kva_frame(p);
   assert(frame_kind(f) == KIND_SLAB);
   return knum_ptr(f->owner);
+}
+
+u32
+slab_index(const struct cache *c, const struct slab *s, const void *p)
+{
+  u64 off = (u64)((const char *)p - s->base), i = off / c->stride;
+  assert(s->cache == c && off % c->stride == 0 && i < c->per_slab);
+  return (u32)i;
 }
 
 // Give slabs without objects back until only `keep` are left. c->lock held.
@@ -203,16 +222,16 @@ cache_trim(struct cache *c, u32 keep)
 }
 
 void
-cache_free(struct cache *c, void *p)
+slab_put_locked(struct cache *c, void *p)
 {
   struct slab *s = slab_of(p);
-  u64 off = (u64)((char *)p - s->base);
-  u16 i = (u16)(off / c->stride);
-  assert(s->cache == c && off % c->stride == 0 && i < c->per_slab);
-  spin_lock(&c->lock);
-  assert(s->next[i] == IN_USE);
+  u32 i = slab_index(c, s, p);
+  if(unlikely(s->next[i] != IN_USE))
+    freed_twice(c, p);
+  if(unlikely(c->debug))
+    redzone_put(c, p);
   s->next[i] = s->free;
-  s->free = i;
+  s->free = (u16)i;
   c->active--;
   if(--s->used == 0){
     slab_move(s, &c->empty);
@@ -221,28 +240,61 @@ cache_free(struct cache *c, void *p)
   } else if(s->used == c->per_slab - 1){
     slab_move(s, &c->partial);
   }
+}
+
+void
+slab_put(struct cache *c, void *p)
+{
+  spin_lock(&c->lock);
+  slab_put_locked(c, p);
   spin_unlock(&c->lock);
 }
+
+// ---- Shrinking ----
 
 static u64
 cache_shrink(struct cache *c)
 {
+  depot_flush(c);
   spin_lock(&c->lock);
   u64 frames_back = cache_trim(c, 0);
   spin_unlock(&c->lock);
   return frames_back;
 }
 
+// The caches that magazines come from are the first: they get some back from all
+// others, so they are last here.
 u64
 slab_shrink(void)
 {
   u64 frames_back = 0;
+  spin_lock(&caches_lock);
+  for(struct list *l = caches.prev; l != &caches; l = l->prev)
+    frames_back += cache_shrink(container_of(l, struct cache, link));
+  spin_unlock(&caches_lock);
+  return frames_back;
+}
+
+void
+slab_flush(void)
+{
+  struct cache *c;
+  list_for(c, &caches, link)
+    magazines_flush(c);
+}
+
+// ---- Figures ----
+
+u64
+slab_spare(void)
+{
+  u64 spare = 0;
   struct cache *c;
   spin_lock(&caches_lock);
   list_for(c, &caches, link)
-    frames_back += cache_shrink(c);
+    spare += (u64)atomic_load(&c->nempty) << c->order;
   spin_unlock(&caches_lock);
-  return frames_back;
+  return spare;
 }
 
 bool
@@ -253,8 +305,9 @@ cache_info_at(u32 i, struct cache_info *ci)
   spin_lock(&caches_lock);
   list_for(c, &caches, link){
     if(i-- == 0){
-      *ci = (struct cache_info){ c->name, c->active, c->slabs * c->per_slab, c->size,
-                                 c->per_slab, 1UL << c->order, c->slabs };
+      *ci = (struct cache_info){ c->name, c->active - min(magazines_hold(c), c->active),
+                                 c->slabs * c->per_slab, c->size, c->per_slab, 1UL << c->order,
+                                 c->slabs, c->nempty, c->rounds };
       found = true;
       break;
     }
@@ -266,17 +319,38 @@ cache_info_at(u32 i, struct cache_info *ci)
 // ---- Checking ----
 
 static u64
-check_slab(const struct cache *c, const struct slab *s, u64 *active)
+check_slab(struct cache *c, struct slab *s, u64 *active)
 {
+  u64 lies = 0;
   u32 free = 0;
-  for(u16 i = s->free; i != NO_OBJECT && free <= c->per_slab; i = s->next[i])
+  for(u16 i = s->free; i < c->per_slab && free <= c->per_slab; i = s->next[i])
     free++;
+  for(u32 i = 0; c->debug && i < c->per_slab; i++)
+    lies += redzone_check(c, object_at(c, s, i), s->next[i] != IN_USE);
   *active += s->used;
   if(s->cache == c && free + s->used == c->per_slab)
-    return 0;
+    return lies;
   printk("check: cache %s: slab %p: %u free and %u used of %u\n", c->name, (const void *)s, free,
          s->used, c->per_slab);
-  return 1;
+  return lies + 1;
+}
+
+static u64
+check_cache(struct cache *c)
+{
+  struct slab *s;
+  u64 lies = magazines_check(c), active = 0, slabs = 0;
+  struct list *lists[] = { &c->partial, &c->full, &c->empty };
+  for(u32 i = 0; i < count_of(lists); i++)
+    list_for(s, lists[i], link){
+      lies += check_slab(c, s, &active);
+      slabs++;
+    }
+  if(active == c->active && slabs == c->slabs)
+    return lies;
+  printk("check: cache %s: %lu objects in %lu slabs, %lu in %lu counted\n", c->name, active,
+         slabs, c->active, c->slabs);
+  return lies + 1;
 }
 
 u64
@@ -284,118 +358,7 @@ slab_check(void)
 {
   u64 lies = 0;
   struct cache *c;
-  struct slab *s;
-  list_for(c, &caches, link){
-    u64 active = 0, slabs = 0;
-    struct list *lists[] = { &c->partial, &c->full, &c->empty };
-    for(u32 i = 0; i < count_of(lists); i++)
-      list_for(s, lists[i], link){
-        lies += check_slab(c, s, &active);
-        slabs++;
-      }
-    if(active != c->active || slabs != c->slabs){
-      printk("check: cache %s: %lu objects in %lu slabs, %lu in %lu counted\n", c->name, active,
-             slabs, c->active, c->slabs);
-      lies++;
-    }
-  }
+  list_for(c, &caches, link)
+    lies += check_cache(c);
   return lies;
-}
-
-// ---- kmalloc ----
-
-static const u16 class_sizes[] = {
-  16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048,
-};
-static const char *const class_names[] = {
-  "kmalloc-16", "kmalloc-32", "kmalloc-48", "kmalloc-64", "kmalloc-96", "kmalloc-128",
-  "kmalloc-192", "kmalloc-256", "kmalloc-384", "kmalloc-512", "kmalloc-768", "kmalloc-1024",
-  "kmalloc-1536", "kmalloc-2048",
-};
-enum { CLASSES = count_of(class_sizes), CLASS_MAX = 2048 };
-static struct cache classes[CLASSES];
-static u8 class_of[CLASS_MAX / 16 + 1];     // by size in units of 16
-
-void
-slab_init(void)
-{
-  u32 k = 0;
-  for(u32 i = 0; i < CLASSES; i++)
-    cache_init(&classes[i], class_names[i], class_sizes[i], 16, NULL);
-  for(u32 unit = 0; unit <= CLASS_MAX / 16; unit++){
-    while(class_sizes[k] < unit * 16)
-      k++;
-    class_of[unit] = (u8)k;
-  }
-}
-
-static u32
-order_for(u64 size)
-{
-  u32 order = 0;
-  while(order <= MAX_ORDER && PAGE_SIZE << order < size)
-    order++;
-  return order;
-}
-
-void *
-kmalloc(u64 size)
-{
-  if(size <= CLASS_MAX)
-    return cache_alloc(&classes[class_of[(size + 15) / 16]]);
-  u32 order = order_for(size);
-  struct frame *f = frames_alloc(order, KIND_KERNEL, 0);
-  if(f == NULL)
-    return NULL;
-  f->index = order;
-  return frame_kva(f);
-}
-
-void *
-kzalloc(u64 size)
-{
-  void *p = kmalloc(size);
-  if(p)
-    memset(p, 0, size);
-  return p;
-}
-
-// What kmalloc gave out, which may be more than was asked for.
-static u64
-allocated_size(const void *p)
-{
-  const struct frame *f = kva_frame(p);
-  if(frame_kind(f) == KIND_SLAB)
-    return slab_of(p)->cache->size;
-  return PAGE_SIZE << f->index;
-}
-
-void *
-krealloc(void *p, u64 size)
-{
-  if(p == NULL)
-    return kmalloc(size);
-  u64 have = allocated_size(p);
-  if(size <= have)
-    return p;
-  void *q = kmalloc(size);
-  if(q){
-    memcpy(q, p, have);
-    kfree(p);
-  }
-  return q;
-}
-
-void
-kfree(void *p)
-{
-  if(p == NULL)
-    return;
-  struct frame *f = kva_frame(p);
-  if(frame_kind(f) == KIND_SLAB){
-    cache_free(slab_of(p)->cache, p);
-    return;
-  }
-  assert(frame_kind(f) == KIND_KERNEL && page_down((u64)p) == (u64)p);
-  frames_release(f, f->index);
 }

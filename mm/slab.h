@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
 // Object caches over whole frames, and kmalloc as size classes of them.
-// Nothing here sleeps.  A cache keeps a few slabs without objects; the others go
-// back to the buddy at once, those few when memory runs short.
+// Nothing here sleeps.  A cache keeps a few free objects and
+// slabs without objects at hand; what is more goes back to the buddy at once,
+// those few when memory runs short.
 
 #pragma once
 
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
+
+struct magazine;
+struct hart_cache;
 
 struct cache {
   const char *name;
@@ -18,12 +22,17 @@ struct cache {
   u32 order;             // of a slab's frames
   u32 first;             // offset of the first object, without colour
   u32 colour, colours;   // of the next slab, in units of CACHE_LINE
+  u32 rounds;            // objects in a magazine; 0: it has none
+  bool debug;            // objects have red zones and remember their owners
   void (*ctor)(void *);
+  struct hart_cache *harts;  // by hart index, once something has been freed; else NULL
 
   struct spinlock lock;
   struct list partial, full, empty;
-  u64 slabs, active;     // slabs, objects in use
+  u64 slabs, active;     // slabs, objects out of their slabs
   u32 nempty;
+  struct magazine *loaded, *unloaded;  // the depot: full and empty ones
+  u32 nloaded;
 
   struct list link;      // all caches
 };
@@ -45,8 +54,18 @@ void *krealloc(void *p, u64 size);        // => NULL leaves p as it was
 void kfree(void *p);                      // NULL is nothing
 
 u64 slab_shrink(void);                    // => frames given back to the buddy
+void slab_flush(void);                    // harts' objects to their slabs; all others stopped
+
+u64 slab_spare(void);                     // frames of slabs without objects
 u64 slab_check(void);                     // => lies found; all other harts stopped
 
-struct cache_info { const char *name; u64 active, total, size, per_slab, pages_per_slab, slabs; };
+struct cache_info {
+  const char *name;
+  u64 active, total, size, per_slab, pages_per_slab, slabs, empty, rounds;
+};
 bool cache_info_at(u32 i, struct cache_info *ci);   // => false past the last cache
+
+// Caches made from now on check their objects: DEBUG builds do from boot,
+// others with slab_debug on the command line.
+extern bool slab_debug;
 void slab_init(void);

@@ -173,6 +173,12 @@ kstack_free(void *stack)
 }
 
 u64
+kstack_spare(void)
+{
+  return atomic_load(&vmap.nspare) * KSTACK_PAGES;
+}
+
+u64
 kstack_shrink(void)
 {
   return trim_spares(0);

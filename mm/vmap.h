@@ -14,6 +14,7 @@ enum { KSTACK_PAGES = 2 };
 void *kstack_alloc(void);
 void kstack_free(void *stack);
 bool kstack_guard_hit(va_t va);         // is va in some stack's guard page?
+u64 kstack_spare(void);                   // => frames of stacks nobody uses
 u64 kstack_shrink(void);                // cached free stacks go back. => frames
 
 // Device registers, uncached as the machine does it; never unmapped. => NULL without memory

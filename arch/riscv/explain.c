@@ -100,7 +100,7 @@ on_stack(u64 fp)
 
 // Below a frame pointer lie the return address and the caller's frame pointer.
 // Traps from the kernel leave such a record too, so the chain passes through them.
-static u32
+static u32 __attribute__((noinline))    // a caller that calls nobody has no such record
 walk(u64 fp, u64 *pc, u32 most)
 {
   u32 n = 0;
@@ -117,7 +117,10 @@ walk(u64 fp, u64 *pc, u32 most)
 u32
 machine_callers(u64 *pc, u32 most)
 {
-  return walk((u64)__builtin_frame_address(0), pc, most);
+  u32 n = walk((u64)__builtin_frame_address(0), pc, most);
+  if(n < most)
+    pc[n] = 0;
+  return n;
 }
 
 void

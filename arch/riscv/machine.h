@@ -119,7 +119,8 @@ void machine_putc(char c);         // polled; usable before and after everything
 void machine_backtrace(const struct trapframe *tf);   // printk: of the caller, or from tf
 void machine_registers(const struct trapframe *tf);
 
-// Return addresses of the caller and its callers, nearest first. => how many, up to `most`
+// Return addresses of the caller and its callers, nearest first, then a 0.
+// => how many, up to `most` (then without the 0)
 u32 machine_callers(u64 *pc, u32 most);
 void machine_print_callers(const u64 *pc, u32 n);     // printk; ends at a 0 too
 void machine_poweroff(int status) __attribute__((noreturn));  // QEMU exits with it

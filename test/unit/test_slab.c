@@ -3,6 +3,7 @@
 // Slab caches and kmalloc, against a list of who has which bytes.
 
 #include "host/host.h"
+#include "mm/reaper.h"
 #include "mm/slab.h"
 
 static struct cache cache;
@@ -94,6 +95,13 @@ free_all(void **p, u64 n)
     cache_free(&cache, p[n]);
 }
 
+static void
+expect_bytes(const u8 *p, u64 n, u8 byte)
+{
+  for(u64 i = 0; i < n; i++)
+    assert_int_equal(p[i], byte);
+}
+
 // The first objects of slabs lie in different cache lines of their pages.
 static void
 colours(void)
@@ -132,7 +140,12 @@ shrinking_gives_all_back(void)
   assert_true(held >= 300 * 200 / PAGE_SIZE);
   for(u32 i = 0; i < 300; i++)
     cache_free(&cache, p[i]);
+  assert_int_equal(info_of("shrunk").active, 0);
+  assert_true(slab_spare() > 0);
   slab_shrink();
+  assert_true(info_of("shrunk").slabs <= 2u * cache.rounds);   // what the hart has at hand
+  assert_int_equal(slab_spare(), 0);
+  harts_drain();
   assert_int_equal(info_of("shrunk").slabs, 0);
   assert_int_equal(free_frames(), before);
   assert_int_equal(slab_check(), 0);
@@ -159,6 +172,59 @@ no_memory(void)
     cache_free(&cache, p);
   }
   assert_int_equal(free_frames(), before);
+}
+
+// ---- Magazines ----
+
+// Objects that one hart frees serve it again without their slabs, and another
+// hart by way of the depot; in the end all go back.
+static void
+magazines(void)
+{
+  enum { N = 400 };
+  static void *p[N];
+  cache_init(&cache, "magazines", 64, 0, NULL);
+  assert_true(cache.rounds > 1);
+  for(u32 round = 0; round < 50; round++){
+    on_hart(round % 3);
+    u32 n = 1 + (u32)below(N);
+    for(u32 i = 0; i < n; i++){
+      assert_non_null(p[i] = cache_alloc(&cache));
+      memset(p[i], (int)i, 64);
+    }
+    assert_int_equal(info_of("magazines").active, n);
+    assert_int_equal(slab_check(), 0);
+    for(u32 i = 0; i < n; i++)
+      expect_bytes(p[i], 64, (u8)i);
+    on_hart((u32)below(3));
+    free_all(p, n);
+    assert_int_equal(info_of("magazines").active, 0);
+    assert_int_equal(slab_check(), 0);
+  }
+  assert_true(cache.active > 0);
+  on_hart(1);
+  p[0] = cache_alloc(&cache);
+  cache_free(&cache, p[0]);
+  u64 lock_free = cache.active;
+  assert_ptr_equal(cache_alloc(&cache), p[0]);      // last in, first out
+  assert_int_equal(cache.active, lock_free);
+  cache_free(&cache, p[0]);
+  harts_drain();
+  assert_int_equal(cache.active, 0);
+  on_hart(0);
+}
+
+// However much is freed, what stays at hand is bounded.
+static void
+magazines_are_bounded(void)
+{
+  enum { N = 3000 };
+  static void *p[N];
+  cache_init(&cache, "bounded", 128, 0, NULL);
+  for(u32 i = 0; i < N; i++)
+    assert_non_null(p[i] = cache_alloc(&cache));
+  free_all(p, N);
+  assert_true(cache.active <= (2 + 2 * machine.nharts) * cache.rounds);
 }
 
 // ---- kmalloc ----
@@ -249,7 +315,7 @@ random_sizes(void)
     kfree(live[k].p);
 }
 
-// ---- Misuse, and the checker ----
+// ---- Misuse ----
 
 static void
 free_twice(void)
@@ -258,6 +324,16 @@ free_twice(void)
   kmalloc(100);
   kfree(p);
   kfree(p);
+}
+
+static void
+free_twice_with_others_between(void)
+{
+  void *p = kmalloc(100), *q = kmalloc(100);
+  kfree(p);
+  kfree(q);
+  kfree(p);
+  harts_drain();
 }
 
 static void
@@ -276,10 +352,119 @@ free_into_another_cache(void)
 static void
 misuse(void)
 {
-  expect_death(free_twice, "IN_USE");
+  expect_death(free_twice, "is freed twice");
+  expect_death(free_twice_with_others_between, "is freed twice");
   expect_death(free_in_the_middle, "not true");
   expect_death(free_into_another_cache, "not true");
 }
+
+// ---- Watched objects ----
+
+static u8 *watched;
+
+static void
+watch(u32 size, void (*ctor)(void *))
+{
+  slab_debug = true;
+  cache_init(&cache, "watched", size, 0, ctor);
+  slab_debug = false;
+  watched = cache_alloc(&cache);
+}
+
+static void
+write_beyond_the_end(void)
+{
+  watch(100, NULL);
+  watched[100] = 1;
+  cache_free(&cache, watched);
+}
+
+static void
+write_before_the_start(void)
+{
+  watch(100, NULL);
+  watched[-1] = 1;
+  cache_free(&cache, watched);
+}
+
+static void
+write_after_the_end_of_life(void)
+{
+  watch(100, NULL);
+  cache_free(&cache, watched);
+  watched[40] = 1;
+  cache_alloc(&cache);
+}
+
+static void
+write_over_the_trailer(void)
+{
+  watch(100, NULL);
+  memset(watched + 112, 'x', 300);
+  cache_free(&cache, watched);
+}
+
+static void
+free_watched_twice(void)
+{
+  watch(100, NULL);
+  void *other = cache_alloc(&cache);
+  cache_free(&cache, watched);
+  cache_free(&cache, other);
+  cache_free(&cache, watched);
+}
+
+// kmalloc's classes are watched too, to the byte.
+static void
+write_beyond_kmalloc(void)
+{
+  slab_debug = true;
+  slab_init();
+  watched = kmalloc(33);
+  watched[33] = 0;
+  kfree(watched);
+}
+
+static void
+watched_misuse(void)
+{
+  expect_death(write_beyond_the_end, "was written to beyond its end");
+  expect_death(write_beyond_the_end, "byte 100 is 01 instead of bb");
+  expect_death(write_beyond_the_end, "cache watched");
+  expect_death(write_beyond_the_end, "taken by task");
+  expect_death(write_beyond_the_end, "never freed");
+  expect_death(write_before_the_start, "was written to before its start");
+  expect_death(write_after_the_end_of_life, "was written to after it was freed");
+  expect_death(write_after_the_end_of_life, "freed by task");
+  expect_death(write_over_the_trailer, "its trailer is gone");
+  expect_death(free_watched_twice, "freed again by task");
+  expect_death(write_beyond_kmalloc, "was written to beyond its end");
+}
+
+// Used as they should be, watched objects are like others.
+static void
+watched_use(void)
+{
+  void *p[300];
+  watch(sizeof(struct thing), construct);
+  for(u32 round = 0; round < 5; round++){
+    for(u32 i = 0; i < 300; i++){
+      struct thing *t = p[i] = cache_alloc(&cache);
+      assert_int_equal(t->magic, MAGIC);
+      assert_int_equal((u64)t % 16, 0);
+      memset(t->rest, (int)i, sizeof t->rest);
+    }
+    assert_int_equal(slab_check(), 0);
+    free_all(p, 300);
+    assert_int_equal(slab_check(), 0);
+  }
+  watched[sizeof(struct thing)] ^= 1;           // the checker sees it before the free
+  assert_true(slab_check() > 0);
+  watched[sizeof(struct thing)] ^= 1;
+  cache_free(&cache, watched);
+}
+
+// ---- The checker ----
 
 static void
 check_finds(u64 *counter)
@@ -311,6 +496,15 @@ checker(void)
   used_free[1] = first_free;
   cache_free(&cache, p);
   assert_int_equal(slab_check(), 0);
+  void *q = cache_alloc(&cache);
+  cache_free(&cache, p = cache_alloc(&cache));
+  cache_free(&cache, q);
+  cache_free(&cache, p);
+  host_log_clear();
+  assert_true(slab_check() > 0);
+  assert_true(host_log_has("free twice"));
+  assert_ptr_equal(cache_alloc(&cache), p);
+  assert_int_equal(slab_check(), 0);
 }
 
 int
@@ -319,7 +513,8 @@ main(void)
   const struct CMUnitTest tests[] = {
     TEST(bytes_wasted), TEST(objects_stay_constructed), TEST(colours), TEST(alignment),
     TEST(shrinking_gives_all_back), TEST(no_memory), TEST(every_size), TEST(growing),
-    TEST(random_sizes), TEST(misuse), TEST(checker),
+    TEST(random_sizes), TEST(misuse), TEST(checker), TEST(magazines, .frames = 8192, .harts = 3),
+    TEST(magazines_are_bounded), TEST(watched_misuse), TEST(watched_use),
   };
   return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }

@@ -375,7 +375,7 @@ out_of_memory(void)
 static void
 files_make_room(void)
 {
-  enum { FILE_N = 300, ANON_N = 300 };
+  enum { FILE_N = 300, ANON_N = 360 };
   start();
   file = store_create(FILE_N * PAGE_SIZE, FILE_N);
   object_get(&file->object);

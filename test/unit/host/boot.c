@@ -82,6 +82,7 @@ make_ram(u64 frames)
   machine.nram = count_of(ram);
   machine.reserved = reserved;
   machine.nreserved = count_of(reserved);
+  machine.nharts = HOST_HARTS;
   direct_base = RAM_BASE - RAM_START;
 }
 
@@ -101,12 +102,12 @@ boot(const struct host_test *t)
     reaper_start();
 }
 
-// Empty slabs and the harts' batches go back first.
+// What caches and harts have at hand goes back first.
 u64
 free_frames(void)
 {
   struct mem_info mi;
-  slab_shrink();
+  harts_drain();
   frame_info(&mi);
   return mi.free;
 }

@@ -63,6 +63,20 @@ panic(const char *fmt, ...)
   abort();
 }
 
+u32
+machine_callers(u64 *pc, u32 most)
+{
+  pc[0] = (u64)__builtin_return_address(0);
+  return 1;
+}
+
+void
+machine_print_callers(const u64 *pc, u32 n)
+{
+  for(u32 i = 0; i < n && pc[i]; i++)
+    printk("  called from %lx\n", pc[i]);
+}
+
 // ---- Pages ----
 
 void

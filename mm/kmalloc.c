@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory of any size: caches of a few sizes, and blocks of frames for what is
+// larger than they have.  No locks of its own.
+
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mm/frame.h"
+#include "mm/slab_inside.h"
+
+static const u16 class_sizes[] = {
+  16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048,
+};
+static const char *const class_names[] = {
+  "kmalloc-16", "kmalloc-32", "kmalloc-48", "kmalloc-64", "kmalloc-96", "kmalloc-128",
+  "kmalloc-192", "kmalloc-256", "kmalloc-384", "kmalloc-512", "kmalloc-768", "kmalloc-1024",
+  "kmalloc-1536", "kmalloc-2048",
+};
+enum { CLASSES = count_of(class_sizes), CLASS_MAX = 2048 };
+static struct cache classes[CLASSES];
+static u8 class_of[CLASS_MAX / 16 + 1];     // by size in units of 16
+
+void
+kmalloc_init(void)
+{
+  u32 k = 0;
+  for(u32 i = 0; i < CLASSES; i++)
+    cache_init(&classes[i], class_names[i], class_sizes[i], 16, NULL);
+  for(u32 unit = 0; unit <= CLASS_MAX / 16; unit++){
+    while(class_sizes[k] < unit * 16)
+      k++;
+    class_of[unit] = (u8)k;
+  }
+}
+
+static u32
+order_for(u64 size)
+{
+  u32 order = 0;
+  while(order <= MAX_ORDER && PAGE_SIZE << order < size)
+    order++;
+  return order;
+}
+
+void *
+kmalloc(u64 size)
+{
+  if(size <= CLASS_MAX){
+    struct cache *c = &classes[class_of[(size + 15) / 16]];
+    void *p = cache_alloc(c);
+    if(unlikely(c->debug) && p)
+      redzone_resize(c, p, (u32)size);
+    return p;
+  }
+  u32 order = order_for(size);
+  struct frame *f = frames_alloc(order, KIND_KERNEL, 0);
+  if(f == NULL)
+    return NULL;
+  f->index = order;
+  return frame_kva(f);
+}
+
+void *
+kzalloc(u64 size)
+{
+  void *p = kmalloc(size);
+  if(p)
+    memset(p, 0, size);
+  return p;
+}
+
+// What kmalloc gave out, which may be more than was asked for.
+static u64
+allocated_size(const void *p)
+{
+  const struct frame *f = kva_frame(p);
+  if(frame_kind(f) != KIND_SLAB)
+    return PAGE_SIZE << f->index;
+  const struct cache *c = slab_of(p)->cache;
+  return unlikely(c->debug) ? redzone_size(c, p) : c->size;
+}
+
+void *
+krealloc(void *p, u64 size)
+{
+  if(p == NULL)
+    return kmalloc(size);
+  u64 have = allocated_size(p);
+  if(size <= have)
+    return p;
+  void *q = kmalloc(size);
+  if(q){
+    memcpy(q, p, have);
+    kfree(p);
+  }
+  return q;
+}
+
+void
+kfree(void *p)
+{
+  if(p == NULL)
+    return;
+  struct frame *f = kva_frame(p);
+  if(frame_kind(f) == KIND_SLAB){
+    cache_free(slab_of(p)->cache, p);
+    return;
+  }
+  assert(frame_kind(f) == KIND_KERNEL && page_down((u64)p) == (u64)p);
+  frames_release(f, f->index);
+}
