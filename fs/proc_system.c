@@ -84,9 +84,9 @@ show_vmstat(struct text *t, struct task *unused)
   struct usage u;
   get_usage(&u);
   text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
-              "nr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\n",
+              "nr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\nnr_zeroed_pages %lu\n",
            u.mi.free, u.kind[KIND_ANON], u.file + u.shared, u.dirty, u.shared,
-           u.kind[KIND_TABLE], u.kind[KIND_SLAB]);
+           u.kind[KIND_TABLE], u.kind[KIND_SLAB], u.mi.zeroed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
   return 0;

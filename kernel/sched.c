@@ -20,6 +20,7 @@
 #include <pmap.h>
 #include "kernel/printk.h"
 #include "kernel/sched.h"
+#include "mm/frame.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 
@@ -297,13 +298,14 @@ steal(struct hart *me, u32 least)
 }
 
 // Announce first, look afterwards: who enqueues something after the look has
-// seen the announcement, or its hart's next tick does.
+// seen the announcement, or its hart's next tick does.  A hart with nothing to do
+// zeroes frames, one between two looks.
 static void
 idle(struct hart *h)
 {
   bool on = intr_save();
   atomic_or(&idle_harts, 1UL << h->index);
-  if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h, 1)){
+  if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h, 1) && !frame_prepare()){
     machine_timer_set(timers_next(&h->timers));
     machine_idle();
   }

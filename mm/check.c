@@ -18,6 +18,7 @@
 #include "mm/objects.h"
 #include "mm/slab.h"
 #include "mm/spaces.h"
+#include "mm/zeroed.h"
 
 struct check {
   bool quiet;              // nobody was changing a map
@@ -222,6 +223,7 @@ check_all(void *arg)
     check_object(c, o);
   each_frame(c, check_counts);
   check_batches(c);
+  c->lies += zeroed_check();
   c->lies += buddy_check() + slab_check();
 }
 

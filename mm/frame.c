@@ -16,6 +16,7 @@
 #include "mm/frame_lock.h"
 #include "mm/reaper.h"
 #include "mm/space.h"
+#include "mm/zeroed.h"
 
 struct frame *frames;
 u64 direct_base = 0xffffffc000000000UL;
@@ -131,9 +132,24 @@ refill(struct hart *h, u32 flags)
   return h->batch.n != 0;
 }
 
+// Idle harts have filled it before?
+static struct frame *
+alloc_zeroed(enum frame_kind kind)
+{
+  struct frame *f = zeroed_take();
+  if(f == NULL)
+    return NULL;
+  f->word = KIND(kind);
+  vm_count(VM_ALLOC);
+  return f;
+}
+
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
+  struct frame *zeroed = flags & ALLOC_ZERO ? alloc_zeroed(kind) : NULL;
+  if(zeroed)
+    return zeroed;
   preempt_off();
   struct hart *h = this_hart();
   if(unlikely(h->batch.n == 0) && !refill(h, flags)){
@@ -218,6 +234,7 @@ frames_release(struct frame *f, u32 order)
 
 // ---- Figures ----
 
+bool frame_prepare(void) { return zeroed_make(2 * watermark_high); }
 u64 frames_total(void) { return total; }
 u64 frames_free(void) { return buddy_free_frames(); }
 
@@ -225,7 +242,8 @@ void
 frame_info(struct mem_info *mi)
 {
   mi->total = total;
-  mi->free = buddy_free_frames();
+  mi->zeroed = zeroed_frames();
+  mi->free = buddy_free_frames() + mi->zeroed;
   for(u32 i = 0; i < nharts; i++)
     mi->free += atomic_load(&harts[i].batch.n);
   mi->watermark_min = watermark_min;

@@ -107,7 +107,8 @@ void frames_release(struct frame *f, u32 order);
 enum { MAX_ORDER = 10 };
 
 struct mem_info {
-  u64 total, free;                      // frames; free counts batches too
+  u64 total, free;                      // frames; free counts batches and zeroed ones too
+  u64 zeroed;
   u64 watermark_min, watermark_low, watermark_high;
   u64 free_blocks[MAX_ORDER + 1];
 };
@@ -115,6 +116,7 @@ void frame_info(struct mem_info *mi);
 void frame_census(u64 by_kind[KINDS]);   // walks the frame table; frames of each kind
 u64 frames_total(void);                  // RAM in frames, without firmware and holes
 u64 frames_free(void);                   // in the buddy, as one racy read
+bool frame_prepare(void);                // an idle hart's: zero a frame. => false: enough for now
 void frame_drain(void);                  // harts' batches go to the buddy; all others stopped
 extern u64 frame_first, frame_last;      // numbers of the first frame, and one past the last
 

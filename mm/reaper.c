@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The reaper: wakes below the low watermark and works to the high one, giving
-// back first what costs least: empty slabs, clean file pages, spare stacks and
-// names nobody uses, what harts keep at hand, then dirty file pages by way of
-// the store.
+// back first what costs least: zeroed frames, empty slabs, clean file pages,
+// spare stacks and names nobody uses, what harts keep at hand, then dirty file
+// pages by way of the store.
 //
 // Who needs memory and finds none lets go of everything, waits for the reaper's
 // next full pass in memory_wait, and starts again; nobody reclaims while holding
@@ -22,6 +22,7 @@
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/vmap.h"
+#include "mm/zeroed.h"
 
 static struct {
   struct spinlock lock;
@@ -77,6 +78,7 @@ shrink_registered(u64 want)
 static void
 drain(void *unused)
 {
+  zeroed_drain();
   slab_flush();
   frame_drain();
 }
@@ -93,6 +95,7 @@ harts_drain(void)
 static u64
 pass(void)
 {
+  zeroed_drain();
   u64 freed = slab_shrink();
   if(missing())
     freed += objects_shrink(missing());

@@ -115,6 +115,26 @@ def test_memory_comes_back(shell):
     assert abs(free_kb(shell) - free) < 1024
 
 
+def zeroed(g):
+    return int(re.search(r"nr_zeroed_pages (\d+)", g.run("cat /proc/vmstat"))[1])
+
+
+def test_idle_harts_zero_frames(boot):
+    """As much as is worth while, and never while there is something else to do."""
+    g = boot(cpus=1)
+    g.run("sleep 1")
+    enough = zeroed(g)
+    assert 100 < enough < 1024
+    g.run("sleep 1")
+    assert zeroed(g) >= enough - 60          # what the programs since took
+    g.run("spin &")
+    g.run("echo 3 > /proc/sys/vm/drop_caches")
+    assert zeroed(g) == 0
+    pid = next(line.split()[0] for line in g.run("ps").splitlines() if line.endswith("spin"))
+    g.run(f"kill {pid}; sleep 1")
+    assert zeroed(g) > 100
+
+
 def test_fork_storm(boot):
     """As many processes as fit; then everything is as before."""
     g = boot(cpus=4, mem="32M")

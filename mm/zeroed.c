@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// Frames full of zeroes, made by idle harts for those who will want some: a
+// bounded pool that counts as free memory.  It is filled only while memory is
+// plentiful, and given back as soon as it is not.
+//
+//   in the pool: kind BATCH, linked through `next`
+//
+// Lock: pool.lock; the buddy's is taken below it.
+
+#include "kernel/lock.h"
+#include "kernel/printk.h"
+#include "mm/buddy.h"
+#include "mm/zeroed.h"
+#include "debug/free_frame.h"
+#include <machine.h>
+
+enum { RAM_SHARE = 128, POOL_MAX = 1024 };
+
+static struct {
+  struct spinlock lock;
+  u32 head;                    // a frame number
+  u64 n;
+} pool = { .lock = SPINLOCK_INIT("zeroed") };
+
+u64
+zeroed_frames(void)
+{
+  return atomic_load(&pool.n);
+}
+
+bool
+zeroed_make(u64 keep)
+{
+  if(zeroed_frames() >= min(frames_total() / RAM_SHARE, (u64)POOL_MAX))
+    return false;
+  struct frame *f = buddy_alloc(0, keep);
+  if(f == NULL)
+    return false;
+  frames_handed_out(f, 1);
+  page_zero(frame_kva(f));
+  spin_lock(&pool.lock);
+  f->next = pool.head;
+  pool.head = (u32)frame_pfn(f);
+  atomic_store(&pool.n, pool.n + 1);
+  spin_unlock(&pool.lock);
+  return true;
+}
+
+struct frame *
+zeroed_take(void)
+{
+  if(zeroed_frames() == 0)
+    return NULL;
+  struct frame *f = NULL;
+  spin_lock(&pool.lock);
+  if(pool.n > 0){
+    f = pfn_frame(pool.head);
+    pool.head = f->next;
+    atomic_store(&pool.n, pool.n - 1);
+  }
+  spin_unlock(&pool.lock);
+  return f;
+}
+
+void
+zeroed_drain(void)
+{
+  for(struct frame *f; (f = zeroed_take()) != NULL;){
+    frames_came_back(f, 1);
+    buddy_free(f, 0);
+  }
+}
+
+// Frames of the pool belong to nobody else, and still are what they should be.
+u64
+zeroed_check(void)
+{
+  u64 lies = 0;
+  u32 pfn = pool.head;
+  for(u64 n = pool.n; n > 0; n--, pfn = pfn_frame(pfn)->next){
+    if(frame_kind(pfn_frame(pfn)) != KIND_BATCH){
+      printk("check: zeroed frame %x is in use\n", pfn);
+      return lies + 1;
+    }
+    const u64 *word = frame_kva(pfn_frame(pfn));
+    for(u64 i = 0; i < PAGE_SIZE / sizeof *word; i++)
+      if(word[i] != 0){
+        printk("check: zeroed frame %x has %lx at %lx\n", pfn, word[i], i * sizeof *word);
+        lies++;
+        break;
+      }
+  }
+  return lies;
+}

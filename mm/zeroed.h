@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+//
+// The pool of frames full of zeroes behind frame_alloc(ALLOC_ZERO).
+
+#pragma once
+
+#include "mm/frame.h"
+
+bool zeroed_make(u64 keep);        // one more; => false if there are enough, or few frames free
+struct frame *zeroed_take(void);   // => kind BATCH, or NULL
+void zeroed_drain(void);           // all back to the buddy
+u64 zeroed_frames(void);
+u64 zeroed_check(void);            // => lies; all other harts stopped
