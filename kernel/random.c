@@ -5,9 +5,13 @@
 // key, and bytes are erased as they are given out: so neither can be computed
 // from what is in memory later.
 //
+// The boot setting seed= takes the loader's seed's place.  It is for runs that
+// shall repeat: whoever knows it knows all bytes.
+//
 // Lock: source.lock, interrupts off.
 
 #include <machine.h>
+#include "kernel/bootargs.h"
 #include "kernel/lock.h"
 #include "kernel/random.h"
 #include "kernel/string.h"
@@ -63,6 +67,8 @@ chacha20_block(const u32 key[KEY_WORDS], u32 counter, u8 out[BLOCK_BYTES])
 void
 random_init(void)
 {
+  if(bootarg_copy("seed", "", (char *)source.key, KEY_BYTES))
+    return;
   memcpy(source.key, machine.rng_seed, KEY_BYTES);
   source.key[0] ^= (u32)machine_ticks();       // a seed of zeroes is no reason to repeat
 }

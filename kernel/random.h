@@ -6,5 +6,5 @@
 
 #include "kernel/types.h"
 
-void random_init(void);              // from machine.rng_seed
+void random_init(void);              // from seed= or machine.rng_seed
 void random_bytes(void *buf, u64 n); // => any context

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Runs that repeat: a root in memory, settings that take chance away, and QEMU
+counting instructions."""
+
+import subprocess
+
+import pytest
+
+from guest import BUILD, KERNEL
+
+IMAGE = BUILD / "test/bench/fs.img"
+PLUGIN = BUILD / "tools/profile.so"
+
+
+def run_counted(counts, cpus, rows):
+    """=> the console, and how many instructions ran with a hash of which"""
+    p = subprocess.run(
+        ["qemu-system-riscv64", "-M", "virt", "-smp", str(cpus), "-m", "64M", "-nographic",
+         "-bios", "default", "-no-reboot", "-kernel", KERNEL, "-initrd", IMAGE,
+         "-append", f"root=ram0 panic=exit seed=7 test=/bench -- {rows}",
+         "-icount", "shift=0,sleep=off", "-plugin", f"{PLUGIN},out={counts}"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    assert p.returncode == 0, p.stdout.decode()
+    return p.stdout, counts.read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("cpus,times", [
+    (1, 10), (2, 3), pytest.param(2, 10, marks=pytest.mark.long)])
+def test_boots_are_identical_to_the_instruction(tmp_path, cpus, times):
+    rows = "fork_exec_exit pipe_pingpong create_unlink"
+    runs = [run_counted(tmp_path / "counts", cpus, rows) for _ in range(times)]
+    assert runs[0][1].startswith("total ")
+    assert all(run == runs[0] for run in runs)
+
+
+def test_another_program_is_another_run(tmp_path):
+    """The hash above would show a difference."""
+    first, second = (run_counted(tmp_path / "counts", 1, row) for row in ("stat", "open_close"))
+    assert first[1] != second[1]
+
+
+def test_seed_decides_what_is_random(boot):
+    def bytes_and_time(seed):
+        g = boot(cpus=1, append=seed)
+        return g.check("head -c 32 /dev/urandom | hexdump"), g.check("date")
+
+    same, again, other = map(bytes_and_time, ("seed=abc", "seed=abc", "seed=abd"))
+    assert same[0] == again[0] != other[0]
+    assert "2001" in same[1] and "2001" in other[1]
+    assert bytes_and_time("")[0] != bytes_and_time("")[0]
+
+
+@pytest.mark.parametrize("program,arguments,expected", [
+    ("/true", "", 0), ("/false", "", 1), ("/cat", "/no/such/file", 1), ("/test", "a = a", 0),
+    ("/test", "a = b", 1), ("/no/such/program", "", 127)])
+def test_a_program_instead_of_the_shell(boot, program, arguments, expected):
+    g = boot(append=f"quiet test={program} panic=exit -- {arguments} ", wait=False)
+    text, status = g.wait_exit(30)
+    assert status == expected
+    assert "starting sh" not in text
+
+
+def test_a_test_that_is_killed_is_no_success(boot):
+    g = boot(append="quiet test=/badaccess panic=exit -- null", wait=False)
+    _, status = g.wait_exit(30)
+    assert status > 128
+
+
+def test_words_behind_the_dashes_are_not_settings(boot):
+    g = boot(append="root=vda -- root=none init=/no/such")
+    assert g.check("cat /proc/cmdline") == "root=vda -- root=none init=/no/such"
