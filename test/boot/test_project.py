@@ -18,7 +18,8 @@ def make(*args, cwd=ROOT):
 def test_help_names_every_target_and_variable():
     text = make("help").stdout
     for word in ("qemu", "qemu-gdb", "gdb", "print-gdbport", "test", "test-long", "usertests",
-                 "lint", "fs-reset", "clean", "doctor", "help", "compile_commands.json", "CPUS",
+                 "bench", "bench-check", "lint", "fs-reset", "clean", "doctor", "help",
+                 "compile_commands.json", "CPUS",
                  "MEM", "SWAP", "TOOLPREFIX", "DEBUG", "APPEND", "V="):
         assert re.search(rf"(?m)^  {re.escape(word)}", text), word
 

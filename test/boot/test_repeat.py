@@ -61,7 +61,7 @@ def test_a_program_instead_of_the_shell(boot, program, arguments, expected):
 
 
 def test_a_test_that_is_killed_is_no_success(boot):
-    g = boot(append="quiet test=/badaccess panic=exit -- null", wait=False)
+    g = boot(append="quiet test=/badaccess panic=exit -- null_read", wait=False)
     _, status = g.wait_exit(30)
     assert status > 128
 
