@@ -9,6 +9,7 @@
 #include "fs/proc.h"
 #include "fs/stat.h"
 #include "kernel/errno.h"
+#include "kernel/failnth.h"
 #include "kernel/files.h"
 #include "kernel/process.h"
 #include "kernel/string.h"
@@ -315,6 +316,26 @@ store_oom_score_adj(const char *text, struct task *t)
   return 0;
 }
 
+// ---- Failing allocations ----
+
+static int
+show_fail_nth(struct text *x, struct task *t)
+{
+  u64 n = atomic_load(&t->fail_nth);
+  text_add(x, "%lu\n", n == FAIL_SHARED ? failnth_shared() : n);
+  return 0;
+}
+
+static int
+store_fail_nth(const char *s, struct task *t)
+{
+  u64 n;
+  if(!parse_u64(s, &n) || n == FAIL_SHARED)
+    return -EINVAL;
+  atomic_store(&t->fail_nth, n);
+  return 0;
+}
+
 // ---- Links ----
 
 static int
@@ -383,6 +404,7 @@ static const struct proc_entry entries[] = {
   { .name = "cwd", .mode = PROC_LINK, .link = link_cwd },
   { .name = "environ", .mode = S_IFREG | 0400, .show = show_environ },
   { .name = "exe", .mode = PROC_LINK, .link = link_exe },
+  { .name = "fail-nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "fd", .mode = PROC_DIR, .number_child = &fd, .next_number = next_fd },
   { .name = "maps", .mode = PROC_FILE, .show = show_maps },
   { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },

@@ -4,6 +4,7 @@
 
 #include "fs/proc.h"
 #include "kernel/errno.h"
+#include "kernel/failnth.h"
 #include "kernel/pid.h"
 #include "kernel/string.h"
 #include "kernel/uname.h"
@@ -59,10 +60,28 @@ show_drop_caches(struct text *t, struct task *unused)
   return 0;
 }
 
+static int
+show_fail_nth(struct text *t, struct task *unused)
+{
+  text_add(t, "%lu\n", failnth_shared());
+  return 0;
+}
+
+static int
+store_fail_nth(const char *s, struct task *unused)
+{
+  u64 n;
+  if(!parse_u64(s, &n))
+    return -EINVAL;
+  failnth_share(n);
+  return 0;
+}
+
 static const struct proc_entry vm[] = {
   { .name = "check", .mode = PROC_FILE, .show = show_check },
   { .name = "drop_caches", .mode = PROC_SETTING, .show = show_drop_caches,
     .store = store_drop_caches },
+  { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "overcommit_memory", .mode = PROC_FILE, .show = show_overcommit },
 };
 

@@ -11,6 +11,7 @@
 #include "kernel/chardev.h"
 #include "kernel/errno.h"
 #include "kernel/clock.h"
+#include "kernel/failnth.h"
 #include "kernel/files.h"
 #include "kernel/pipe.h"
 #include "kernel/printk.h"
@@ -25,7 +26,8 @@
 
 void kmain(u32 boot_hart, pa_t fdt);     // entry.S
 
-// Without a disk or a program there is nothing to run; that breaks no invariant.
+// Without a disk, a console or a program there is nothing to run; that breaks no
+// invariant.
 static void __attribute__((noreturn))
 give_up(const char *what, const char *name, i64 err)
 {
@@ -62,24 +64,24 @@ mount_at(const char *where, int (*make)(struct super **))
     err = vfs_mount(s, where);
     if(err == -ENOENT && vfs_create(NULL, where, S_IFDIR | 0755, 0) == 0)
       err = vfs_mount(s, where);
-    if(err)
-      super_put(s);
   }
   if(err)
-    printk("boot: cannot mount %s: error %d\n", where, -err);
+    give_up("mount", where, err);
 }
 
 // Descriptors 0, 1 and 2 of the first program.
 static void
 open_console(void)
 {
+  static const char console[] = "/dev/console";
   struct file *f;
-  if(vfs_open(NULL, "/dev/console", O_RDWR, 0, &f) != 0)
-    return;
-  for(int fd = 0; fd <= 2; fd++){
+  int err = vfs_open(NULL, console, O_RDWR, 0, &f);
+  for(int fd = 0; err == 0 && fd <= 2; fd++){
     file_get(f);
-    fd_install(f, 0, 0);
+    err = min(fd_install(f, 0, 0), 0);
   }
+  if(err)
+    give_up("open", console, err);
   file_put(f);
 }
 
@@ -95,6 +97,16 @@ start_init(void *unused)
   const char *argv[] = { path, NULL };
   const char *envp[] = { "PATH=/:/bin", "HOME=/", "TERM=vt100", NULL };
   give_up("run", path, exec_kernel(path, argv, envp));
+}
+
+// failnth=N: so many allocations from now, one fails.
+static void
+arm_failnth(void)
+{
+  char text[32];
+  u64 n;
+  if(bootarg_copy("failnth", "", text, sizeof text) && parse_u64(text, &n))
+    failnth_share(n);
 }
 
 static void
@@ -126,6 +138,7 @@ void
 kmain(u32 boot_hart, pa_t fdt)
 {
   machine_discover(boot_hart, fdt);
+  arm_failnth();
   start_memory();
   printk("quire: %u harts, %lu MiB of memory, %lu MiB free\n", machine.nharts,
          frames_total() * PAGE_SIZE / MiB, frames_free() * PAGE_SIZE / MiB);

@@ -146,3 +146,15 @@ strlcpy(char *d, const char *s, size_t n)
   }
   return len;
 }
+
+bool
+parse_u64(const char *s, u64 *n)
+{
+  u64 v = 0;
+  const char *p = s;
+  for(; *p >= '0' && *p <= '9'; p++)
+    if(__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (u64)(*p - '0'), &v))
+      return false;
+  *n = v;
+  return p > s && *p == '\0';
+}

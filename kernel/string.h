@@ -16,5 +16,8 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
+// The whole of s must be a decimal number. => false: it is not, or does not fit
+bool parse_u64(const char *s, u64 *n);
+
 // Copies at most n-1 bytes and always ends d.  => strlen(s)
 size_t strlcpy(char *d, const char *s, size_t n);

@@ -3,6 +3,7 @@
 // Tasks: their records, the kernel's own tasks, and the harts' idle ones.
 
 #include <machine.h>
+#include "kernel/failnth.h"
 #include "kernel/files.h"
 #include "kernel/futex.h"
 #include "kernel/pid.h"
@@ -46,6 +47,7 @@ task_create(const char *comm)
   }
   task_set_up(t, comm);
   t->refs = 1;
+  t->fail_nth = failnth_inherit();
   t->preempt = 1;                // its first act is to let go of a run queue
   return t;
 }

@@ -97,6 +97,7 @@ struct task {
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   u64 minor, major;         // faults
   u64 switches;
+  u64 fail_nth;             // this many allocations from now one fails; see failnth.h
   u64 refs;
 };
 

@@ -6,6 +6,7 @@
 // A batch is touched by its own hart only, with preemption off.
 
 #include <machine.h>
+#include "kernel/failnth.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
@@ -147,6 +148,8 @@ alloc_zeroed(enum frame_kind kind)
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
+  if(failnth())
+    return NULL;
   struct frame *zeroed = flags & ALLOC_ZERO ? alloc_zeroed(kind) : NULL;
   if(zeroed)
     return zeroed;
@@ -202,6 +205,8 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
 {
   if(order == 0)
     return frame_alloc(kind, flags);
+  if(failnth())
+    return NULL;
   struct frame *f = order <= MAX_ORDER ? buddy_alloc(order, must_keep(flags)) : NULL;
   if(buddy_free_frames() < watermark_low)
     reaper_wake();

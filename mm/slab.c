@@ -12,6 +12,7 @@
 // Lock: cache.lock; the buddy's is taken below it.
 
 #include "mm/slab.h"
+#include "kernel/failnth.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
@@ -174,6 +175,8 @@ take_object(struct cache *c)
 void *
 slab_take(struct cache *c)
 {
+  if(failnth())
+    return NULL;
   spin_lock(&c->lock);
   void *p = take_object(c);
   spin_unlock(&c->lock);
