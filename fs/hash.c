@@ -36,15 +36,16 @@ link_node(struct hash *h, struct hash_node *n)
 }
 
 static void
-grow(struct hash *h)
+resize(struct hash *h, u64 nbuckets)
 {
   struct hash_node **old = h->buckets, *n, *next;
   u64 nold = h->nbuckets;
-  struct hash_node **larger = kzalloc(2 * nold * sizeof *larger);
-  if(larger == NULL)
+  struct hash_node **new = nbuckets == HASH_FIRST ? memset(h->first, 0, sizeof h->first)
+                                                  : kzalloc(nbuckets * sizeof *new);
+  if(new == NULL)
     return;
-  h->buckets = larger;
-  h->nbuckets = 2 * nold;
+  h->buckets = new;
+  h->nbuckets = nbuckets;
   for(u64 i = 0; i < nold; i++)
     for(n = old[i]; n; n = next){
       next = n->next;
@@ -58,7 +59,7 @@ void
 hash_insert(struct hash *h, struct hash_node *n, u64 key)
 {
   if(h->count++ >= h->nbuckets)
-    grow(h);
+    resize(h, 2 * h->nbuckets);
   n->key = key;
   link_node(h, n);
 }
@@ -71,4 +72,6 @@ hash_remove(struct hash *h, struct hash_node *n)
     p = &(*p)->next;
   *p = n->next;
   h->count--;
+  if(h->nbuckets > HASH_FIRST && h->count < h->nbuckets / 4)
+    resize(h, h->nbuckets / 2);
 }

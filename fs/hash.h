@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Hash tables that grow.  Nodes are embedded in what is hashed and chained from
-// an array of buckets that doubles when there are as many nodes as buckets; if
-// there is no memory for a larger one the chains just get longer.  The caller's
+// an array of buckets that doubles when there are as many nodes as buckets and is
+// halved when there are few; without memory for another one it stays as it is.  The caller's
 // lock protects the table.  Nothing here sleeps or fails.
 
 #pragma once

@@ -15,6 +15,9 @@
 static const char fail_nth[] = "/proc/sys/vm/fail_nth", check[] = "/proc/sys/vm/check";
 static const char drop_caches[] = "/proc/sys/vm/drop_caches";
 
+// KiB: slabs that are full of holes elsewhere than before, a page of this program.
+enum { SLACK = 8 };
+
 static long first = 1, step = 1, most = 1L << 40;
 static bool cold, loud;
 
@@ -80,6 +83,39 @@ take_stock(struct holdings *h)
   text_free(&t);
 }
 
+// The tree of process numbers grows by a node or two when these pass a power of 64.
+static bool
+may_have(const char *line, long has, long had)
+{
+  return has <= had || (starts_with(line, "radix_node ") && has <= had + 2);
+}
+
+// Places for kernel stacks are not given back: as many tasks at once as are likely.
+static void
+have_crowd(void)
+{
+  enum { CROWD = 64 };
+  int fds[2], n = 0;
+  char c;
+
+  if(pipe(fds) < 0)
+    die("no pipe");
+  for(; n < CROWD; n++){
+    int pid = fork();
+    if(pid < 0)
+      break;
+    if(pid == 0){
+      close(fds[1]);
+      read(fds[0], &c, 1);
+      sys_exit(0);
+    }
+  }
+  close(fds[1]);
+  close(fds[0]);
+  while(n-- > 0)
+    wait(NULL);
+}
+
 // => is anything missing? Says what.
 static bool
 compare(const struct holdings *before, const struct holdings *now)
@@ -92,14 +128,14 @@ compare(const struct holdings *before, const struct holdings *now)
     size_t n = 0;
     while(a[n] && a[n] != ' ')
       n++;
-    if(compare_n(a, b, n) == 0 && has <= had)
+    if(compare_n(a, b, n) == 0 && may_have(b, has, had))
       continue;
     write_all(1, b, n);
     printf(": %ld objects, %ld before\n", has, had);
     missing = true;
   }
   printf("%ld KiB free, %ld before\n", now->unused, before->unused);
-  return missing;
+  return missing || now->unused + SLACK < before->unused;
 }
 
 // ---- Running ----
@@ -162,6 +198,7 @@ main(int argc, char **argv)
   if(o.at == argc)
     usage(&o);
   char **command = argv + o.at;
+  have_crowd();
   run(0, command);
   take_stock(&now);                      // our own memory grows before it counts
   take_stock(&before);

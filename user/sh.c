@@ -497,6 +497,7 @@ main(int argc, char **argv)
     list_add(&shell.variables, must_copy(*v));
   if(!variable_get("PATH", 4))
     variable_set("PATH=/:/bin", 4);
+  shell.pid = sys_getpid();
   shell.argc = o.at < argc ? argc - o.at : 1;
   shell.argv = o.at < argc ? argv + o.at : argv;
   if(c == 'c')

@@ -140,6 +140,8 @@ run(const struct test *t)
 
   printf("test %s: ", t->name);
   runs++;
+  if(exists(directory))
+    remove_tree(directory);              // of a run that was interrupted
   if(sys_mkdir(directory, 0777) < 0)
     die("%s cannot be made", directory);
   pid = fork();

@@ -48,6 +48,11 @@ LINES = [
 
 
 @pytest.mark.parametrize("line,expected", LINES, ids=[line for line, _ in LINES])
+def test_number_of_the_shell(shell):
+    """$$ is the shell's, also in the processes it makes."""
+    assert shell.run("echo $$") == shell.run("(echo $$)") == shell.run("echo $$ | cat")
+
+
 def test_line(shell, line, expected):
     out = shell.run(line)
     if expected.startswith("*"):

@@ -214,7 +214,7 @@ put_dollar(struct fields *f, const char *s, bool quoted)
     put_number(f, shell.status);
     return 1;
   case '$':
-    put_number(f, sys_getpid());
+    put_number(f, shell.pid);
     return 1;
   case '#':
     put_number(f, shell.argc - 1);

@@ -51,6 +51,7 @@ enum leave { LEAVE_NOTHING, LEAVE_LOOP, LEAVE_ROUND };      // break, continue
 struct shell {
   int status;              // $?
   int captured;            // what the last $( ) of a command ended with
+  long pid;                // $$, also in children
   int argc;                // $0, $1 ...
   char **argv;
   struct list variables;   // "name=value"; all are given to programs
