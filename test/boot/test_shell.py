@@ -48,11 +48,6 @@ LINES = [
 
 
 @pytest.mark.parametrize("line,expected", LINES, ids=[line for line, _ in LINES])
-def test_number_of_the_shell(shell):
-    """$$ is the shell's, also in the processes it makes."""
-    assert shell.run("echo $$") == shell.run("(echo $$)") == shell.run("echo $$ | cat")
-
-
 def test_line(shell, line, expected):
     out = shell.run(line)
     if expected.startswith("*"):
@@ -233,3 +228,8 @@ def test_kill(shell):
     shell.run("true")
     assert pid not in [line.split()[0] for line in shell.run("ps").splitlines() if line.split()]
     assert shell.status("kill 99999") == 1
+
+
+def test_number_of_the_shell(shell):
+    """$$ is the shell's, also in the processes it makes."""
+    assert shell.run("echo $$") == shell.run("(echo $$)") == shell.run("echo $$ | cat")
