@@ -47,6 +47,7 @@ task_create(const char *comm)
   }
   task_set_up(t, comm);
   t->refs = 1;
+  t->hart = this_hart();         // it may be found, and signalled, before it is started
   t->fail_nth = failnth_inherit();
   t->preempt = 1;                // its first act is to let go of a run queue
   return t;

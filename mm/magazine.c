@@ -10,6 +10,7 @@
 // all other harts stopped.  The depot: cache.lock.
 
 #include <machine.h>
+#include "kernel/failnth.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
@@ -94,6 +95,8 @@ reload(struct cache *c, struct hart_cache *h)
 void *
 cache_alloc(struct cache *c)
 {
+  if(failnth())
+    return NULL;
   preempt_off();
   struct hart_cache *h = here(c);
   void *p;

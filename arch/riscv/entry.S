@@ -2,7 +2,11 @@
 //
 // The first instructions of every hart.  The boot hart comes from OpenSBI, the
 // others from its hart state management (SBI specification, chapter 9): MMU off,
-// interrupts off, a0 = hart id, a1 = an argument.
+// interrupts off, a0 = hart id.
+//
+// The firmware may start a hart before it has noted down where (OpenSBI 1.1): it
+// then comes to _start like the boot hart, its argument lost.  So the boot hart
+// leaves a mark there, and the others find their task by their id.
 //
 // Going from physical to virtual addresses needs no identity mapping: the fetch
 // after satp is written faults, and stvec already names the next instruction's
@@ -57,6 +61,10 @@
   .globl _start
 _start:
   csrw sie, zero
+  la t0, boot_hart_came
+  li t1, 1
+  amoswap.w t0, t1, (t0)
+  bnez t0, secondary_entry
   la t0, __bss_start
   la t1, __image_end
 1:
@@ -114,18 +122,28 @@ _start:
   call kmain
   unimp
 
-// a1 = the hart's idle task.
   .globl secondary_entry
 secondary_entry:
   csrw sie, zero
   la t0, secondary_satp
   ld t0, 0(t0)
   go_virtual
-  mv tp, a1
+  ld t0, harts
+  ld t1, hart_size
+1:
+  add t0, t0, t1           // the first one is the boot hart's
+  lwu t2, HART_ID(t0)
+  bne t2, a0, 1b
+  ld tp, HART_IDLE(t0)
   ld sp, TASK_TF(tp)
   li s0, 0
   call hart_enter
   unimp
+
+  .data
+  .balign 4
+boot_hart_came:
+  .word 0
 
   .section .bootstack, "aw", @progbits
   .balign 4096

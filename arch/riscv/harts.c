@@ -17,6 +17,7 @@ void secondary_entry(void);        // entry.S
 void hart_enter(void);
 
 u64 secondary_satp;                // what entry.S loads
+const u64 hart_size = sizeof(struct hart);
 static u32 stopped;
 
 void
@@ -42,7 +43,7 @@ machine_start_harts(void)
 {
   secondary_satp = pmap_kernel_satp();
   for(u32 i = 1; i < nharts; i++){
-    i64 err = sbi_hart_start(machine.hart_ids[i], image_pa(secondary_entry), (u64)harts[i].idle);
+    i64 err = sbi_hart_start(machine.hart_ids[i], image_pa(secondary_entry));
     if(err)
       printk("hart %u does not start: SBI error %ld\n", machine.hart_ids[i], err);
   }

@@ -23,6 +23,9 @@ task_at(context, TASK_CONTEXT);
 task_at(fp_used, TASK_FP_USED);
 task_at(fp, TASK_FP);
 
+at(hart, id, HART_ID);
+at(hart, idle, HART_IDLE);
+
 tf_at(task, TF_TASK);
 tf_at(status, TF_STATUS);
 tf_at(pc, TF_PC);

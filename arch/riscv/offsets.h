@@ -14,6 +14,10 @@
 #define TASK_FP_USED  168
 #define TASK_FP       176
 
+// struct hart
+#define HART_ID       4
+#define HART_IDLE     16
+
 #define NOTIFY_FRAME_BIT 33   // of the word at TASK_RESCHED
 
 // struct trapframe

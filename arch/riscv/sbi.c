@@ -95,9 +95,9 @@ fence_remote_instructions(u64 harts)
 }
 
 i64
-sbi_hart_start(u32 id, pa_t entry, u64 arg)
+sbi_hart_start(u32 id, pa_t entry)
 {
-  return sbi_call(EXT_HSM, HSM_START, id, entry, arg, 0).error;
+  return sbi_call(EXT_HSM, HSM_START, id, entry, 0, 0).error;
 }
 
 void

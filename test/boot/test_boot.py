@@ -140,6 +140,20 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
     assert re.search(r"call chain:\n(.*\n)?.* [a-z_]+\w*\+0x[0-9a-f]+\n", trace)
 
 
+def test_hart_started_before_its_address_is_known(boot, tmp_path):
+    """OpenSBI 1.1 may send a hart to where the boot hart began, without argument."""
+    sock, script = tmp_path / "gdb", tmp_path / "script"
+    g = boot(cpus=2, wait=False, qemu=("-S", "-gdb", f"unix:{sock},server=on,wait=off"))
+    script.write_text(f"target remote {sock}\n"
+                      "hbreak *((unsigned long)secondary_entry - 0xffffffff00000000)\n"
+                      "continue\nset $pc = 0x80200000\nset $a1 = 0\ndelete\ndetach\n")
+    subprocess.run(["gdb-multiarch", "-batch", "-nx", str(KERNEL), "-x", script], check=True,
+                   capture_output=True, timeout=60)
+    g.wait_prompt(30)
+    assert g.said().count("quire: 2 harts") == 1
+    assert Snapshot(g, 128).kernel_u32(*evaluate("&harts_online")) == 3
+
+
 def test_early_output_comes_within_a_second(boot):
     """Even with nothing to boot from."""
     g = boot(append="panic=exit", image=None, wait=False)
