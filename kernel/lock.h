@@ -16,6 +16,7 @@
 
 #pragma once
 
+#include "debug/lock_order.h"
 #include "kernel/lock_types.h"
 #include "kernel/task.h"
 
@@ -42,6 +43,7 @@ static inline void
 spin_lock(struct spinlock *l)
 {
   preempt_off();
+  lock_takes(l, l->name, LOCK_SPINS);
   if(unlikely(!spin_take(l)))
     spin_wait(l);
 }
@@ -50,6 +52,7 @@ spin_lock(struct spinlock *l)
 static inline void
 spin_release(struct spinlock *l)
 {
+  lock_lets_go(l);
   atomic_store_rel(&l->holder, NULL);
 }
 
@@ -74,17 +77,27 @@ void sleep_unlock_slow(struct sleeplock *l);
 bool sleep_held(const struct sleeplock *l);    // by the current task
 
 static inline bool
-sleep_trylock(struct sleeplock *l)
+sleep_take(struct sleeplock *l)
 {
   u64 free = 0;
   return __atomic_compare_exchange_n(&l->owner, &free, (u64)current, false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+static inline bool
+sleep_trylock(struct sleeplock *l)
+{
+  bool taken = sleep_take(l);
+  if(taken)
+    lock_tried(l, l->name, LOCK_SLEEPS);
+  return taken;
+}
+
 static inline void
 sleep_lock(struct sleeplock *l)
 {
-  if(unlikely(!sleep_trylock(l)))
+  lock_takes(l, l->name, LOCK_SLEEPS);
+  if(unlikely(!sleep_take(l)))
     sleep_lock_slow(l);
 }
 
@@ -92,6 +105,7 @@ static inline void
 sleep_unlock(struct sleeplock *l)
 {
   u64 me = (u64)current;
+  lock_lets_go(l);
   if(unlikely(!__atomic_compare_exchange_n(&l->owner, &me, 0, false,
                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
     sleep_unlock_slow(l);
@@ -106,6 +120,7 @@ bool rw_held(const struct rwlock *l);          // by somebody, either way
 static inline void
 rw_read_lock(struct rwlock *l)
 {
+  lock_takes(l, l->name, LOCK_READ);
   u64 w = atomic_load(&l->word);
   if(unlikely(w & (RW_WRITER | RW_WAITERS)) ||
      unlikely(!__atomic_compare_exchange_n(&l->word, &w, w + RW_READER, false,
@@ -116,13 +131,14 @@ rw_read_lock(struct rwlock *l)
 static inline void
 rw_read_unlock(struct rwlock *l)
 {
+  lock_lets_go(l);
   u64 w = __atomic_sub_fetch(&l->word, RW_READER, __ATOMIC_RELEASE);
   if(unlikely(w == RW_WAITERS))
     rw_unlock_slow(l);
 }
 
 static inline bool
-rw_write_trylock(struct rwlock *l)
+rw_write_take(struct rwlock *l)
 {
   u64 free = 0;
   if(!__atomic_compare_exchange_n(&l->word, &free, RW_WRITER, false,
@@ -132,16 +148,27 @@ rw_write_trylock(struct rwlock *l)
   return true;
 }
 
+static inline bool
+rw_write_trylock(struct rwlock *l)
+{
+  bool taken = rw_write_take(l);
+  if(taken)
+    lock_tried(l, l->name, LOCK_WRITE);
+  return taken;
+}
+
 static inline void
 rw_write_lock(struct rwlock *l)
 {
-  if(unlikely(!rw_write_trylock(l)))
+  lock_takes(l, l->name, LOCK_WRITE);
+  if(unlikely(!rw_write_take(l)))
     rw_lock_slow(l, true);
 }
 
 static inline void
 rw_write_unlock(struct rwlock *l)
 {
+  lock_lets_go(l);
   l->writer = NULL;
   u64 w = __atomic_sub_fetch(&l->word, RW_WRITER, __ATOMIC_RELEASE);
   if(unlikely(w == RW_WAITERS))

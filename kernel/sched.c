@@ -66,7 +66,7 @@ tick_change(struct hart *h, bool idle, u64 now)
   h->tick = idle ? NEVER : now + TICK_NS;
   if(!idle){
     atomic_and(&idle_harts, ~(1UL << h->index));
-    machine_timer_set(min(h->tick, timers_next(&h->timers)));
+    machine_timer_set(min(h->tick, atomic_load(&h->timers.next)));
   }
 }
 
@@ -95,6 +95,7 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
   next->state = TASK_RUNNING;
   if(prev->space != next->space)
     pmap_switch(prev->space ? &prev->space->pmap : NULL, next->space ? &next->space->pmap : NULL);
+  lock_passes(&h->lock, prev, next);
   context_switch(prev, next);
 }
 
@@ -306,7 +307,7 @@ idle(struct hart *h)
   bool on = intr_save();
   atomic_or(&idle_harts, 1UL << h->index);
   if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h, 1) && !frame_prepare()){
-    machine_timer_set(timers_next(&h->timers));
+    machine_timer_set(atomic_load(&h->timers.next));
     machine_idle();
   }
   intr_restore(on);

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "debug/lock_order.h"
 #include "kernel/list.h"
 #include "kernel/lock_types.h"
 #include "kernel/timer.h"
@@ -99,6 +100,7 @@ struct task {
   u64 switches;
   u64 fail_nth;             // this many allocations from now one fails; see failnth.h
   u64 refs;
+  struct lock_record locks;
 };
 
 // task->notify.  Whoever makes a signal pending for a task sets NOTIFY_SIGNAL

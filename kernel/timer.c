@@ -16,6 +16,7 @@ timers_init(struct timers *ts)
 {
   spin_init(&ts->lock, "timers");
   ts->first = NULL;
+  ts->next = NEVER;
 }
 
 // ---- The heap ----
@@ -67,6 +68,7 @@ static void
 set_root(struct timers *ts, struct timer *root)
 {
   ts->first = root;
+  atomic_store(&ts->next, root ? root->at : NEVER);
   if(root)
     root->link = &ts->first;
 }
@@ -129,16 +131,6 @@ timers_run(struct timers *ts, u64 now)
     t->fire(t);
     take_out(ts, t);
   }
-  u64 next = t ? t->at : NEVER;
   spin_unlock(&ts->lock);
-  return next;
-}
-
-u64
-timers_next(struct timers *ts)
-{
-  spin_lock(&ts->lock);
-  u64 next = ts->first ? ts->first->at : NEVER;
-  spin_unlock(&ts->lock);
-  return next;
+  return atomic_load(&ts->next);
 }

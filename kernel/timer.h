@@ -20,6 +20,7 @@ struct timer {
 struct timers {
   struct spinlock lock;         // interrupts off
   struct timer *first;          // the earliest; root of the heap
+  u64 next;                     // its time, ~0 = none; may be read without the lock
 };
 
 void timers_init(struct timers *ts);
@@ -27,4 +28,3 @@ void timer_start(struct timer *t, u64 at);   // => not pending before; on this h
 void timer_stop(struct timer *t);            // => not pending; its fire() is not running
 
 u64 timers_run(struct timers *ts, u64 now);  // fire what is due.  => when to come back, ~0 = never
-u64 timers_next(struct timers *ts);          // => time of the earliest, ~0 = none

@@ -64,6 +64,7 @@ sleep_on(struct waitq *q, struct spinlock *l, enum sleep_kind kind, enum task_st
   spin_unlock_irq(&q->lock, on);
   if(l)
     spin_unlock(l);
+  lock_may_sleep("a wait");
   if(deadline_ns != NEVER){
     t->timer.fire = deadline_passed;
     timer_start(&t->timer, deadline_ns);

@@ -346,8 +346,10 @@ frame_state_changed(void)
 void
 frame_wait(struct frame *f, u64 flag)
 {
+  lock_takes(f, "frame BUSY", LOCK_SLEEPS);
   spin_lock(&busy_lock);
   while(atomic_load(&f->word) & flag)
     wait_io(&busy_queue, &busy_lock);
   spin_unlock(&busy_lock);
+  lock_lets_go(f);
 }

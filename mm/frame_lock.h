@@ -14,6 +14,7 @@ static inline void
 frame_lock(struct frame *f)
 {
   preempt_off();
+  lock_takes(f, frame_kind(f) == KIND_TABLE ? "leaf table" : "frame", LOCK_SPINS);
   if(unlikely(__atomic_fetch_or(&f->word, FRAME_LOCK, __ATOMIC_ACQUIRE) & FRAME_LOCK))
     frame_lock_wait(f);
 }
@@ -21,6 +22,7 @@ frame_lock(struct frame *f)
 static inline void
 frame_unlock(struct frame *f)
 {
+  lock_lets_go(f);
   __atomic_fetch_and(&f->word, ~FRAME_LOCK, __ATOMIC_RELEASE);
   preempt_on();
 }

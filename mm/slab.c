@@ -80,7 +80,7 @@ cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(
   if(align > CACHE_LINE)
     c->colours = 1;
   assert(c->per_slab > 0);
-  spin_init(&c->lock, name);
+  spin_init(&c->lock, "slab");
   list_init(&c->partial);
   list_init(&c->full);
   list_init(&c->empty);

@@ -143,6 +143,8 @@ unmap_all(struct space *s)
   struct gather g;
   struct area *a;
   gather_init(&g, s);
+  rw_write_lock(&s->lock);
+  s->dying = true;
   for(a = area_above(s, 0); a; a = area_above(s, a->end))
     clear_area(s, a, &g);
   gather_flush(&g);
@@ -153,6 +155,7 @@ unmap_all(struct space *s)
     list_append(&dead, &a->in_space);
     pmap_prune_dying(&s->pmap, a->start, a->end);
   }
+  rw_write_unlock(&s->lock);
   areas_release(&dead);
 }
 
@@ -161,10 +164,7 @@ space_put(struct space *s)
 {
   if(atomic_add_full(&s->refs, -1UL) != 1)
     return;
-  rw_write_lock(&s->lock);
-  s->dying = true;
   unmap_all(s);
-  rw_write_unlock(&s->lock);
   spin_lock(&all_spaces_lock);
   list_remove(&s->link);
   spin_unlock(&all_spaces_lock);

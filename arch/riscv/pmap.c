@@ -242,13 +242,17 @@ fork_entry(pte_t *to, pte_t *from, pte_t p)
   return true;
 }
 
+// The child's tables are made before the parent's leaf is locked: upper tables
+// come first.
 static i64
 fork_leaf(struct pmap *to, pte_t *from, va_t va, va_t stop)
 {
   pte_t *e = pmap_make(to, va), *locked = e;
   if(e == NULL)
     return -ENOMEM;
+  struct frame *table = kva_frame((void *)page_down((u64)from));
   i64 pages = 0;
+  frame_lock(table);
   for(; va < stop; va += PAGE_SIZE, e++, from++){
     pte_t p = *from;
     if(p == 0)
@@ -259,6 +263,7 @@ fork_leaf(struct pmap *to, pte_t *from, va_t va, va_t stop)
     }
     pages += !pte_is_zero(p);
   }
+  frame_unlock(table);
   pmap_unlock(locked);
   return pages;
 }
@@ -270,8 +275,8 @@ pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end)
   pte_t *e;
   while((e = next_leaf(from, &va, end)) != NULL){
     va_t stop = leaf_end(va, end);
-    i64 n = fork_leaf(to, e, va, stop);
     pmap_unlock(e);
+    i64 n = fork_leaf(to, e, va, stop);
     if(n < 0)
       return n;
     pages += n;

@@ -21,6 +21,7 @@
 static void
 interrupt(u64 cause)
 {
+  lock_interrupt(true);
   switch(cause & ~CAUSE_INTERRUPT){
   case INTERRUPT_TIMER:
     hart_timer();                  // sets the next one: that ends this one
@@ -36,6 +37,7 @@ interrupt(u64 cause)
   default:
     panic("interrupt %lu, which was never enabled", cause & ~CAUSE_INTERRUPT);
   }
+  lock_interrupt(false);
 }
 
 bool
