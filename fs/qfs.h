@@ -40,6 +40,8 @@ struct qfs_inode {
 
   struct sleeplock map_lock;     // whoever changes the block tree; below, and vfs.blocks
   u64 goal;                      // where the next block would be welcome
+  struct frame *leaf;            // the block of the tree that was changed last, pinned, or
+  u64 leaf_at;                   // NULL; and which of all that point at data it is
   struct spinlock root_lock;     // height and root change together
   u32 height;
 
@@ -57,6 +59,8 @@ struct qfs {
   struct spinlock bits_lock;     // bits of block and inode bitmaps; below
   u64 free_blocks;
   u64 goal;                      // after the block allocated last
+  struct frame *bitmap;          // the block of the bitmap used for that, pinned, or NULL,
+  u64 bitmap_at;                 // and which it is
   u64 inode_goal;                // no inode number below is free
   struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
   struct list orphans;           // evicted inodes that could not be freed for want of memory
@@ -115,7 +119,14 @@ int qfs_io_end(struct qfs_io *io);                                       // => 0
 extern const struct object_ops qfs_meta_ops;
 
 // A metadata block, read if need be.  => *f pinned; or -EUCLEAN (no such block), -EIO, -ENOMEM
-int qfs_meta_get(struct qfs *fs, u64 block, struct frame **f);
+static inline int
+qfs_meta_get(struct qfs *fs, u64 block, struct frame **f)
+{
+  if(block >= fs->sb->blocks)
+    return -EUCLEAN;
+  *f = object_peek(&fs->meta, block);
+  return likely(*f) ? 0 : object_page(&fs->meta, block, f);
+}
 
 // A newly allocated one: zeros and dirty.  => *f pinned, or -ENOMEM
 int qfs_meta_new(struct qfs *fs, u64 block, struct frame **f);
@@ -130,7 +141,7 @@ int qfs_meta_sync_clean(struct qfs *fs); // and the superblock says so, unless i
 static inline void
 qfs_meta_put(struct frame *f)
 {
-  frame_put(f, PIN_1);
+  frame_unpin(f);
 }
 
 // After a change of a pinned one.
@@ -153,6 +164,7 @@ int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
 int qfs_check_used(struct qfs *fs, u64 block);   // => 0, -EUCLEAN if it is free, -EIO, -ENOMEM
 
 int qfs_count_free(struct qfs *fs);      // count fs->free_blocks anew
+void qfs_alloc_end(struct qfs *fs);      // lets its page go
 
 // The first 0 bit in [from, to) of a bitmap.  => to if there is none
 u32 qfs_find_zero(const u64 *bits, u32 from, u32 to);
@@ -169,6 +181,9 @@ int qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run
 // The same for one page, which gets a block if it has none.
 // => 0, -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
 int qfs_map_alloc(struct qfs_inode *qi, u64 index, u64 *block);
+
+// Forget the block remembered for the next qfs_map_alloc.  map_lock, or the last user
+void qfs_map_forget(struct qfs_inode *qi);
 
 // Give back every block at or past page `index`.
 // => 0, or -ENOMEM: not all of them yet, the rest read as holes and go when

@@ -63,6 +63,48 @@ take_bit(struct qfs *fs, u64 *bits, u32 from, u32 to)
   return i;
 }
 
+// Blocks are likely to be found where one was just now.
+static void
+remember(struct qfs *fs, u64 block, struct frame *f)
+{
+  frame_get(f, PIN_1);
+  spin_lock(&fs->bits_lock);
+  struct frame *old = fs->bitmap;
+  fs->goal = block + 1;
+  fs->bitmap = f;
+  fs->bitmap_at = block / QFS_BITS;
+  spin_unlock(&fs->bits_lock);
+  if(old)
+    qfs_meta_put(old);
+}
+
+void
+qfs_alloc_end(struct qfs *fs)
+{
+  if(fs->bitmap)
+    qfs_meta_put(fs->bitmap);
+}
+
+// Take `block` itself, if it is free and the bitmap at hand tells of it.  => done?
+static bool
+take_this(struct qfs *fs, u64 block)
+{
+  bool taken = false;
+  spin_lock(&fs->bits_lock);
+  if(fs->bitmap && fs->bitmap_at == block / QFS_BITS){
+    u64 *word = (u64 *)frame_kva(fs->bitmap) + block % QFS_BITS / 64, bit = 1UL << (block % 64);
+    taken = !(*word & bit);
+    if(taken){
+      *word |= bit;
+      fs->free_blocks--;
+      fs->goal = block + 1;
+      qfs_meta_dirty(fs, fs->bitmap);
+    }
+  }
+  spin_unlock(&fs->bits_lock);
+  return taken;
+}
+
 // Take a free block that bitmap block k tells of, at or after bit `from`.
 // => 0, -ENOSPC (none there), -EIO, -ENOMEM
 static int
@@ -80,19 +122,16 @@ alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
   if(i < to){
     qfs_meta_dirty(fs, f);
     *block = first + i;
-    atomic_store(&fs->goal, *block + 1);
+    remember(fs, *block, f);
   }
   qfs_meta_put(f);
   return i < to ? 0 : -ENOSPC;
 }
 
 // A full disk is known without a search.
-int
-qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
+static __attribute__((noinline)) int
+search(struct qfs *fs, u64 goal, u64 *block)
 {
-  goal = goal ? goal : atomic_load(&fs->goal);
-  if(!qfs_block_ok(fs, goal))
-    goal = fs->sb->data_start;
   u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS;
   int e = alloc_in(fs, k, goal % QFS_BITS, block);
   for(u64 tries = 0; e == -ENOSPC && tries < n && atomic_load(&fs->free_blocks) > 0; tries++){
@@ -100,6 +139,16 @@ qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
     e = alloc_in(fs, k, 0, block);
   }
   return e;
+}
+
+int
+qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
+{
+  goal = goal ? goal : atomic_load(&fs->goal);
+  if(!qfs_block_ok(fs, goal))
+    goal = fs->sb->data_start;
+  *block = goal;
+  return take_this(fs, goal) ? 0 : search(fs, goal, block);
 }
 
 // Clear n bits.  => how many were 1

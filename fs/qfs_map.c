@@ -206,6 +206,24 @@ place_put(struct qfs_inode *qi, struct place *p)
     qfs_meta_put(p->page);
 }
 
+void
+qfs_map_forget(struct qfs_inode *qi)
+{
+  if(qi->leaf)
+    qfs_meta_put(qi->leaf);
+  qi->leaf = NULL;
+}
+
+// The walk to index ended in a block that points at data: the next need not be made.
+static void
+remember(struct qfs_inode *qi, u64 index, struct frame *leaf)
+{
+  qfs_map_forget(qi);
+  frame_get(leaf, PIN_1);
+  qi->leaf = leaf;
+  qi->leaf_at = index >> QFS_PTRS_SHIFT;
+}
+
 static int
 descend(struct qfs_inode *qi, u64 index, struct place *p)
 {
@@ -225,6 +243,8 @@ descend(struct qfs_inode *qi, u64 index, struct place *p)
     p->i = slot_at(index, p->height);
     p->slot = (u64 *)frame_kva(f) + p->i;
   }
+  if(p->height == 0 && p->page != qi->home)
+    remember(qi, index, p->page);
   return 0;
 }
 
@@ -282,15 +302,13 @@ chain_link(struct qfs_inode *qi, struct chain *c, u64 index, struct place *p)
   add_blocks(qi, c->n + 1);
 }
 
-// Give the empty place where the walk to index ended what it lacks.
+// Give the page where the walk to index ended too early its block and those of the
+// tree that lead there.
 static int
-fill_place(struct qfs_inode *qi, u64 index, struct place *p, u64 *block)
+fill_below(struct qfs_inode *qi, u64 index, struct place *p, u64 *block)
 {
   struct chain c;
-  u64 goal = qi->goal;
-  if(p->i > 0 && p->slot[-1] && p->height == 0)
-    goal = p->slot[-1] + 1;
-  int e = chain_get(qfs_of(qi), &c, p->height, goal);
+  int e = chain_get(qfs_of(qi), &c, p->height, qi->goal);
   if(e)
     return e;
   *block = c.block[c.n];
@@ -298,10 +316,28 @@ fill_place(struct qfs_inode *qi, u64 index, struct place *p, u64 *block)
   return 0;
 }
 
+// Give slot i of a page of the tree, or of the root, its block of data, if it has none.
+static int
+fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i, u64 *block)
+{
+  struct qfs *fs = qfs_of(qi);
+  *block = *slot;
+  if(*block)
+    return qfs_block_ok(fs, *block) ? 0 : -EUCLEAN;
+  int e = qfs_alloc(fs, i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal, block);
+  if(e)
+    return e;
+  qi->goal = *block + 1;
+  atomic_store_rel(slot, *block);
+  qfs_meta_dirty(fs, page);
+  add_blocks(qi, 1);
+  return 0;
+}
+
 static int cut_finish(struct qfs_inode *qi);
 
-static int
-alloc_locked(struct qfs_inode *qi, u64 index, u64 *block)
+static __attribute__((noinline)) int
+alloc_from_root(struct qfs_inode *qi, u64 index, u64 *block)
 {
   struct place p;
   int e = index >= qi->disk->cut ? cut_finish(qi) : 0;
@@ -311,11 +347,7 @@ alloc_locked(struct qfs_inode *qi, u64 index, u64 *block)
     e = descend(qi, index, &p);
   if(e)
     return e;
-  *block = *p.slot;
-  if(*block == 0)
-    e = fill_place(qi, index, &p, block);
-  else if(!qfs_block_ok(qfs_of(qi), *block))
-    e = -EUCLEAN;
+  e = p.height ? fill_below(qi, index, &p, block) : fill_slot(qi, p.page, p.slot, p.i, block);
   place_put(qi, &p);
   return e;
 }
@@ -323,10 +355,16 @@ alloc_locked(struct qfs_inode *qi, u64 index, u64 *block)
 int
 qfs_map_alloc(struct qfs_inode *qi, u64 index, u64 *block)
 {
+  int e;
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
-  int e = alloc_locked(qi, index, block);
+  if(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->disk->cut){
+    u32 i = slot_at(index, 0);
+    e = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i, block);
+  } else {
+    e = alloc_from_root(qi, index, block);
+  }
   sleep_unlock(&qi->map_lock);
   return e;
 }
@@ -408,6 +446,7 @@ static int
 cut_finish(struct qfs_inode *qi)
 {
   struct cut c = { .qi = qi, .fs = qfs_of(qi), .meta = !S_ISREG(qi->vfs.mode) };
+  qfs_map_forget(qi);
   int e = cut_slots(&c, qi->home, qi->disk->root, QFS_ROOTS, qi->height, qi->disk->cut);
   if(e)
     return e;

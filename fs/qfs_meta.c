@@ -9,15 +9,6 @@
 #include "kernel/string.h"
 
 int
-qfs_meta_get(struct qfs *fs, u64 block, struct frame **f)
-{
-  if(block >= fs->sb->blocks)
-    return -EUCLEAN;
-  *f = object_peek(&fs->meta, block);
-  return likely(*f) ? 0 : object_page(&fs->meta, block, f);
-}
-
-int
 qfs_meta_new(struct qfs *fs, u64 block, struct frame **f)
 {
   bool fresh;
@@ -27,7 +18,8 @@ qfs_meta_new(struct qfs *fs, u64 block, struct frame **f)
   memset(frame_kva(*f), 0, QFS_BLOCK);
   if(fresh)
     frame_unbusy(*f);
-  qfs_meta_dirty(fs, *f);
+  else
+    qfs_meta_dirty(fs, *f);
   return 0;
 }
 

@@ -81,7 +81,9 @@ sync(struct super *s)
 static void
 close_pages(struct qfs *fs)
 {
+  qfs_map_forget(&fs->table);
   qfs_ialloc_end(fs);
+  qfs_alloc_end(fs);
   if(fs->table.home)
     qfs_meta_put(fs->table.home);
   if(fs->sb_page)

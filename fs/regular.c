@@ -18,16 +18,29 @@ enum {
   DIRTY_SHARE = 8,        // and the share of memory it may fill with them
 };
 
-// A transfer under the lock ended with r before n bytes at buf were done.
+// One try, under the inode's lock.  => as object_read; *pos has moved by *done
+typedef int attempt(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done);
+
+// A try ended with err before n bytes at buf were done.
 // => 0: try again; else the reason not to
 static int
-go_on(i64 r, va_t buf, u64 n, bool to_user)
+go_on(int err, va_t buf, u64 n, bool to_user)
 {
-  if(r == -ENOMEM)
+  if(err == -ENOMEM)
     return memory_wait();
-  if(r < 0 && r != -EAGAIN)
-    return r;
-  return object_fault_in(buf, n, to_user);
+  return err == -EAGAIN ? object_fault_in(buf, n, to_user) : err;
+}
+
+// Go on until it is done, where the first try did `total` and ended with err.
+static __attribute__((noinline)) i64
+retry(struct file *f, attempt *once, bool to_user, va_t buf, u64 n, u64 *pos, u64 total, int err)
+{
+  while(!current->killed && err && (err = go_on(err, buf + total, n - total, to_user)) == 0){
+    u64 done;
+    err = once(f, buf + total, n - total, pos, &done);
+    total += done;
+  }
+  return total ? (i64)total : err;
 }
 
 // The access time is kept only as well as it is of use: was the file read since
@@ -44,45 +57,44 @@ note_access(struct inode *i)
   rw_write_unlock(&i->lock);
 }
 
-static i64
-regular_read(struct file *f, va_t buf, u64 n, u64 *pos)
+static inline int
+read_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
 {
   struct inode *i = f->inode;
-  u64 done = 0;
-  i64 r = 0;
-  while(r == 0 && done < n && !current->killed){
-    rw_read_lock(&i->lock);
-    r = object_read(&i->object, *pos, buf + done, n - done);
-    bool end = *pos + (r > 0 ? r : 0) >= i->object.size;
-    rw_read_unlock(&i->lock);
-    if(r > 0){
-      done += r;
-      *pos += r;
-    }
-    if(end || done == n)
-      break;
-    r = go_on(r, buf + done, n - done, true);
-  }
-  if(done == 0)
-    return r;
-  note_access(i);
-  return done;
+  rw_read_lock(&i->lock);
+  int err = object_read(&i->object, *pos, buf, n, done);
+  rw_read_unlock(&i->lock);
+  *pos += *done;
+  return err;
 }
 
 static i64
-write_locked(struct file *f, va_t buf, u64 n, u64 *pos)
+regular_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  u64 done;
+  int err = read_once(f, buf, n, pos, &done);
+  i64 r = likely(err == 0) ? (i64)done : retry(f, read_once, true, buf, n, pos, done, err);
+  if(r > 0)
+    note_access(f->inode);
+  return r;
+}
+
+static inline int
+write_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
 {
   struct inode *i = f->inode;
+  int err = -EFBIG;
+  *done = 0;
+  rw_write_lock(&i->lock);
   if(f->flags & O_APPEND)
     *pos = i->object.size;
-  if(*pos >= FILE_SIZE_MAX)
-    return -EFBIG;
-  i64 r = object_write(&i->object, *pos, buf, min(n, FILE_SIZE_MAX - *pos));
-  if(r > 0){
-    *pos += r;
+  if(*pos < FILE_SIZE_MAX)
+    err = object_write(&i->object, *pos, buf, min(n, FILE_SIZE_MAX - *pos), done);
+  if(*done > 0)
     inode_modified(i);
-  }
-  return r;
+  rw_write_unlock(&i->lock);
+  *pos += *done;
+  return err;
 }
 
 // Whoever fills memory with dirty pages faster than they are written has to wait
@@ -98,20 +110,11 @@ throttle(struct inode *i)
 static i64
 regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  struct inode *i = f->inode;
-  u64 done = 0;
-  i64 r = 0;
-  while(r == 0 && done < n && !current->killed){
-    rw_write_lock(&i->lock);
-    r = write_locked(f, buf + done, n - done, pos);
-    rw_write_unlock(&i->lock);
-    if(r > 0)
-      done += r;
-    if(done < n)
-      r = go_on(r, buf + done, n - done, false);
-  }
-  throttle(i);
-  return done > 0 ? (i64)done : r;
+  u64 done;
+  int err = write_once(f, buf, n, pos, &done);
+  i64 r = likely(err == 0) ? (i64)done : retry(f, write_once, false, buf, n, pos, done, err);
+  throttle(f->inode);
+  return r;
 }
 
 static struct object *

@@ -52,7 +52,7 @@ pid_create(u32 nr)
   if(!pid)
     return NULL;
   pid->nr = nr != 0 ? nr : free_number();
-  if(radix_set(&numbers, pid->nr, (u64)pid) < 0){
+  if(radix_insert(&numbers, pid->nr, (u64)pid, false) < 0){
     cache_free(&pids, pid);
     return NULL;
   }

@@ -110,8 +110,9 @@ object_peek(struct object *o, u64 index)
 
 struct frame *object_find(struct object *o, u64 index) { return object_peek(o, index); }
 
-int
-object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
+// => as object_page_fresh, but not dirty
+static int
+find_or_make(struct object *o, u64 index, struct frame **out, bool *fresh)
 {
   *fresh = false;
   *out = object_peek(o, index);
@@ -122,7 +123,7 @@ object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
     return -ENOMEM;
   f->word |= SHARE_1 | PIN_1 | FRAME_BUSY;
   f->index = index;
-  int e = radix_set(&o->pages, index, frame_pfn(f));
+  int e = radix_insert(&o->pages, index, frame_pfn(f), false);
   if(e){
     frame_put(f, SHARE_1 | PIN_1);
     return e;
@@ -133,10 +134,19 @@ object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 }
 
 int
+object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
+{
+  int e = find_or_make(o, index, out, fresh);
+  if(e == 0 && *fresh)
+    object_mark_dirty(o, *out);
+  return e;
+}
+
+int
 object_page(struct object *o, u64 index, struct frame **out)
 {
   bool fresh;
-  int e = object_page_fresh(o, index, out, &fresh);
+  int e = find_or_make(o, index, out, &fresh);
   if(e || !fresh)
     return e;
   e = o->ops->read_pages(o, index, out, 1);
@@ -149,9 +159,8 @@ object_page(struct object *o, u64 index, struct frame **out)
 }
 
 void
-object_mark_dirty(struct object *o, struct frame *f)
+object_enter_dirty(struct object *o, struct frame *f)
 {
-  f->word |= FRAME_DIRTY;
   radix_mark(&o->pages, f->index);
 }
 

@@ -14,70 +14,87 @@
 #include "mm/objects.h"
 #include "mm/space.h"
 
-// => bytes copied
-static u64
+// => bytes not copied
+static inline u64
 copy_out(va_t buf, const void *src, u64 n)
 {
   current->faults_off++;
   u64 left = copy_to_user(buf, src, n);
   current->faults_off--;
-  return n - left;
+  return left;
 }
 
-static u64
+static inline u64
 copy_in(void *dst, va_t buf, u64 n)
 {
   current->faults_off++;
   u64 left = copy_from_user(dst, buf, n);
   current->faults_off--;
-  return n - left;
+  return left;
 }
 
-static i64
-result(u64 done, int err)
+// How many of n bytes at off are in one page.
+static inline u64
+in_one_page(u64 off, u64 n)
 {
-  return done ? (i64)done : err;
+  return min(PAGE_SIZE - (off & PAGE_MASK), n);
 }
 
-i64
-object_read(struct object *o, u64 off, va_t buf, u64 n)
+// ---- Reading ----
+
+// The page at index, most often there.
+static inline int
+page_to_read(struct object *o, u64 index, struct frame **f)
 {
-  u64 done = 0;
-  u64 size = atomic_load(&o->size);
-  n = off < size ? min(n, size - off) : 0;
-  while(done < n){
-    u64 in_page = (off + done) & PAGE_MASK, len = min(PAGE_SIZE - in_page, n - done);
+  *f = object_pin(o, index);
+  if(likely(*f && object_holds(*f)))
+    return 0;
+  if(*f)
+    frame_unpin(*f);
+  return object_page(o, index, f);
+}
+
+int
+object_read(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
+{
+  u64 size = atomic_load(&o->size), end = off < size ? off + min(n, size - off) : off;
+  *done = 0;
+  while(off < end){
     struct frame *f;
-    int err = object_page(o, (off + done) >> PAGE_SHIFT, &f);
+    int err = page_to_read(o, off >> PAGE_SHIFT, &f);
     if(err)
-      return result(done, err);
-    u64 got = copy_out(buf + done, (char *)frame_kva(f) + in_page, len);
-    frame_put(f, PIN_1);
-    done += got;
-    if(got < len)
-      return result(done, -EAGAIN);
+      return err;
+    u64 len = in_one_page(off, end - off);
+    u64 got = len - copy_out(buf, (char *)frame_kva(f) + (off & PAGE_MASK), len);
+    frame_unpin(f);
+    if(got == 0)
+      return -EAGAIN;
+    *done += got;
+    off += got;
+    buf += got;
   }
-  return (i64)done;
+  return 0;
 }
 
 i64
 object_read_kernel(struct object *o, u64 off, void *buf, u64 n)
 {
-  u64 done = 0;
-  u64 size = atomic_load(&o->size);
+  u64 size = atomic_load(&o->size), done = 0;
   n = off < size ? min(n, size - off) : 0;
   while(done < n){
-    u64 in_page = (off + done) & PAGE_MASK, len = min(PAGE_SIZE - in_page, n - done);
+    u64 at = off + done, len = in_one_page(at, n - done);
     struct frame *f;
-    int err = object_page(o, (off + done) >> PAGE_SHIFT, &f);
+    int err = page_to_read(o, at >> PAGE_SHIFT, &f);
     if(err)
-      return result(done, err);
-    memcpy((char *)buf + done, (char *)frame_kva(f) + in_page, len);
-    frame_put(f, PIN_1);
+      return done ? (i64)done : err;
+    memcpy((char *)buf + done, (char *)frame_kva(f) + (at & PAGE_MASK), len);
+    frame_unpin(f);
     done += len;
   }
   return (i64)done;
 }
+
+// ---- Growing ----
 
 // The page that holds the old end must read as zeroes from there on, in the
 // store too, before the size may go past it.
@@ -96,7 +113,7 @@ zero_old_tail(struct object *o, u64 size)
     memset((char *)frame_kva(f) + in_page, 0, PAGE_SIZE - in_page);
     object_mark_dirty(o, f);
   }
-  frame_put(f, PIN_1);
+  frame_unpin(f);
   return err;
 }
 
@@ -109,100 +126,84 @@ object_extend(struct object *o, u64 size)
   return err;
 }
 
-// Reserve the page's place in the store, unless it is dirty and so has one.
-// Nothing is BUSY yet: this may wait for the store.
-static int
-reserve(struct object *o, u64 index, const struct frame *f)
+// ---- Writing ----
+
+// A page that is there.  It is dirty, and has its place, before the first byte
+// changes; and again after the last, should it have been written in between.
+static __attribute__((noinline)) int
+overwrite(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *done)
 {
-  if(f && (atomic_load(&f->word) & FRAME_DIRTY))
-    return 0;
-  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
+  int err = object_make_dirty(o, f);
+  if(err == 0){
+    u64 got = len - copy_in((char *)frame_kva(f) + (off & PAGE_MASK), buf, len);
+    object_mark_dirty(o, f);
+    *done += got;
+    err = got ? 0 : -EAGAIN;
+  }
+  frame_unpin(f);
+  return err;
 }
 
-// The page to write len bytes at off to, pinned; made without reading it when
-// nothing of it will be left, and then BUSY (*fresh) until all of it means something.
-static int
-page_to_write(struct object *o, u64 off, u64 len, struct frame **out, bool *fresh)
+static __attribute__((noinline)) int
+write_old(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
 {
-  u64 index = off >> PAGE_SHIFT;
-  struct frame *f = object_peek(o, index);
-  int err = reserve(o, index, f);
-  *fresh = false;
-  *out = f;
-  if(err && f)
-    frame_put(f, PIN_1);
-  if(err || f)
-    return err;
-  if(len == PAGE_SIZE || page_down(off) >= o->size)
-    return object_page_fresh(o, index, out, fresh);
-  return object_page(o, index, out);
-}
-
-// A fresh page that was not overwritten as a whole: what the file has there counts
-// after all.  Read it, or leave it alone if nothing was copied.
-// => 0 with *f a page that is not fresh, or NULL; -errno
-static int
-give_up_fresh(struct object *o, struct frame **f, u64 got)
-{
-  u64 index = (*f)->index;
-  object_forget(o, *f);
-  frame_put(*f, PIN_1);
-  *f = NULL;
-  return got ? object_page(o, index, f) : 0;
-}
-
-// => bytes copied, or -errno
-static i64
-write_page(struct object *o, u64 off, va_t buf, u64 len)
-{
-  u64 in_page = off & PAGE_MASK;
-  bool fresh;
   struct frame *f;
-  int err = page_to_write(o, off, len, &f, &fresh);
+  int err = object_page(o, off >> PAGE_SHIFT, &f);
+  return err ? err : overwrite(o, f, off, buf, len, done);
+}
+
+// A page that was made for this, without reading what the file has there: BUSY until
+// all of it means something.  It gets its place last, when nothing can fail any more.
+static int
+write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *done)
+{
+  char *page = frame_kva(f);
+  u64 in_page = off & PAGE_MASK, got = len - copy_in(page + in_page, buf, len);
+  bool lacks = got < len && page_down(off) < o->size;
+  int err = got == 0 ? -EAGAIN : lacks ? 0 : object_reserve(o, f->index);
+  if(err || lacks){
+    object_forget(o, &f, 1);
+    return err ? err : write_old(o, off, buf, got, done);
+  }
+  if(got < PAGE_SIZE){
+    memset(page, 0, in_page);
+    memset(page + in_page + got, 0, PAGE_SIZE - in_page - got);
+  }
+  frame_unbusy(f);
+  frame_unpin(f);
+  *done += got;
+  return 0;
+}
+
+// Not read if nothing of it will be left.
+static int
+write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
+{
+  struct frame *f;
+  bool fresh;
+  if(len < PAGE_SIZE && page_down(off) < o->size)
+    return write_old(o, off, buf, len, done);
+  int err = object_page_fresh(o, off >> PAGE_SHIFT, &f, &fresh);
   if(err)
     return err;
-  u64 got = copy_in((char *)frame_kva(f) + in_page, buf, len);
-  if(fresh && got < len && page_down(off) < o->size){
-    err = give_up_fresh(o, &f, got);
-    if(err || f == NULL)
-      return err;
-    fresh = false;
-    got = copy_in((char *)frame_kva(f) + in_page, buf, len);
-  }
-  if(fresh){
-    char *kva = frame_kva(f);
-    memset(kva, 0, in_page);
-    memset(kva + in_page + got, 0, PAGE_SIZE - in_page - got);
-  }
-  object_mark_dirty(o, f);
-  if(fresh)
-    frame_unbusy(f);
-  frame_put(f, PIN_1);
-  return (i64)got;
+  return fresh ? write_fresh(o, f, off, buf, len, done) : overwrite(o, f, off, buf, len, done);
 }
 
-i64
-object_write(struct object *o, u64 off, va_t buf, u64 n)
+int
+object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
-  u64 done = 0;
-  if(n && off > o->size){
-    int err = zero_old_tail(o, o->size);
-    if(err)
-      return err;
+  int err = n && off > o->size ? zero_old_tail(o, o->size) : 0;
+  *done = 0;
+  while(err == 0 && *done < n){
+    u64 at = off + *done;
+    err = write_page(o, at, buf + *done, in_one_page(at, n - *done), done);
+    if(*done && off + *done > o->size)
+      atomic_store(&o->size, off + *done);
   }
-  while(done < n){
-    u64 at = off + done, len = min(PAGE_SIZE - (at & PAGE_MASK), n - done);
-    i64 got = write_page(o, at, buf + done, len);
-    if(got < 0)
-      return result(done, (int)got);
-    done += (u64)got;
-    if(got && at + (u64)got > o->size)
-      atomic_store(&o->size, at + (u64)got);
-    if((u64)got < len)
-      return result(done, -EAGAIN);
-  }
-  return (i64)done;
+  return err;
 }
+
+// ---- The other side ----
 
 // Enough for a retry to copy something; a long buffer takes several rounds.
 enum { FAULT_IN_PAGES = 16 };

@@ -134,6 +134,17 @@ frame_get(struct frame *f, u64 counts)
   atomic_add(&f->word, counts);
 }
 
+// A pin less, which is hardly ever the last that keeps the frame.
+static inline void
+frame_unpin(struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  if(unlikely((w & COUNTS) == PIN_1 || (w & FRAME_LOCK)) ||
+     unlikely(!__atomic_compare_exchange_n(&f->word, &w, w - PIN_1, true, __ATOMIC_RELEASE,
+                                           __ATOMIC_RELAXED)))
+    frame_put(f, PIN_1);
+}
+
 // The frame is about to be made executable: did its bytes change since the
 // instruction caches were last told?  (The mark is cleared: the caller fences.)
 bool frame_fetchable(struct frame *f);

@@ -117,32 +117,13 @@ object_unlink_area(struct area *a)
 
 // ---- Pages ----
 
-// => pinned, BUSY or not; NULL if it is not there
-static struct frame *
-pin_page(struct object *o, u64 index)
-{
-  spin_lock(&o->lock);
-  u64 pfn = radix_get(&o->pages, index);
-  if(pfn)
-    frame_get(pfn_frame(pfn), PIN_1);
-  spin_unlock(&o->lock);
-  return pfn ? pfn_frame(pfn) : NULL;
-}
-
-bool
-object_holds(const struct frame *f)
-{
-  u64 w = atomic_load(&f->word);
-  return !(w & FRAME_BUSY) && word_share(w) != 0;
-}
-
 struct frame *
 object_peek(struct object *o, u64 index)
 {
-  struct frame *f = pin_page(o, index);
+  struct frame *f = object_pin(o, index);
   if(f == NULL || likely(object_holds(f)))
     return f;
-  frame_put(f, PIN_1);
+  frame_unpin(f);
   return NULL;
 }
 
@@ -155,9 +136,9 @@ past_end(const struct object *o, u64 index)
   return o->ops && index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
 }
 
-// A new page, BUSY and pinned, in the tree.
-// => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end, unless
-//    it is not to be read from the store (fresh)
+// A new page, BUSY and pinned, in the tree; `fresh`: and dirty, for the store's
+// copy does not count.
+// => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end, if not fresh
 static int
 add_page(struct object *o, u64 index, bool fresh, struct frame **out)
 {
@@ -165,13 +146,13 @@ add_page(struct object *o, u64 index, bool fresh, struct frame **out)
   if(f == NULL)
     return -ENOMEM;
   spin_lock(&o->lock);
-  int err = radix_get(&o->pages, index) ? -EEXIST
-            : !fresh && past_end(o, index) ? -ERANGE
-            : radix_set(&o->pages, index, frame_pfn(f));
+  int err = !fresh && past_end(o, index) ? -ERANGE
+                                         : radix_insert(&o->pages, index, frame_pfn(f), fresh);
   if(err == 0){
     f->owner = knum(o);
     f->index = (u32)index;
-    f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE;
+    f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE |
+              (fresh ? FRAME_DIRTY : 0);
   }
   spin_unlock(&o->lock);
   if(err)
@@ -181,20 +162,26 @@ add_page(struct object *o, u64 index, bool fresh, struct frame **out)
   return err;
 }
 
-// A BUSY page leaves the tree; its pin (the caller's) may keep the frame.  The
-// object's hold goes while it is BUSY, or somebody who pinned it before might
-// still take it for a page.
+// Other pins may keep the frames.  The object's hold goes while they are BUSY, or
+// somebody who pinned one before might still take it for a page.
 void
-object_forget(struct object *o, struct frame *f)
+object_forget(struct object *o, struct frame **f, u32 n)
 {
   preempt_off();                // the checker must not see the count without its name
   spin_lock(&o->lock);
-  u64 pfn = radix_remove(&o->pages, f->index);
+  for(u32 i = 0; i < n; i++){
+    u64 pfn = radix_remove(&o->pages, f[i]->index);
+    assert(pfn == frame_pfn(f[i]));
+  }
   spin_unlock(&o->lock);
-  assert(pfn == frame_pfn(f));
-  frame_put(f, SHARE_1);
-  frame_unbusy(f);
+  for(u32 i = 0; i < n; i++){
+    frame_put(f[i], SHARE_1);
+    atomic_and(&f[i]->word, ~FRAME_BUSY);
+  }
+  frame_state_changed();
   preempt_on();
+  for(u32 i = 0; i < n; i++)
+    frame_put(f[i], PIN_1);
 }
 
 // ---- Filling ----
@@ -212,131 +199,108 @@ read_window(struct object *o, u64 index)
   return (u32)min((u64)window, pages > index ? pages - index : 1);
 }
 
+// The pages are filled, or could not be; the first keeps its pin then.
 static void
 end_fill(struct object *o, struct frame **f, u32 n, int err)
 {
-  for(u32 i = 0; i < n; i++){
-    if(err)
-      object_forget(o, f[i]);
-    else
-      frame_unbusy(f[i]);
-    if(err || i > 0)
-      frame_put(f[i], PIN_1);
+  if(err){
+    object_forget(o, f, n);
+    return;
   }
+  for(u32 i = 0; i < n; i++)
+    atomic_and(&f[i]->word, ~FRAME_BUSY);
+  frame_state_changed();
+  for(u32 i = 1; i < n; i++)
+    frame_put(f[i], PIN_1);
 }
 
-// Fill v[0] from the store, and its neighbours that are missing with it.
+// Fill f from the store and, unless `alone`, missing pages that follow it: what is only
+// read ahead must not fail the page that was asked for.
+// => 0; -EAGAIN: try again, alone; -EIO ...
 static int
-read_around(struct object *o, struct frame **v)
+fill(struct object *o, struct frame *f, bool alone)
 {
-  u64 index = v[0]->index;
-  u32 n = 1, want = read_window(o, index);
-  while(n < want && add_page(o, index + n, false, &v[n]) == 0)
-    n++;
-  o->next_read = index + n;
-  int err = o->ops->read_pages(o, index, v, n);
-  end_fill(o, v, n, err);
-  // What was only read ahead must not fail the page that was asked for.
-  if(err == 0 || n == 1)
-    return err;
-  return -EAGAIN;
-}
-
-static int
-fill(struct object *o, struct frame *f)
-{
+  struct frame *v[WINDOW_MAX] = { f };
+  u64 index = f->index;
+  u32 n = 1, want = alone ? 1 : read_window(o, index);
   if(o->ops == NULL){
     page_zero(frame_kva(f));
     atomic_or(&f->word, FRAME_DIRTY);
     frame_unbusy(f);
     return 0;
   }
-  struct frame *v[WINDOW_MAX] = { f };
-  int err = read_around(o, v);
-  if(err == 0)
-    vm_count(VM_PAGE_IN);
-  return err;
+  while(n < want && add_page(o, index + n, false, &v[n]) == 0)
+    n++;
+  o->next_read = index + n;
+  int err = o->ops->read_pages(o, index, v, n);
+  end_fill(o, v, n, err);
+  if(err)
+    return n > 1 ? -EAGAIN : err;
+  vm_count(VM_PAGE_IN);
+  return 0;
 }
 
-// After read-ahead failed as a whole, the page alone.
-static int
-read_alone(struct object *o, u64 index, struct frame **out)
-{
-  int err = add_page(o, index, false, out);
-  if(err)
-    return err == -EEXIST ? 0 : err;
-  err = o->ops->read_pages(o, index, out, 1);
-  end_fill(o, out, 1, err);
-  if(err)
-    *out = NULL;
-  return err;
-}
+// ---- Getting a page ----
 
 // The page, pinned and not BUSY, if it is there; waits while it is BUSY.
 struct frame *
 object_find(struct object *o, u64 index)
 {
-  for(;;){
-    struct frame *f = pin_page(o, index);
-    if(f == NULL || likely(object_holds(f)))
-      return f;
+  struct frame *f;
+  while((f = object_pin(o, index)) && unlikely(!object_holds(f))){
     frame_wait(f, FRAME_BUSY);
     frame_put(f, PIN_1);
   }
+  return f;
 }
 
-// => as object_page_fresh; one try, -EAGAIN to start again
+// A page could not be added.  => 0: look again; else the reason not to
 static int
-page_once(struct object *o, u64 index, bool want_fresh, struct frame **out, bool *fresh)
+add_failed(int err)
 {
-  *fresh = false;
-  *out = object_find(o, index);
-  if(*out)
-    return 0;
-  int err = add_page(o, index, want_fresh, out);
-  if(err == -ENOMEM)
-    return memory_wait() == 0 ? -EAGAIN : -ENOMEM;
-  if(err)
-    return err == -EEXIST ? -EAGAIN : err;
-  *fresh = want_fresh;
-  if(want_fresh)
-    return 0;
-  err = fill(o, *out);
-  if(err != -EAGAIN)
-    return err;
-  *out = NULL;
-  err = read_alone(o, index, out);
-  return err == 0 && *out == NULL ? -EAGAIN : err;
+  return err == -EEXIST ? 0 : err == -ENOMEM ? memory_wait() : err;
 }
 
 int
 object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 {
   int err;
-  do
-    err = page_once(o, index, true, out, fresh);
-  while(err == -EAGAIN);
+  do {
+    *fresh = false;
+    *out = object_find(o, index);
+    if(*out)
+      return 0;
+    err = add_page(o, index, true, out);
+    *fresh = err == 0;
+  } while(unlikely(err) && (err = add_failed(err)) == 0);
   return err;
 }
 
 int
 object_page(struct object *o, u64 index, struct frame **out)
 {
-  bool fresh;
-  int err;
-  do
-    err = page_once(o, index, false, out, &fresh);
-  while(err == -EAGAIN);
-  return err;
+  for(bool alone = false;;){
+    *out = object_find(o, index);
+    if(*out)
+      return 0;
+    int err = add_page(o, index, false, out);
+    if(err == 0){
+      err = fill(o, *out, alone);
+      if(err != -EAGAIN)
+        return err;
+      alone = true;
+    } else if((err = add_failed(err))){
+      return err;
+    }
+  }
 }
 
 // ---- Dirt ----
 
 void
-object_mark_dirty(struct object *o, struct frame *f)
+object_enter_dirty(struct object *o, struct frame *f)
 {
-  u64 marks = FRAME_DIRTY | FRAME_STALE;
-  if((atomic_or(&f->word, marks) & FRAME_DIRTY) || o->ops == NULL)
+  if(o->ops == NULL)
     return;
   spin_lock(&o->lock);
   if(radix_get(&o->pages, f->index) == frame_pfn(f))
@@ -345,11 +309,17 @@ object_mark_dirty(struct object *o, struct frame *f)
 }
 
 int
+object_reserve(struct object *o, u64 index)
+{
+  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
+}
+
+int
 object_make_dirty(struct object *o, struct frame *f)
 {
   if(atomic_load(&f->word) & FRAME_DIRTY)
     return 0;
-  int err = o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, f->index) : 0;
+  int err = object_reserve(o, f->index);
   if(err == 0)
     object_mark_dirty(o, f);
   return err;

@@ -9,10 +9,10 @@
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
+#include "mm/frame.h"
 #include "mm/radix.h"
 
 struct area;
-struct frame;
 struct object;
 
 // What the store behind an object does.  All may sleep; all are called without
@@ -40,6 +40,7 @@ struct object {
                                   // (~0 for shared anonymous memory)
   struct spinlock lock;           // innermost: the tree
   struct radix pages;             // index -> frame number, marked where dirty
+  u64 writing;                    // pages on their way to the store
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's
   struct list link;               // all objects
@@ -69,8 +70,8 @@ void object_put(struct object *o);      // may sleep; no mm lock held
 int object_page(struct object *o, u64 index, struct frame **out);
 
 // The page at index, about to be overwritten as a whole: not read if it is not
-// there.  => as object_page, but *fresh tells that it was made, holds anything,
-// and is BUSY until the caller has filled it and calls frame_unbusy
+// there.  => as object_page, but *fresh tells that it was made, holds anything, is
+// dirty, and is BUSY until the caller has filled it and calls frame_unbusy
 int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh);
 
 // Make a page that is there ready to be stored to: its place in the store is
@@ -78,7 +79,12 @@ int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fre
 int object_make_dirty(struct object *o, struct frame *f);
 
 // Is f, which the caller has pinned or mapped, still a page of its object, and valid?
-bool object_holds(const struct frame *f);
+static inline bool
+object_holds(const struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  return !(w & FRAME_BUSY) && word_share(w) != 0;
+}
 
 // Only if it is there and valid now. => pinned or NULL; never sleeps
 struct frame *object_peek(struct object *o, u64 index);
@@ -86,19 +92,25 @@ struct frame *object_peek(struct object *o, u64 index);
 // Only if it is there, once it is valid. => pinned or NULL; may sleep, needs no memory
 struct frame *object_find(struct object *o, u64 index);
 
+void object_enter_dirty(struct object *o, struct frame *f);
+
 // After a store through the kernel's mapping of a pinned page that is not BUSY
 // and has its place in the store.
-void object_mark_dirty(struct object *o, struct frame *f);
+static inline void
+object_mark_dirty(struct object *o, struct frame *f)
+{
+  u64 marks = FRAME_DIRTY | FRAME_STALE;
+  if(!(atomic_or(&f->word, marks) & FRAME_DIRTY))
+    object_enter_dirty(o, f);
+}
 
 // Copy between a file's pages and user memory at byte offset off.  The caller
 // holds the file's lock; user memory is touched with faults off, so the copy
-// may end early.  Stops at o->size for reads; for writes extends o->size as it
-// goes.
-// => bytes done (may be short: fault the user range in WITHOUT the file lock
-//    (object_fault_in), then retry), or -errno if nothing was done; a short
-//    copy because of user memory with nothing done is -EAGAIN
-i64 object_read(struct object *o, u64 off, va_t buf, u64 n);
-i64 object_write(struct object *o, u64 off, va_t buf, u64 n);
+// may end early.  Reads end at o->size; writes extend it as they go.
+// => 0, or -EAGAIN: user memory was not there (object_fault_in it WITHOUT the
+//    file lock, then go on), or -ENOMEM, -ENOSPC, -EIO ...; *done bytes in any case
+int object_read(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
+int object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
 
 // Touch a user range so that a retry makes progress. => 0 or -EFAULT
 int object_fault_in(va_t buf, u64 n, bool for_write);

@@ -10,8 +10,23 @@
 extern struct list all_objects;              // in order of last use by write-back
 extern struct spinlock all_objects_lock;     // innermost but for nothing
 
-// A BUSY page leaves the tree and is no longer BUSY; the caller has it pinned.
-void object_forget(struct object *o, struct frame *f);
+// The page at index, BUSY or not.  => pinned, or NULL if it is not there
+static inline struct frame *
+object_pin(struct object *o, u64 index)
+{
+  spin_lock(&o->lock);
+  u64 pfn = radix_get(&o->pages, index);
+  if(pfn)
+    frame_get(pfn_frame(pfn), PIN_1);
+  spin_unlock(&o->lock);
+  return pfn ? pfn_frame(pfn) : NULL;
+}
+
+// BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
+void object_forget(struct object *o, struct frame **f, u32 n);
+
+// A place in the store for a page.  => 0, -ENOSPC, -EIO ...  May sleep.
+int object_reserve(struct object *o, u64 index);
 
 // A reference, unless the last one is gone already (all_objects_lock held).
 bool object_get_live(struct object *o);

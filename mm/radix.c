@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The radix tree of an object's pages.  Levels count from the leaves: a node of
-// level 0 holds values.  The tree is as high as its largest index needs and
-// nodes go when their last slot does.
+// The radix tree of an object's pages.  A node of shift 0 holds values, others
+// hold nodes of a shift RADIX_BITS less.  The tree is as high as its largest index
+// needs and nodes go when their last slot does.
 
 #include "mm/radix.h"
 #include "kernel/errno.h"
@@ -22,108 +22,160 @@ radix_init(struct radix *r)
   *r = (struct radix){ 0 };
 }
 
-static u32
-slot_of(u64 index, u32 level)
-{
-  return index >> (RADIX_BITS * level) & (RADIX_SLOTS - 1);
-}
-
 static struct radix_node *
 child(const struct radix_node *n, u32 slot)
 {
   return (struct radix_node *)n->slot[slot];
 }
 
-// Does a tree of this height reach the index?
-static bool
-reaches(u32 height, u64 index)
-{
-  u32 bits = RADIX_BITS * height;
-  return height > 0 && (bits >= 64 || index >> bits == 0);
-}
+// ---- Marks ----
 
-static struct radix_node *
-leaf_node(const struct radix *r, u64 index)
+// The first mark of a leaf, or its last, shows in the nodes above as far as it is
+// theirs too.
+static __attribute__((noinline)) void
+mark_above(struct radix *r, u64 index)
 {
-  if(!reaches(r->height, index))
-    return NULL;
   struct radix_node *n = r->root;
-  for(u32 level = r->height - 1; n && level > 0; level--)
-    n = child(n, slot_of(index, level));
-  return n;
-}
-
-u64
-radix_get(const struct radix *r, u64 index)
-{
-  const struct radix_node *n = leaf_node(r, index);
-  return n ? n->slot[slot_of(index, 0)] : 0;
-}
-
-// ---- Setting ----
-
-// A root that reaches the index, above the one there is.
-static int
-grow(struct radix *r, u64 index)
-{
-  while(!reaches(r->height, index)){
-    struct radix_node *n = cache_zalloc(&node_cache);
-    if(n == NULL)
-      return -ENOMEM;
-    r->height++;
-    if(r->root){
-      n->slot[0] = (u64)r->root;
-      n->used = 1;
-      n->marks = r->root->marks != 0;
-    } else {
-      while(!reaches(r->height, index))
-        r->height++;
-    }
-    r->root = n;
+  for(u32 shift = r->shift; shift > 0; shift -= RADIX_BITS){
+    n->marks |= 1UL << radix_slot(index, shift);
+    n = child(n, radix_slot(index, shift));
   }
+}
+
+// => has n no marks any more?
+static bool
+unmark_above(struct radix_node *n, u32 shift, u64 index)
+{
+  u32 i = radix_slot(index, shift);
+  if(shift > 0 && unmark_above(child(n, i), shift - RADIX_BITS, index))
+    n->marks &= ~(1UL << i);
+  return n->marks == 0;
+}
+
+// Of an entry in leaf n that has no mark.
+static inline void
+mark(struct radix *r, struct radix_node *n, u64 index)
+{
+  if(n->marks == 0)
+    mark_above(r, index);
+  n->marks |= 1UL << radix_slot(index, 0);
+  r->marked++;
+}
+
+bool
+radix_mark(struct radix *r, u64 index)
+{
+  struct radix_node *n = radix_leaf(r, index);
+  if(n->marks >> radix_slot(index, 0) & 1)
+    return false;
+  mark(r, n, index);
+  return true;
+}
+
+bool
+radix_unmark(struct radix *r, u64 index)
+{
+  struct radix_node *n = radix_leaf(r, index);
+  u64 bit = 1UL << radix_slot(index, 0);
+  if(n == NULL || !(n->marks & bit))
+    return false;
+  n->marks &= ~bit;
+  if(n->marks == 0)
+    unmark_above(r->root, r->shift, index);
+  r->marked--;
+  return true;
+}
+
+// ---- Inserting ----
+
+static void
+set_shift(struct radix *r, u32 shift)
+{
+  u32 bits = shift + RADIX_BITS;
+  r->shift = shift;
+  r->max = bits < 64 ? (1UL << bits) - 1 : ~0UL;
+}
+
+static int
+new_root(struct radix *r, u32 shift)
+{
+  struct radix_node *n = cache_zalloc(&node_cache);
+  if(n == NULL)
+    return -ENOMEM;
+  if(r->root){
+    n->slot[0] = (u64)r->root;
+    n->used = 1;
+    n->marks = r->root->marks != 0;
+  }
+  r->root = n;
+  set_shift(r, shift);
   return 0;
 }
 
-// Nodes made on the way to a leaf that could not be made stay: they are found
-// again, and radix_remove of anything below takes them away.
-int
-radix_set(struct radix *r, u64 index, u64 value)
+// A root that reaches the index: the first as high as it takes, others a step above
+// the one there is.
+static int
+grow(struct radix *r, u64 index)
+{
+  int err = 0;
+  if(r->root == NULL){
+    u32 shift = 0;
+    while(shift + RADIX_BITS < 64 && index >> (shift + RADIX_BITS))
+      shift += RADIX_BITS;
+    err = new_root(r, shift);
+  }
+  while(err == 0 && index > r->max)
+    err = new_root(r, r->shift + RADIX_BITS);
+  return err;
+}
+
+// The way to index, made as far as it is missing: what was made stays if the rest
+// cannot be, it is found again or goes with anything below.  => or NULL without memory
+static __attribute__((noinline)) struct radix_node *
+make_leaf(struct radix *r, u64 index)
 {
   if(grow(r, index) != 0)
-    return -ENOMEM;
+    return NULL;
   struct radix_node *n = r->root;
-  for(u32 level = r->height - 1; level > 0; level--){
-    u32 i = slot_of(index, level);
+  for(u32 shift = r->shift; shift > 0; shift -= RADIX_BITS){
+    u32 i = radix_slot(index, shift);
     if(n->slot[i] == 0){
       struct radix_node *below = cache_zalloc(&node_cache);
       if(below == NULL)
-        return -ENOMEM;
+        return NULL;
       n->slot[i] = (u64)below;
       n->used++;
     }
     n = child(n, i);
   }
-  u32 i = slot_of(index, 0);
-  if(n->slot[i] == 0){
-    n->used++;
-    r->count++;
-  }
+  return n;
+}
+
+int
+radix_insert(struct radix *r, u64 index, u64 value, bool marked)
+{
+  struct radix_node *n = radix_leaf(r, index);
+  if(unlikely(n == NULL) && (n = make_leaf(r, index)) == NULL)
+    return -ENOMEM;
+  u32 i = radix_slot(index, 0);
+  if(n->slot[i])
+    return -EEXIST;
   n->slot[i] = value;
+  n->used++;
+  r->count++;
+  if(marked)
+    mark(r, n, index);
   return 0;
 }
 
 // ---- Removing ----
 
-// => true if the node is empty now and has been freed
+// Free the nodes on the way to index that are empty.  => is n itself?
 static bool
-remove_below(struct radix_node *n, u32 level, u64 index, u64 *was)
+prune(struct radix_node *n, u32 shift, u64 index)
 {
-  u32 i = slot_of(index, level);
-  if(level == 0){
-    *was = n->slot[i];
-    n->slot[i] = 0;
-    n->used -= *was != 0;
-  } else if(n->slot[i] && remove_below(child(n, i), level - 1, index, was)){
+  u32 i = radix_slot(index, shift);
+  if(shift > 0 && n->slot[i] && prune(child(n, i), shift - RADIX_BITS, index)){
     n->slot[i] = 0;
     n->used--;
   }
@@ -136,24 +188,27 @@ remove_below(struct radix_node *n, u32 level, u64 index, u64 *was)
 u64
 radix_remove(struct radix *r, u64 index)
 {
-  u64 was = 0;
-  if(!reaches(r->height, index))
-    return 0;
-  radix_unmark(r, index);
-  if(remove_below(r->root, r->height - 1, index, &was)){
-    r->root = NULL;
-    r->height = 0;
+  struct radix_node *n = radix_leaf(r, index);
+  u32 i = radix_slot(index, 0);
+  u64 was = n ? n->slot[i] : 0;
+  if(was){
+    radix_unmark(r, index);
+    n->slot[i] = 0;
+    n->used--;
+    r->count--;
   }
-  r->count -= was != 0;
+  if(r->root && index <= r->max && (n == NULL || n->used == 0) &&
+     prune(r->root, r->shift, index))
+    r->root = NULL;
   return was;
 }
 
 static void
-free_below(struct radix_node *n, u32 level)
+free_below(struct radix_node *n, u32 shift)
 {
-  for(u32 i = 0; level > 0 && i < RADIX_SLOTS; i++)
+  for(u32 i = 0; shift > 0 && i < RADIX_SLOTS; i++)
     if(n->slot[i])
-      free_below(child(n, i), level - 1);
+      free_below(child(n, i), shift - RADIX_BITS);
   cache_free(&node_cache, n);
 }
 
@@ -161,79 +216,50 @@ void
 radix_destroy(struct radix *r)
 {
   if(r->root)
-    free_below(r->root, r->height - 1);
+    free_below(r->root, r->shift);
   radix_init(r);
-}
-
-// ---- Marks ----
-
-bool
-radix_mark(struct radix *r, u64 index)
-{
-  struct radix_node *n = r->root;
-  for(u32 level = r->height - 1; level > 0; level--){
-    n->marks |= 1UL << slot_of(index, level);
-    n = child(n, slot_of(index, level));
-  }
-  u64 bit = 1UL << slot_of(index, 0);
-  if(n->marks & bit)
-    return false;
-  n->marks |= bit;
-  r->marked++;
-  return true;
-}
-
-// => true if the mark was there
-static bool
-unmark_below(struct radix_node *n, u32 level, u64 index)
-{
-  u64 bit = 1UL << slot_of(index, level);
-  if(!(n->marks & bit))
-    return false;
-  if(level > 0){
-    struct radix_node *below = child(n, slot_of(index, level));
-    if(!unmark_below(below, level - 1, index))
-      return false;
-    if(below->marks)
-      return true;
-  }
-  n->marks &= ~bit;
-  return true;
-}
-
-bool
-radix_unmark(struct radix *r, u64 index)
-{
-  if(!reaches(r->height, index) || !unmark_below(r->root, r->height - 1, index))
-    return false;
-  r->marked--;
-  return true;
 }
 
 // ---- In order ----
 
-static u64
-next_below(const struct radix_node *n, u32 level, u64 *index, bool marked)
+struct gathering {
+  u64 first, last;          // of the index
+  bool marked;
+  u64 *value;
+  u32 n, max;
+  u64 at;                   // of the value found last
+};
+
+// What the slots of n, whose first index is `base`, have of [first, last].
+static void
+gather_below(const struct radix_node *n, u32 shift, u64 base, struct gathering *g)
 {
-  u64 span = 1UL << (RADIX_BITS * level);
-  u64 base = *index & ~(span * RADIX_SLOTS - 1);
-  u32 first = slot_of(*index, level);
-  for(u32 i = first; i < RADIX_SLOTS; i++){
-    if(n->slot[i] == 0 || (marked && !(n->marks >> i & 1)))
+  u32 i = g->first > base ? (g->first - base) >> shift : 0;
+  for(; i < RADIX_SLOTS && g->n < g->max; i++){
+    u64 at = base + ((u64)i << shift);
+    if(at > g->last)
+      break;
+    if(n->slot[i] == 0 || (g->marked && !(n->marks >> i & 1)))
       continue;
-    if(i != first)
-      *index = base + i * span;
-    u64 v = level ? next_below(child(n, i), level - 1, index, marked) : n->slot[i];
-    if(v)
-      return v;
+    if(shift > 0){
+      gather_below(child(n, i), shift - RADIX_BITS, at, g);
+    } else {
+      g->value[g->n++] = n->slot[i];
+      g->at = at;
+    }
   }
-  return 0;
 }
 
-u64
-radix_next(const struct radix *r, u64 *index, bool marked)
+u32
+radix_gather(const struct radix *r, u64 *index, u64 last, bool marked, u64 *value, u32 n)
 {
-  if(!reaches(r->height, *index) || (marked && r->marked == 0))
+  struct gathering g = {
+    .first = *index, .last = last, .marked = marked, .value = value, .max = n,
+  };
+  if(r->root == NULL || *index > r->max || (marked && r->marked == 0))
     return 0;
-  return next_below(r->root, r->height - 1, index, marked);
+  gather_below(r->root, r->shift, 0, &g);
+  if(g.n)
+    *index = g.at;
+  return g.n;
 }

@@ -16,21 +16,54 @@ struct radix_node {
 };
 
 struct radix {
-  struct radix_node *root;
-  u32 height;               // levels; 0 = empty
+  struct radix_node *root;  // NULL: empty
+  u64 max;                  // the largest index that the root reaches
+  u32 shift;                // bits of an index below those that choose the root's slot
   u64 count, marked;
 };
 
 void radix_init(struct radix *r);
-u64 radix_get(const struct radix *r, u64 index);             // => 0 if nothing is there
-int radix_set(struct radix *r, u64 index, u64 value);        // value not 0. => 0 or -ENOMEM
+int radix_insert(struct radix *r, u64 index, u64 value, bool marked);  // => 0, -EEXIST, -ENOMEM
 u64 radix_remove(struct radix *r, u64 index);                // => what was there
-void radix_destroy(struct radix *r);                          // forgets the values
+void radix_destroy(struct radix *r);                         // forgets the values
 bool radix_mark(struct radix *r, u64 index);                 // => false if it was marked
 bool radix_unmark(struct radix *r, u64 index);               // => true if it was marked
 
-// The first entry at or after *index (only marked ones with `marked`).
-// => its value, *index moved to it; 0 if there is none
-u64 radix_next(const struct radix *r, u64 *index, bool marked);
+static inline u32
+radix_slot(u64 index, u32 shift)
+{
+  return index >> shift & (RADIX_SLOTS - 1);
+}
+
+// The node that holds the value of index, or would.  => or NULL
+static inline struct radix_node *
+radix_leaf(const struct radix *r, u64 index)
+{
+  struct radix_node *n = index <= r->max ? r->root : NULL;
+  for(u32 shift = r->shift; n && shift > 0; shift -= RADIX_BITS)
+    n = (struct radix_node *)n->slot[radix_slot(index, shift)];
+  return n;
+}
+
+// => 0 if nothing is there
+static inline u64
+radix_get(const struct radix *r, u64 index)
+{
+  const struct radix_node *n = radix_leaf(r, index);
+  return n ? n->slot[radix_slot(index, 0)] : 0;
+}
+
+// The values of the first entries in [*index, last], in order (only marked ones with
+// `marked`), as many as there are up to n.  => how many; if any, *index is that of
+// the last of them
+u32 radix_gather(const struct radix *r, u64 *index, u64 last, bool marked, u64 *value, u32 n);
+
+// The first entry at or after *index.  => its value, *index moved to it; or 0
+static inline u64
+radix_next(const struct radix *r, u64 *index, bool marked)
+{
+  u64 value;
+  return radix_gather(r, index, ~0UL, marked, &value, 1) ? value : 0;
+}
 
 void radix_setup(void);                                      // boot: the node cache

@@ -88,7 +88,7 @@ new_place(void)
   struct place *p = kzalloc(sizeof *p);
   if(p == NULL)
     return NULL;
-  if(radix_set(&vmap.places, vmap.nplaces, (u64)p) != 0){
+  if(radix_insert(&vmap.places, vmap.nplaces, (u64)p, false) != 0){
     kfree(p);
     return NULL;
   }

@@ -19,7 +19,10 @@
 #include "mm/gather.h"
 #include "mm/objects.h"
 
-enum { RUN_MAX = 32 };     // pages written at once
+enum {
+  RUN_MAX = 32,              // pages written at once
+  BATCH = 16,                // and taken out at once
+};
 #define NO_END (~0UL >> PAGE_SHIFT)
 
 // ---- Walking the mappings ----
@@ -77,32 +80,37 @@ take_mappings(struct object *o, struct frame *f, enum take what)
 
 // ---- Writing ----
 
-// The next run of neighbouring dirty pages from *index on, pinned, WRITING and
-// no longer dirty.  A page that is being written already ends the run.
-static u32
-take_run(struct object *o, u64 *index, u64 end, struct frame **v, struct frame **wait)
+static bool
+taken(const struct frame *f)
 {
+  return atomic_load(&f->word) & (FRAME_BUSY | FRAME_WRITING);
+}
+
+// The first run of neighbouring dirty pages in [index, end), pinned, WRITING and no
+// longer dirty.  A page that somebody has taken already ends it; if that one comes
+// first, *wait is it, pinned.
+static u32
+take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **wait)
+{
+  u64 pfn[RUN_MAX];
   u32 n = 0;
   *wait = NULL;
   spin_lock(&o->lock);
-  u64 pfn = radix_next(&o->pages, index, true), at = *index;
-  while(pfn && n < RUN_MAX && at < end && at == *index + n){
-    struct frame *f = pfn_frame(pfn);
-    if(atomic_load(&f->word) & (FRAME_BUSY | FRAME_WRITING)){
-      if(n == 0){
-        frame_get(f, PIN_1);
-        *wait = f;
-      }
+  u32 found = radix_gather(&o->pages, &index, end - 1, true, pfn, RUN_MAX);
+  for(; n < found; n++){
+    struct frame *f = v[n] = pfn_frame(pfn[n]);
+    if(taken(f) || (n > 0 && f->index != v[n - 1]->index + 1))
       break;
-    }
     frame_get(f, PIN_1);
     atomic_or(&f->word, FRAME_WRITING);
     atomic_and(&f->word, ~FRAME_DIRTY);
-    radix_unmark(&o->pages, at);
-    v[n++] = f;
-    at++;
-    pfn = radix_next(&o->pages, &at, true);
+    radix_unmark(&o->pages, f->index);
   }
+  if(found > 0 && n == 0){
+    *wait = v[0];
+    frame_get(*wait, PIN_1);
+  }
+  o->writing += n;
   spin_unlock(&o->lock);
   return n;
 }
@@ -116,6 +124,9 @@ end_run(struct object *o, struct frame **v, u32 n, int err)
       object_mark_dirty(o, v[i]);
   }
   frame_state_changed();
+  spin_lock(&o->lock);
+  o->writing -= n;
+  spin_unlock(&o->lock);
   for(u32 i = 0; i < n; i++)
     frame_put(v[i], PIN_1);
 }
@@ -132,36 +143,41 @@ write_run(struct object *o, struct frame **v, u32 n)
   return err;
 }
 
-// Write until `end` or `budget` pages are written.
+// Write what is dirty in [index, end), ALL or about `budget` pages: who has a budget
+// does not wait for what others have taken.
+#define ALL ~0UL
+
 static int
 write_dirty(struct object *o, u64 index, u64 end, u64 budget)
 {
   struct frame *v[RUN_MAX], *wait;
   int first_err = 0;
-  while(index < end && budget > 0){
-    u32 n = take_run(o, &index, end, v, &wait);
+  for(u64 done = 0; index < end && done < budget;){
+    u32 n = take_run(o, index, end, v, &wait);
     if(wait){
-      frame_wait(wait, FRAME_BUSY | FRAME_WRITING);
+      if(budget == ALL)
+        frame_wait(wait, FRAME_BUSY | FRAME_WRITING);
+      else
+        index = wait->index + 1UL;
       frame_put(wait, PIN_1);
       continue;
     }
     if(n == 0)
       break;
+    index = v[0]->index + n;
+    done += n;
     int err = write_run(o, v, n);
-    if(err && first_err == 0)
-      first_err = err;
-    index += n;
-    budget -= min((u64)n, budget);
+    first_err = first_err ? first_err : err;
   }
   return first_err;
 }
 
-// Pages somebody else is writing are clean in the tree already; their write has
-// to be over before sync may return.
-static void
+// Pages in [index, end) that somebody else is writing.  => were there any?
+static bool
 wait_for_writers(struct object *o, u64 index, u64 end)
 {
-  for(;;){
+  bool waited = false;
+  while(atomic_load(&o->writing) > 0 && index < end){
     spin_lock(&o->lock);
     u64 pfn = radix_next(&o->pages, &index, false);
     struct frame *f = pfn && index < end ? pfn_frame(pfn) : NULL;
@@ -170,15 +186,19 @@ wait_for_writers(struct object *o, u64 index, u64 end)
       frame_get(f, PIN_1);
     spin_unlock(&o->lock);
     if(f == NULL)
-      return;
+      break;
     if(writing){
       frame_wait(f, FRAME_WRITING);
       frame_put(f, PIN_1);
+      waited = true;
     }
     index++;
   }
+  return waited;
 }
 
+// A page that somebody else writes is clean in the tree until that fails: then it is
+// dirty again, and ours to write.
 int
 object_sync(struct object *o, u64 start, u64 end)
 {
@@ -186,42 +206,66 @@ object_sync(struct object *o, u64 start, u64 end)
     return 0;
   u64 first = start >> PAGE_SHIFT;
   u64 last = end > ~PAGE_MASK ? NO_END : page_up(end) >> PAGE_SHIFT;
-  int err = write_dirty(o, first, last, ~0UL);
-  wait_for_writers(o, first, last);
+  int err;
+  do
+    err = write_dirty(o, first, last, ALL);
+  while(err == 0 && wait_for_writers(o, first, last));
   return err;
 }
 
 // ---- Taking pages out ----
 
-// Take f, pinned by the caller, out of the object and every page table.
-static void
-remove_page(struct object *o, struct frame *f)
+// The first pages in [*index, end), up to n, pinned; *index is that of the last.
+static u32
+pin_pages(struct object *o, u64 *index, u64 end, struct frame **v, u32 n)
 {
-  take_mappings(o, f, TAKE_ALL);
-  frame_wait(f, FRAME_WRITING);
-  object_forget(o, f);
+  u64 pfn[BATCH];
+  spin_lock(&o->lock);
+  u32 found = radix_gather(&o->pages, index, end - 1, false, pfn, n);
+  for(u32 i = 0; i < found; i++){
+    v[i] = pfn_frame(pfn[i]);
+    frame_get(v[i], PIN_1);
+  }
+  spin_unlock(&o->lock);
+  return found;
 }
 
-// => the first page in [*index, end), pinned and BUSY; NULL if there is none
-static struct frame *
-take_next(struct object *o, u64 *index, u64 end)
+// Make BUSY those of n pinned pages that nobody else has, and let go of the others;
+// if there are only others, wait for one.  => how many, in the front of v
+static u32
+take_pages(struct frame **v, u32 n)
 {
-  for(;;){
-    spin_lock(&o->lock);
-    u64 pfn = radix_next(&o->pages, index, false);
-    struct frame *f = pfn && *index < end ? pfn_frame(pfn) : NULL;
-    if(f)
-      frame_get(f, PIN_1);
-    spin_unlock(&o->lock);
-    if(f == NULL)
-      return NULL;
-    if(!frame_try_busy(f))
-      frame_wait(f, FRAME_BUSY);
-    else if(word_share(atomic_load(&f->word)))
-      return f;
-    else
-      frame_unbusy(f);           // somebody else has just taken it out
-    frame_put(f, PIN_1);
+  u32 got = 0;
+  for(u32 i = 0; i < n; i++){
+    bool busy = frame_try_busy(v[i]);
+    if(busy && word_share(atomic_load(&v[i]->word))){
+      v[got++] = v[i];
+      continue;
+    }
+    if(busy)
+      frame_unbusy(v[i]);        // somebody else has just taken it out
+    else if(got == 0 && i == n - 1)
+      frame_wait(v[i], FRAME_BUSY);
+    frame_put(v[i], PIN_1);
+  }
+  return got;
+}
+
+// Take every page in [first, end) out of the object and all page tables.
+static void
+remove_pages(struct object *o, u64 first, u64 end)
+{
+  struct frame *v[BATCH];
+  u32 n;
+  for(u64 index = first; (n = pin_pages(o, &index, end, v, BATCH)) > 0; index = first){
+    n = take_pages(v, n);
+    for(u32 i = 0; i < n; i++){
+      take_mappings(o, v[i], TAKE_ALL);
+      if(atomic_load(&v[i]->word) & FRAME_WRITING)
+        frame_wait(v[i], FRAME_WRITING);
+    }
+    if(n > 0)
+      object_forget(o, v, n);
   }
 }
 
@@ -261,68 +305,64 @@ zero_tail(struct object *o, u64 size)
 void
 object_truncate(struct object *o, u64 size)
 {
-  u64 index = page_up(size) >> PAGE_SHIFT;
-  struct frame *f;
+  u64 first = page_up(size) >> PAGE_SHIFT;
   bool shrinks = size < o->size;
   atomic_store(&o->size, size);
   atomic_fence();
   if(!shrinks && size)
     return;
-  while((f = take_next(o, &index, NO_END)) != NULL){
-    remove_page(o, f);
-    frame_put(f, PIN_1);
-  }
-  drop_private_copies(o, page_up(size) >> PAGE_SHIFT);
+  remove_pages(o, first, NO_END);
+  drop_private_copies(o, first);
   zero_tail(o, size);
 }
 
 void
 object_discard(struct object *o, u64 index)
 {
-  struct frame *f = take_next(o, &index, index + 1);
-  if(f == NULL)
-    return;
-  remove_page(o, f);
-  frame_put(f, PIN_1);
+  remove_pages(o, index, index + 1);
 }
 
 // ---- Under memory pressure ----
 
-// Drop f, pinned by the caller, if it is clean and nobody else needs it.
+// Is f, pinned by the caller, clean, and has nobody else a hold on it?
 static bool
-drop_clean(struct object *o, struct frame *f)
+idle(const struct frame *f, u64 but_for)
 {
-  if(!frame_try_busy(f))
+  u64 w = atomic_load(&f->word) & ~but_for;
+  return (w & (COUNTS | FRAME_DIRTY | FRAME_WRITING)) == (SHARE_1 | PIN_1);
+}
+
+// Take the mappings of f if nothing else keeps it.  => true: it is BUSY and may go
+static bool
+take_idle(struct object *o, struct frame *f)
+{
+  if(!idle(f, SHARE_MAX * MAPPED_1) || !frame_try_busy(f))
     return false;
   take_mappings(o, f, TAKE_ALL);
-  u64 w = atomic_load(&f->word);
-  if((w & (FRAME_DIRTY | FRAME_WRITING)) || (w & COUNTS) != (SHARE_1 | PIN_1)){
-    frame_unbusy(f);
-    return false;
-  }
-  object_forget(o, f);
-  return true;
+  if(idle(f, 0))
+    return true;
+  frame_unbusy(f);
+  return false;
 }
 
 static u64
 object_shrink(struct object *o, u64 want)
 {
+  struct frame *v[BATCH];
   u64 freed = 0;
   for(u64 index = 0; freed < want; index++){
-    spin_lock(&o->lock);
-    u64 pfn = radix_next(&o->pages, &index, false);
-    struct frame *f = pfn ? pfn_frame(pfn) : NULL;
-    bool candidate = f && !(atomic_load(&f->word) & (FRAME_BUSY | FRAME_WRITING | FRAME_DIRTY)) &&
-                     word_pins(atomic_load(&f->word)) == 0;
-    if(candidate)
-      frame_get(f, PIN_1);
-    spin_unlock(&o->lock);
-    if(f == NULL)
+    u32 found = pin_pages(o, &index, NO_END, v, min(want - freed, (u64)BATCH));
+    if(found == 0)
       break;
-    if(!candidate)
-      continue;
-    freed += drop_clean(o, f);
-    frame_put(f, PIN_1);
+    u32 n = 0;
+    for(u32 i = 0; i < found; i++)
+      if(take_idle(o, v[i]))
+        v[n++] = v[i];
+      else
+        frame_put(v[i], PIN_1);
+    if(n > 0)
+      object_forget(o, v, n);
+    freed += n;
   }
   return freed;
 }

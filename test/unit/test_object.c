@@ -62,34 +62,31 @@ end(void)
 }
 
 // read(2) and write(2), with the retries of a system call.
+typedef int attempt(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
+
+static i64
+transfer(attempt *once, bool to_user, u64 off, va_t buf, u64 n)
+{
+  u64 total = 0;
+  int err;
+  do {
+    u64 done;
+    err = once(object, off + total, buf + total, n - total, &done);
+    total += done;
+  } while(err == -EAGAIN && object_fault_in(buf + total, n - total, to_user) == 0);
+  return total ? (i64)total : err;
+}
+
 static i64
 do_read(u64 off, va_t to, u64 n)
 {
-  u64 done = 0;
-  while(done < n){
-    i64 r = object_read(object, off + done, to + done, n - done);
-    if(r == -EAGAIN && object_fault_in(to + done, n - done, true) == 0)
-      continue;
-    if(r <= 0)
-      return done ? (i64)done : r;
-    done += (u64)r;
-  }
-  return (i64)done;
+  return transfer(object_read, true, off, to, n);
 }
 
 static i64
 do_write(u64 off, va_t from, u64 n)
 {
-  u64 done = 0;
-  while(done < n){
-    i64 r = object_write(object, off + done, from + done, n - done);
-    if(r == -EAGAIN && object_fault_in(from + done, n - done, false) == 0)
-      continue;
-    if(r <= 0)
-      return done ? (i64)done : r;
-    done += (u64)r;
-  }
-  return (i64)done;
+  return transfer(object_write, false, off, from, n);
 }
 
 static void
@@ -418,7 +415,7 @@ no_space_in_the_store(void)
   assert_int_equal(byte_at(shared), pattern(0));
   fill_buffer(2 * PAGE_SIZE, 1);
   file->fail_reserve = 2;
-  assert_int_equal(object_write(object, 8 * PAGE_SIZE, buffer, 2 * PAGE_SIZE), PAGE_SIZE);
+  assert_int_equal(do_write(8 * PAGE_SIZE, buffer, 2 * PAGE_SIZE), PAGE_SIZE);
   assert_int_equal(object->size, 9 * PAGE_SIZE);
   assert_int_equal(object->pages.marked, 1);
   file->fail_reserve = 1;

@@ -34,18 +34,19 @@ draw_index(void)
 }
 
 static void
-set(u64 index)
+insert(u64 index)
 {
-  i64 i = lookup(index);
-  if(i < 0 && entries == ENTRIES)
+  if(lookup(index) >= 0){
+    assert_int_equal(radix_insert(&tree, index, 1, false), -EEXIST);
     return;
-  if(i < 0){
-    i = (i64)entries++;
-    entry[i].index = index;
-    entry[i].marked = false;
   }
-  entry[i].value = host_random() | 1;
-  assert_int_equal(radix_set(&tree, index, entry[i].value), 0);
+  if(entries == ENTRIES)
+    return;
+  entry[entries].index = index;
+  entry[entries].value = host_random() | 1;
+  entry[entries].marked = below(2);
+  assert_int_equal(radix_insert(&tree, index, entry[entries].value, entry[entries].marked), 0);
+  entries++;
 }
 
 static void
@@ -76,18 +77,41 @@ unmark(u64 index)
     entry[i].marked = false;
 }
 
-static void
-next(u64 index, bool marked)
+// => the first entry at or after index, or -1
+static i64
+following(u64 index, bool marked)
 {
   i64 best = -1;
   for(u64 i = 0; i < entries; i++)
     if(entry[i].index >= index && (entry[i].marked || !marked) &&
        (best < 0 || entry[i].index < entry[best].index))
       best = (i64)i;
+  return best;
+}
+
+static void
+next(u64 index, bool marked)
+{
+  i64 best = following(index, marked);
   u64 at = index, value = radix_next(&tree, &at, marked);
   assert_int_equal(value, best < 0 ? 0 : entry[best].value);
   if(best >= 0)
     assert_int_equal(at, entry[best].index);
+}
+
+static void
+gather(u64 index, u64 last, bool marked)
+{
+  u64 value[40], at = index, max = 1 + below(40), i = index;
+  u32 n = radix_gather(&tree, &at, last, marked, value, max), k = 0;
+  for(i64 e; k < max && (e = following(i, marked)) >= 0 && entry[e].index <= last; k++){
+    assert_true(k < n);
+    assert_int_equal(value[k], entry[e].value);
+    if(k + 1 == n)
+      assert_int_equal(at, entry[e].index);
+    i = entry[e].index + 1;
+  }
+  assert_int_equal(n, k);
 }
 
 static void
@@ -115,13 +139,14 @@ random_steps(void)
   radix_init(&tree);
   for(u64 n = 0; n < host_rounds(30000); n++){
     u64 index = draw_index();
-    switch(below(8)){
-    case 0 ... 1: set(index); break;
+    switch(below(9)){
+    case 0 ... 1: insert(index); break;
     case 2:       take_out(index); break;
     case 3:       mark(index); break;
     case 4:       unmark(index); break;
     case 5:       next(index, below(2)); break;
     case 6:       next(index + 1, below(2)); break;
+    case 7:       gather(index, below(2) ? draw_index() : index + below(80), below(2)); break;
     default:      get(index); break;
     }
     if(n % 100 == 0)
@@ -138,6 +163,7 @@ empty_tree(void)
   u64 index = 0;
   radix_init(&tree);
   assert_int_equal(radix_get(&tree, 0), 0);
+  assert_int_equal(radix_get(&tree, ~0UL), 0);
   assert_int_equal(radix_remove(&tree, 5), 0);
   assert_int_equal(radix_next(&tree, &index, false), 0);
   assert_false(radix_unmark(&tree, 0));
@@ -149,8 +175,8 @@ largest_index(void)
 {
   u64 index = 0;
   radix_init(&tree);
-  assert_int_equal(radix_set(&tree, ~0UL, 7), 0);
-  assert_int_equal(radix_set(&tree, 3, 8), 0);
+  assert_int_equal(radix_insert(&tree, ~0UL, 7, false), 0);
+  assert_int_equal(radix_insert(&tree, 3, 8, false), 0);
   assert_true(radix_mark(&tree, ~0UL));
   assert_int_equal(radix_next(&tree, &index, true), 7);
   assert_int_equal(index, ~0UL);
@@ -163,10 +189,10 @@ without_memory(void)
 {
   for(u64 k = 1;; k++){
     radix_init(&tree);
-    assert_int_equal(radix_set(&tree, 5, 55), 0);
+    assert_int_equal(radix_insert(&tree, 5, 55, false), 0);
     assert_true(radix_mark(&tree, 5));
     fail_allocation(k, FAIL_ONCE);
-    int r = radix_set(&tree, 1UL << 40, 66);
+    int r = radix_insert(&tree, 1UL << 40, 66, false);
     fail_allocation(0, FAIL_ONCE);
     u64 at = 0;
     assert_int_equal(r, allocation_failed() ? -ENOMEM : 0);
@@ -175,9 +201,9 @@ without_memory(void)
     at = 6;
     assert_int_equal(radix_next(&tree, &at, false), r ? 0 : 66);
     assert_int_equal(tree.count, r ? 1 : 2);
-    assert_int_equal(radix_set(&tree, 1UL << 40, 67), 0);
+    assert_int_equal(radix_insert(&tree, 1UL << 40, 67, false), r ? 0 : -EEXIST);
     assert_int_equal(radix_remove(&tree, 5), 55);
-    assert_int_equal(radix_remove(&tree, 1UL << 40), 67);
+    assert_int_equal(radix_remove(&tree, 1UL << 40), r ? 67 : 66);
     radix_destroy(&tree);
     if(r == 0)
       break;

@@ -298,7 +298,8 @@ scenario(void)
     space_put(child);
   }
   vm_map(s, 4 * MiB + PAGE_SIZE, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0, NULL);
-  object_write(&file->object, 6 * PAGE_SIZE + 100, 16 * MiB, 64);
+  u64 done;
+  object_write(&file->object, 6 * PAGE_SIZE + 100, 16 * MiB, 64, &done);
   object_sync(&file->object, 0, ~0UL);
   run_space(NULL);
   space_put(s);

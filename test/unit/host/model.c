@@ -324,6 +324,22 @@ resize_file(struct model_object *o)
   }
 }
 
+typedef int attempt(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
+
+// read(2) or write(2) of one word, with the retries of a system call.
+static int
+transfer(attempt *once, bool to_user, struct object *o, u64 off, va_t buf)
+{
+  u64 done;
+  int err = once(o, off, buf, 8, &done);
+  while(err == -EAGAIN){
+    err = object_fault_in(buf, 8, to_user);
+    if(err == 0)
+      err = once(o, off, buf, 8, &done);
+  }
+  return err;
+}
+
 // write(file, off, the word at va, 8), as a system call does it.
 static void
 write_file(struct model_object *o, struct model_space *s, u32 i)
@@ -334,16 +350,11 @@ write_file(struct model_object *o, struct model_space *s, u32 i)
   enum fault f = expected(p, ACCESS_READ);
   if(f == FAULT_OK && !known(p, from))
     return;
-  i64 r;
-  while((r = object_write(&o->store->object, index * PAGE_SIZE + word_at[w], buf, 8)) == -EAGAIN)
-    if(object_fault_in(buf, 8, false) != 0){
-      r = -EFAULT;
-      break;
-    }
-  if(r != (f == FAULT_OK ? 8 : -EFAULT))
-    panic("write from %lx: %ld", buf, r);
+  int err = transfer(object_write, false, &o->store->object, index * PAGE_SIZE + word_at[w], buf);
+  if(err != (f == FAULT_OK ? 0 : -EFAULT))
+    panic("write from %lx: %d", buf, err);
   u64 end = index * PAGE_SIZE + word_at[w] + 8, v = *value(p, from);
-  if(r != 8)
+  if(err)
     return;
   if(end > o->size)
     grow_file(o, end);
@@ -359,16 +370,11 @@ read_file(struct model_object *o, struct model_space *s, u32 i)
   if(!inside_file(o, index, w))
     return;
   enum fault f = expected(p, ACCESS_WRITE);
-  i64 r;
-  while((r = object_read(&o->store->object, index * PAGE_SIZE + word_at[w], buf, 8)) == -EAGAIN)
-    if(object_fault_in(buf, 8, true) != 0){
-      r = -EFAULT;
-      break;
-    }
+  int err = transfer(object_read, true, &o->store->object, index * PAGE_SIZE + word_at[w], buf);
   u64 v = o->word[index][w];
-  if(r != (f == FAULT_OK ? 8 : -EFAULT))
-    panic("read to %lx: %ld", buf, r);
-  if(r != 8)
+  if(err != (f == FAULT_OK ? 0 : -EFAULT))
+    panic("read to %lx: %d", buf, err);
+  if(err)
     return;
   make_own(p);
   *value(p, to) = v;
