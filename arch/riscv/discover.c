@@ -273,11 +273,15 @@ merge_ranges(struct mem_range *r, u32 *n)
   *n = kept;
 }
 
-// The RAM below the image is the firmware's.
+// The firmware is below the image.  If the tree does not say how much of that it
+// has, it has all.
 static void
 reserve_firmware(void)
 {
   pa_t image = image_pa(__image_start);
+  for(u32 i = 0; i < machine.nreserved; i++)
+    if(machine.reserved[i].start < image)
+      return;
   for(u32 i = 0; i < machine.nram; i++)
     if(machine.ram[i].start < image && image < machine.ram[i].end)
       reserve(machine.ram[i].start, image);

@@ -151,8 +151,8 @@ map_direct(pa_t start, pa_t end, enum kmap_how how)
   boot_map(start + direct_base, start, end, how);
 }
 
-// The direct map of one range of RAM.  Firmware below the image stays out; text
-// and read-only data cannot be written here either.
+// The direct map of one range of RAM.  What is reserved below the image, the
+// firmware, stays out; text and read-only data cannot be written here either.
 static void
 map_ram(struct mem_range r)
 {
@@ -161,6 +161,12 @@ map_ram(struct mem_range r)
     map_direct(r.start, r.end, KMAP_RW);
     return;
   }
+  pa_t start = r.start;
+  for(u32 i = 0; i < machine.nreserved && machine.reserved[i].start < image; i++){
+    map_direct(start, machine.reserved[i].start, KMAP_RW);
+    start = min(machine.reserved[i].end, image);
+  }
+  map_direct(start, image, KMAP_RW);
   map_direct(image, readonly_end, KMAP_RO);
   map_direct(readonly_end, r.end, KMAP_RW);
 }

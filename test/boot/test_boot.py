@@ -23,10 +23,23 @@ def test_shell_on(boot, cpus, mem):
     assert s.kernel_u32(*evaluate("&nharts")) == cpus
 
 
-@pytest.mark.parametrize("cpus,mem", [(3, "16M"), (1, "8M"), (8, "128M"), (2, "3G")])
+@pytest.mark.parametrize("cpus,mem", [(3, "16M"), (1, "8M"), (2, "5M"), (8, "128M"), (2, "3G")])
 def test_shell_at_the_edges(boot, cpus, mem):
     g = boot(cpus=cpus, mem=mem)
     assert "README.md " in g.run("ls / | grep README")
+
+
+def test_memory_is_there_for_programs(boot):
+    """All but the firmware's, the kernel's own, and what describes it."""
+    g = boot(cpus=1, mem="8M")
+    free = int(re.search(r"MemFree:\s+(\d+) kB", g.run("cat /proc/meminfo"))[1])
+    assert free > 6.25 * 1024
+
+
+def test_kernel_is_small(cross):
+    sizes = subprocess.run([cross + "size", KERNEL], check=True, capture_output=True, text=True)
+    text, data, bss = (int(n) for n in sizes.stdout.splitlines()[1].split()[:3])
+    assert text + data + bss < 400 * 1024
 
 
 @pytest.mark.long
