@@ -14,3 +14,6 @@ bool bootarg_is(const char *key, const char *value);
 
 // As much of the value as fits, NUL-ended. => false and `otherwise` if absent
 bool bootarg_copy(const char *key, const char *otherwise, char *buf, u64 n);
+
+// => its value, decimal; `otherwise` if it is not there or no number
+u64 bootarg_number(const char *key, u64 otherwise);

@@ -11,6 +11,7 @@
 //   switcher: join active, fence, take the stale bit, flush if it was set, load satp
 
 #include <pmap.h>
+#include "kernel/bootargs.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/space.h"
@@ -30,7 +31,7 @@ static struct {
   struct spinlock lock;
   u64 generation;     // << ASID_BITS
   u64 next;
-  u64 last;           // largest number the hardware keeps; 0 = none
+  u64 last;           // largest number the hardware keeps (or asids= allows); 0 = none
 } asids = { .lock = SPINLOCK_INIT("asid"), .generation = 1UL << ASID_BITS, .next = 1 };
 
 void
@@ -38,7 +39,7 @@ tlb_probe_asids(void)
 {
   u64 satp = satp_read();
   satp_write(satp | ASID_MASK << ASID_SHIFT);
-  asids.last = satp_read() >> ASID_SHIFT & ASID_MASK;
+  asids.last = min(satp_read() >> ASID_SHIFT & ASID_MASK, bootarg_number("asids", ASID_MASK));
   satp_write(satp);
   fence_all();
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hosted.h"
+#include "kernel/bootargs.h"
 #include "kernel/oom.h"
 
 // ---- Messages ----
@@ -75,6 +76,12 @@ machine_print_callers(const u64 *pc, u32 n)
 {
   for(u32 i = 0; i < n && pc[i]; i++)
     printk("  called from %lx\n", pc[i]);
+}
+
+u64
+bootarg_number(const char *key, u64 otherwise)
+{
+  return otherwise;
 }
 
 // ---- Pages ----
