@@ -126,7 +126,7 @@ static struct inode *
 evict(struct inode *i)
 {
   struct inode *parent = dentry_forget(i);
-  if(i->nlink == 0 && i->object.refs > 0)
+  if(i->nlink == 0 && i->object.pages.count > 0)
     object_truncate(&i->object, 0);
   i->ops->evict(i);
   return parent;

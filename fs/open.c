@@ -122,10 +122,11 @@ walk_create(struct walk *w, u32 flags, u32 mode, struct inode **out)
     int e = walk_parent(w);
     if(e)
       return e;
-    e = walk_lookup(w, &i);
-    if(e == -ENOENT && walk_ends_in_name(w)){
+    bool named = walk_ends_in_name(w), must_be_new = flags & O_EXCL;
+    e = named && must_be_new ? -ENOENT : walk_lookup(w, &i);
+    if(e == -ENOENT && named){
       e = create(w, flags, mode, &i);
-    } else if(e == 0 && (flags & O_EXCL)){
+    } else if(e == 0 && must_be_new){
       inode_put(i);
       e = -EEXIST;
     }

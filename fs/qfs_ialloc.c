@@ -22,13 +22,20 @@ recent_slot(u64 n)
   return n % GROUP_BLOCKS ? 1 + n % (count_of(((struct qfs *)0)->recent) - 1) : 0;
 }
 
+// The page of a block, as long as bits_lock is held; NULL if it is not at hand.
+static struct frame *
+at_hand(struct qfs *fs, u64 n)
+{
+  u32 i = recent_slot(n);
+  return fs->recent[i].n == n ? fs->recent[i].page : NULL;
+}
+
 // => pinned, or NULL
 static struct frame *
 recall(struct qfs *fs, u64 n)
 {
-  u32 i = recent_slot(n);
   spin_lock(&fs->bits_lock);
-  struct frame *f = fs->recent[i].n == n ? fs->recent[i].page : NULL;
+  struct frame *f = at_hand(fs, n);
   if(f)
     frame_get(f, PIN_1);
   spin_unlock(&fs->bits_lock);
@@ -116,65 +123,63 @@ qfs_inode_place(struct qfs *fs, u64 ino, struct frame **page, struct qfs_dinode 
   return e;
 }
 
-static int
-bitmap_get(struct qfs *fs, u64 group, struct frame **f)
-{
-  int e = table_make(fs, group * GROUP_BLOCKS, f);
-  if(e == 0)
-    *(u16 *)frame_kva(*f) |= (1U << QFS_INODES_PER_BLOCK) - 1;   // the bitmap itself
-  return e;
-}
+// ---- Numbers ----
 
-// The number that a group's bitmap offers: not below inode_goal, and past the
-// group if it is full.
+// The lowest free number of a group that is not below inode_goal; past the group
+// if it is full.  The bitmap's own place is no inode's.
 static u64
-offer(struct qfs *fs, u64 group, const struct frame *bitmap)
+offer(struct qfs *fs, u64 group, u64 *bits)
 {
   u64 first = group * QFS_INODE_GROUP;
   u32 from = max(fs->inode_goal, first) - first;
-  return first + qfs_find_zero(frame_kva(bitmap), from, QFS_INODE_GROUP);
+  bits[0] |= (1UL << QFS_INODES_PER_BLOCK) - 1;
+  return first + qfs_find_zero(bits, from, QFS_INODE_GROUP);
 }
 
-// Take `ino` if it is still what the bitmap offers.
-static bool
-take(struct qfs *fs, u64 group, struct frame *bitmap, u64 ino)
+// Take the lowest free number with what is at hand; bits_lock held.
+// => its page, pinned; or NULL: block *need of the inode file has to be at hand
+//    first, or nothing, for the group was full and the next one is due
+static struct frame *
+take(struct qfs *fs, u64 *ino, u64 *need)
 {
-  u64 *bits = frame_kva(bitmap), i = ino % QFS_INODE_GROUP;
-  bool in_group = ino / QFS_INODE_GROUP == group;
-  spin_lock(&fs->bits_lock);
-  bool same = fs->inode_goal / QFS_INODE_GROUP == group && offer(fs, group, bitmap) == ino;
-  if(same)
-    fs->inode_goal = ino + in_group;
-  if(same && in_group)
-    bits[i / 64] |= 1UL << (i % 64);
-  spin_unlock(&fs->bits_lock);
-  qfs_meta_dirty(fs, bitmap);
-  return same && in_group;
+  u64 group = fs->inode_goal / QFS_INODE_GROUP;
+  struct frame *bitmap = at_hand(fs, *need = group * GROUP_BLOCKS);
+  if(bitmap == NULL)
+    return NULL;
+  u64 *bits = frame_kva(bitmap), i = *ino = offer(fs, group, bits);
+  struct frame *page = NULL;
+  if(i / QFS_INODE_GROUP == group){
+    page = at_hand(fs, *need = i / QFS_INODES_PER_BLOCK);
+    if(page == NULL)
+      return NULL;
+    frame_get(page, PIN_1);
+    bits[i % QFS_INODE_GROUP / 64] |= 1UL << (i % 64);
+    qfs_meta_dirty(fs, bitmap);
+    i++;
+  }
+  fs->inode_goal = i;
+  return page;
 }
 
-// One try for the lowest free number.  => 0; -EAGAIN: the group is full, or the
-// place was taken: either way inode_goal knows; -ENOSPC ...
+// One try.  => 0, -EAGAIN, -ENOSPC ...
 static int
 take_number(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk)
 {
-  u64 group = atomic_load(&fs->inode_goal) / QFS_INODE_GROUP;
-  struct frame *bitmap;
-  int e = bitmap_get(fs, group, &bitmap);
-  if(e)
-    return e;
-  *ino = offer(fs, group, bitmap);
-  bool in_group = *ino / QFS_INODE_GROUP == group;
-  if(in_group)
-    e = table_make(fs, *ino / QFS_INODES_PER_BLOCK, page);
-  bool taken = e == 0 && take(fs, group, bitmap, *ino);
-  qfs_meta_put(bitmap);
-  if(e || !in_group)
-    return e ? e : -EAGAIN;
-  *disk = in_page(*page, *ino);
-  if(taken && (*disk)->mode == 0)
-    return 0;
-  qfs_meta_put(*page);           // a corrupt bitmap: the inode there keeps its place
-  return -EAGAIN;
+  u64 need;
+  spin_lock(&fs->bits_lock);
+  *page = take(fs, ino, &need);
+  spin_unlock(&fs->bits_lock);
+  if(*page == NULL){
+    int e = table_make(fs, need, page);
+    if(e)
+      return e;
+  } else {
+    *disk = in_page(*page, *ino);
+    if((*disk)->mode == 0)
+      return 0;
+  }
+  qfs_meta_put(*page);           // it was not at hand; or the inode there keeps its
+  return -EAGAIN;                // place, whatever the bitmap says
 }
 
 int
@@ -189,19 +194,31 @@ qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **di
   return e;
 }
 
+// => false if the bitmap with it is not at hand
+static bool
+give(struct qfs *fs, u64 ino)
+{
+  u64 i = ino % QFS_INODE_GROUP;
+  spin_lock(&fs->bits_lock);
+  struct frame *bitmap = at_hand(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS);
+  if(bitmap){
+    ((u64 *)frame_kva(bitmap))[i / 64] &= ~(1UL << (i % 64));
+    fs->inode_goal = min(fs->inode_goal, ino);
+    qfs_meta_dirty(fs, bitmap);
+  }
+  spin_unlock(&fs->bits_lock);
+  return bitmap != NULL;
+}
+
 int
 qfs_ifree(struct qfs *fs, u64 ino)
 {
-  struct frame *f;
-  int e = table_get(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS, &f);
-  if(e)
-    return e;
-  u64 *bits = frame_kva(f), i = ino % QFS_INODE_GROUP;
-  spin_lock(&fs->bits_lock);
-  bits[i / 64] &= ~(1UL << (i % 64));
-  fs->inode_goal = min(fs->inode_goal, ino);
-  spin_unlock(&fs->bits_lock);
-  qfs_meta_dirty(fs, f);
-  qfs_meta_put(f);
+  while(!give(fs, ino)){
+    struct frame *f;
+    int e = table_get(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS, &f);
+    if(e)
+      return e;
+    qfs_meta_put(f);
+  }
   return 0;
 }

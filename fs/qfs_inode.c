@@ -219,8 +219,8 @@ void
 qfs_inode_publish(struct qfs_inode *qi)
 {
   qfs_inode_store(qi);
+  qi->vfs.ready = true;
   inode_enter(&qi->vfs);
-  inode_ready(&qi->vfs);
 }
 
 // ---- Letting one go ----

@@ -79,7 +79,8 @@ object_destroy(struct object *o)
   spin_lock(&all_objects_lock);
   list_remove(&o->link);
   spin_unlock(&all_objects_lock);
-  object_truncate(o, 0);
+  if(o->pages.count > 0)
+    object_truncate(o, 0);
   radix_destroy(&o->pages);
 }
 
