@@ -21,7 +21,7 @@ static struct super dev_super;
 static struct list nodes = LIST_INIT(nodes);
 static const struct inode_ops node_ops;
 
-enum { ROOT_INO = 1, BLOCK_MAJOR = 254, DEVFS_MAGIC = 0x01021994 };
+enum { ROOT_INO = 1, DEVFS_MAGIC = 0x01021994 };
 
 // ---- Making nodes ----
 

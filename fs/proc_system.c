@@ -5,6 +5,7 @@
 #include <machine.h>
 #include "fs/load.h"
 #include "fs/proc.h"
+#include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
@@ -204,6 +205,19 @@ show_cpuinfo(struct text *t, struct task *unused)
   return 0;
 }
 
+// ---- Disks ----
+
+// Nothing is merged, discarded or timed here: those fields are 0.
+static int
+show_diskstats(struct text *t, struct task *unused)
+{
+  struct block_device *d;
+  for(u32 k = 0; (d = block_at(k)); k++)
+    text_add(t, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 0 0 0 0 %lu 0\n", BLOCK_MAJOR, k, d->name,
+             d->reads, d->sectors_read, d->writes, d->sectors_written, d->flushes);
+  return 0;
+}
+
 // ---- Names ----
 
 static int
@@ -247,6 +261,7 @@ const struct proc_entry proc_system[] = {
   { .name = "buddyinfo", .mode = PROC_FILE, .show = show_buddyinfo },
   { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
   { .name = "cpuinfo", .mode = PROC_FILE, .show = show_cpuinfo },
+  { .name = "diskstats", .mode = PROC_FILE, .show = show_diskstats },
   { .name = "filesystems", .mode = PROC_FILE, .show = show_filesystems },
   { .name = "loadavg", .mode = PROC_FILE, .show = show_loadavg },
   { .name = "meminfo", .mode = PROC_FILE, .show = show_meminfo },

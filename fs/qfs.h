@@ -98,21 +98,21 @@ static inline bool qfs_block_ok(const struct qfs *fs, u64 b) { return qfs_blocks
 
 // ---- Runs of blocks (qfs_io.c) ----
 
-enum { QFS_IO_RUNS = 8, QFS_IO_SEGS = 32 };
+enum { QFS_IO_RUNS = 8 };
 
 // Requests in flight together.
 struct qfs_io {
   struct qfs *fs;
   enum block_op op;
   int err;                       // the first
-  u32 nruns, nsegs;
+  u32 nruns;
   struct block_request runs[QFS_IO_RUNS];
-  struct block_seg segs[QFS_IO_SEGS];
 };
 
 void qfs_io_begin(struct qfs_io *io, struct qfs *fs, enum block_op op);
-void qfs_io_add(struct qfs_io *io, u64 block, struct frame **f, u32 n);  // n blocks from `block`
-int qfs_io_end(struct qfs_io *io);                                       // => 0 or the first -errno
+// n blocks from `block`; the list stays valid to the end
+void qfs_io_add(struct qfs_io *io, u64 block, struct frame **f, u32 n);
+int qfs_io_end(struct qfs_io *io);                                // => 0 or the first -errno
 
 // ---- Metadata blocks (qfs_meta.c) ----
 

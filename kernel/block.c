@@ -9,7 +9,6 @@
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
-#include "mm/frame.h"
 
 static struct list devices = LIST_INIT(devices);
 
@@ -41,21 +40,17 @@ block_at(u32 i)
   return NULL;
 }
 
-// Is the request one that the device can do?  Counts its sectors.
+// Is the request one that the device can do?
 static int
-check(struct block_device *d, struct block_request *r)
+check(const struct block_device *d, const struct block_request *r)
 {
-  u64 bytes = 0;
-  for(u32 i = 0; i < r->nsegs; i++)
-    bytes += r->segs[i].len;
-  r->sectors = bytes / SECTOR;
   if(r->op == BLOCK_FLUSH)
-    return r->nsegs == 0 ? 0 : -EINVAL;
+    return r->len == 0 ? 0 : -EINVAL;
   if(r->op == BLOCK_WRITE && d->read_only)
     return -EROFS;
-  if(r->nsegs == 0 || r->nsegs > d->segs_max || bytes % SECTOR)
+  if(r->len == 0 || r->len % (r->page ? PAGE_SIZE : SECTOR) || block_pieces(r) > d->pages_max)
     return -EINVAL;
-  if(r->sector > d->sectors || r->sectors > d->sectors - r->sector)
+  if(r->sector > d->sectors || r->len / SECTOR > d->sectors - r->sector)
     return -EINVAL;
   return 0;
 }
@@ -80,11 +75,11 @@ account(struct block_device *d, const struct block_request *r)
   switch(r->op){
   case BLOCK_READ:
     d->reads++;
-    d->sectors_read += r->sectors;
+    d->sectors_read += r->len / SECTOR;
     break;
   case BLOCK_WRITE:
     d->writes++;
-    d->sectors_written += r->sectors;
+    d->sectors_written += r->len / SECTOR;
     break;
   case BLOCK_FLUSH:
     d->flushes++;
@@ -151,8 +146,7 @@ start_and_wait(struct block_device *d, struct block_request *r)
 int
 block_rw(struct block_device *d, enum block_op op, u64 sector, void *kva, u32 len)
 {
-  struct block_seg seg = { kva_pa(kva), len };
-  struct block_request r = { .op = op, .sector = sector, .segs = &seg, .nsegs = 1 };
+  struct block_request r = { .op = op, .sector = sector, .kva = kva, .len = len };
   return start_and_wait(d, &r);
 }
 

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: MIT
 //
-// Block devices.  A request is a run of sectors and a scatter list of direct-
-// mapped memory; drivers keep many in flight and complete them from interrupts.
+// Block devices.  A request is a run of sectors and the memory for them: pages, or one
+// piece of the direct map.  Drivers keep many in flight and complete them from
+// interrupts.
 
 #pragma once
 
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
+#include "mm/frame.h"
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
-enum { SECTOR = 512, BLOCK_SEGS_MAX = 128 };
+enum { SECTOR = 512, BLOCK_PAGES_MAX = 128, BLOCK_MAJOR = 254 };
 
-struct block_seg { pa_t pa; u32 len; };  // len: whole sectors
-
-// The maker sets op, sector, segs, nsegs and, for block_submit, complete and arg.
+// The maker sets op, sector, the memory and, for block_submit, complete and arg.
 struct block_request {
   enum block_op op;
   u64 sector;
-  struct block_seg *segs;        // stay valid until done
-  u32 nsegs;
+  struct frame **page;           // whole pages, the list valid until done; or NULL and
+  void *kva;                     // direct-mapped memory
+  u32 len;                       // bytes: whole sectors
   void (*complete)(struct block_request *r);  // interrupt context: mark and wake only
   void *arg;
 
   int status;                    // 0 or -errno, once done
   bool done;                     // device lock
   struct waitq wait;             // who waits in block_wait
-  u32 sectors;                   // of all segments
 };
 
 struct block_device {
   char name[16];                 // vda, vdb, ram0
   u64 sectors;
-  u32 segs_max;                  // in one request, at most BLOCK_SEGS_MAX
+  u32 pages_max;                 // in one request, at most BLOCK_PAGES_MAX
   bool read_only, has_flush;
   int (*submit)(struct block_device *d, struct block_request *r);  // => 0, or -errno at once
 
@@ -44,7 +44,7 @@ struct block_device {
 
 // Start a request; ->complete follows (or the call fails).  Needs no memory
 // that was not set aside when the device was made; may sleep for a free descriptor.
-// => 0, or -EINVAL (past the end, too many segments), -EROFS, -EIO
+// => 0, or -EINVAL (past the end, too many pages), -EROFS, -EIO
 int block_submit(struct block_device *d, struct block_request *r);
 
 // The same with a completion that block_wait awaits; every start that succeeded
@@ -61,6 +61,20 @@ struct block_device *block_find(const char *name);
 struct block_device *block_at(u32 i);
 
 // ---- For drivers ----
+
+static inline u32
+block_pieces(const struct block_request *r)
+{
+  return r->page ? r->len / PAGE_SIZE : r->len > 0;
+}
+
+// => piece i of the request's memory, *len bytes
+static inline void *
+block_piece(const struct block_request *r, u32 i, u32 *len)
+{
+  *len = r->page ? PAGE_SIZE : r->len;
+  return r->page ? frame_kva(r->page[i]) : r->kva;
+}
 
 // The driver has set name, sectors, segs_max, the two bools and submit.  Boot only.
 void block_register(struct block_device *d);

@@ -8,19 +8,15 @@
 #include "mm/frame.h"
 #include <machine.h>
 
-static struct block_device ram0 = { .name = "ram0", .segs_max = BLOCK_SEGS_MAX };
+static struct block_device ram0 = { .name = "ram0", .pages_max = BLOCK_PAGES_MAX };
 
 static int
 submit(struct block_device *d, struct block_request *r)
 {
   char *at = (char *)pa_kva(machine.initrd.start) + r->sector * SECTOR;
-  for(u32 i = 0; i < r->nsegs; i++){
-    void *mem = pa_kva(r->segs[i].pa);
-    if(r->op == BLOCK_READ)
-      memcpy(mem, at, r->segs[i].len);
-    else
-      memcpy(at, mem, r->segs[i].len);
-    at += r->segs[i].len;
+  for(u32 i = 0, len; i < block_pieces(r); i++, at += len){
+    void *mem = block_piece(r, i, &len);
+    memcpy(r->op == BLOCK_READ ? mem : at, r->op == BLOCK_READ ? at : mem, len);
   }
   block_complete(d, r, 0);
   return 0;

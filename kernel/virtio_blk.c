@@ -2,7 +2,7 @@
 //
 // virtio block devices (virtio 1.2, section 5.2): vda, vdb ... in the order they
 // are found.  A request is a chain of descriptors: header, the caller's
-// segments, status byte.  All that requests need is made with the device, so
+// memory, status byte.  All that requests need is made with the device, so
 // starting one takes no memory; who finds too few descriptors free sleeps.
 //
 // Locks: disk.lock (interrupts off): the queue and the free descriptors.
@@ -97,8 +97,10 @@ chain_make(struct disk *k, struct block_request *r)
 
   k->queue.desc[head] = (struct virtq_desc){ .addr = kva_pa(&c->header), .len = sizeof(c->header) };
   u16 last = head;
-  for(u32 i = 0; i < r->nsegs; i++)
-    last = chain_add(k, last, r->segs[i].pa, r->segs[i].len, r->op == BLOCK_READ ? DESC_WRITE : 0);
+  for(u32 i = 0, len; i < block_pieces(r); i++){
+    void *mem = block_piece(r, i, &len);
+    last = chain_add(k, last, kva_pa(mem), len, r->op == BLOCK_READ ? DESC_WRITE : 0);
+  }
   chain_add(k, last, kva_pa(&c->status), 1, DESC_WRITE);
   return head;
 }
@@ -108,7 +110,7 @@ submit(struct block_device *d, struct block_request *r)
 {
   struct disk *k = container_of(d, struct disk, block);
   bool on = spin_lock_irq(&k->lock);
-  while(k->nfree < r->nsegs + 2)
+  while(k->nfree < block_pieces(r) + 2)
     wait_io(&k->freed, &k->lock);
   virtq_offer(&k->queue, chain_make(k, r));
   spin_unlock_irq(&k->lock, on);
@@ -177,9 +179,9 @@ set_up(struct disk *k)
     return e;
 
   struct block_device *d = &k->block;
-  d->segs_max = min(k->queue.size - 2, (u32)BLOCK_SEGS_MAX);
+  d->pages_max = min(k->queue.size - 2, (u32)BLOCK_PAGES_MAX);
   if(v->features & BLK_F_SEG_MAX)
-    d->segs_max = max(1U, min(d->segs_max, virtio_config32(v, CONFIG_SEG_MAX)));
+    d->pages_max = max(1U, min(d->pages_max, virtio_config32(v, CONFIG_SEG_MAX)));
   d->sectors = virtio_config64(v, CONFIG_CAPACITY);
   d->read_only = v->features & BLK_F_RO;
   d->has_flush = v->features & BLK_F_FLUSH;

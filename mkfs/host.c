@@ -111,9 +111,9 @@ submit(struct block_device *d, struct block_request *r)
 {
   int fd = container_of(d, struct disk, block)->fd, e = 0;
   u64 off = r->sector * SECTOR;
-  for(u32 i = 0; i < r->nsegs && e == 0; i++){
-    e = transfer(fd, r->op, pa_kva(r->segs[i].pa), r->segs[i].len, off);
-    off += r->segs[i].len;
+  for(u32 i = 0, len; i < block_pieces(r) && e == 0; i++, off += len){
+    void *mem = block_piece(r, i, &len);
+    e = transfer(fd, r->op, mem, len, off);
   }
   block_complete(d, r, e);
   return 0;
@@ -156,7 +156,7 @@ host_disk_open(const char *file, bool writable, struct block_device **out)
     return e;
   }
   snprintf(k->block.name, sizeof(k->block.name), "image");
-  k->block.segs_max = BLOCK_SEGS_MAX;
+  k->block.pages_max = BLOCK_PAGES_MAX;
   k->block.read_only = !writable;
   k->block.submit = submit;
   spin_init(&k->block.lock, "disk");

@@ -187,17 +187,17 @@ object_forget(struct object *o, struct frame **f, u32 n)
 
 // ---- Filling ----
 
-enum { WINDOW_MIN = 4, WINDOW_MAX = 32 };
+enum { WINDOW_MIN = 4, WINDOW_MAX = 64 };
 
 // How many pages to read from index on: more and more while the reader goes
-// through in order, few when it jumps.
+// through in order, as from the start of a file, few when it jumps.
 static u32
 read_window(struct object *o, u64 index)
 {
-  u32 window = index == o->next_read && index ? min(o->window * 2, WINDOW_MAX) : WINDOW_MIN;
   u64 pages = page_up(o->size) >> PAGE_SHIFT;
-  o->window = window;
-  return (u32)min((u64)window, pages > index ? pages - index : 1);
+  bool in_order = index == o->next_read || index == 0;
+  o->window = in_order ? min(max(o->window, (u32)WINDOW_MIN) * 2, WINDOW_MAX) : WINDOW_MIN;
+  return (u32)min((u64)o->window, pages > index ? pages - index : 1);
 }
 
 // The pages are filled, or could not be; the first keeps its pin then.

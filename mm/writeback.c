@@ -20,7 +20,7 @@
 #include "mm/objects.h"
 
 enum {
-  RUN_MAX = 32,              // pages written at once
+  RUN_MAX = 128,             // pages written at once
   BATCH = 16,                // and taken out at once
 };
 #define NO_END (~0UL >> PAGE_SHIFT)
@@ -92,7 +92,7 @@ taken(const struct frame *f)
 static u32
 take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **wait)
 {
-  u64 pfn[RUN_MAX];
+  u64 *pfn = (u64 *)v;           // the numbers come first, frames in their place
   u32 n = 0;
   *wait = NULL;
   spin_lock(&o->lock);

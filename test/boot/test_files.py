@@ -30,6 +30,34 @@ def test_sync_is_enough(boot, image, tmp_path):
     g.check("pattern check /data 300 5")
 
 
+def disk(guest):
+    """Requests and KiB, read and written, of the first disk so far."""
+    f = guest.run("cat /proc/diskstats").split()
+    return [int(f[3]), int(f[5]) // 2, int(f[7]), int(f[9]) // 2]
+
+
+def test_large_requests(boot, image):
+    """A file goes to the disk and comes back in large pieces, and little else does."""
+    kib = 16 << 10
+    g = boot(image=image, snapshot=False)
+    g.run("sync")
+    before = disk(g)
+    g.check(f"pattern write /big {kib} 4", 60)
+    g.run("sync")
+    writes, written = (b - a for a, b in zip(before[2:], disk(g)[2:]))
+    assert kib <= written <= 1.05 * kib
+    assert writes <= 4 * kib / 1024
+    assert g.poweroff()[1] == 0
+
+    g = boot(image=image, snapshot=False)
+    g.run("pattern")
+    before = disk(g)
+    g.check(f"pattern check /big {kib} 4", 60)
+    reads, read = (b - a for a, b in zip(before[:2], disk(g)[:2]))
+    assert kib <= read <= 1.05 * kib
+    assert reads <= 8 * kib / 1024
+
+
 def test_host_and_guest_agree(boot, image, tmp_path):
     """Out of the guest by fsget, into it by fsput, byte for byte."""
     g = boot(image=image, snapshot=False)

@@ -27,6 +27,18 @@ def test_vmstat(shell):
     assert read()["pgfault"] > before["pgfault"]
 
 
+def test_diskstats(shell):
+    def read():
+        return shell.run("cat /proc/diskstats").split()
+    before = read()
+    assert len(before) == 20 and before[2] == "vda"
+    assert int(before[5]) >= int(before[3]) > 0           # sectors read, reads
+    shell.run("echo some work > /tmp/file; sync")
+    after = read()
+    assert int(after[7]) > int(before[7]) and int(after[9]) > int(before[9])
+    assert int(after[18]) > int(before[18])               # flushes
+
+
 def test_stat_has_linux_fields(shell):
     text = shell.run("cat /proc/self/stat")
     pid, comm, rest = re.fullmatch(r"(\d+) \((.*)\) (.*)", text).groups()
