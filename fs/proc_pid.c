@@ -24,7 +24,7 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000 };
 // A copy of what needs the family lock.
 struct family {
   u32 pid, ppid, pgid, sid, threads, uid, gid;
-  u64 pending, shared_pending, blocked, ignored;
+  u64 pending, shared_pending, blocked, ignored, caught;
   u64 minor, major, cminor, cmajor, cutime, cstime;
   int exit_status;
 };
@@ -36,8 +36,9 @@ get_family(struct task *t, struct family *f)
   bool on = spin_lock_irq(&family_lock);
   *f = (struct family){
     .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid, .sid = p->sid,
-    .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->sig_pending,
-    .shared_pending = p->sig_pending, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
+    .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->pending.set,
+    .shared_pending = p->pending.set, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
+    .caught = p->sig_handled,
     .minor = t->minor + p->minor, .major = t->major + p->major, .cminor = p->cminor,
     .cmajor = p->cmajor, .cutime = p->cutime, .cstime = p->cstime,
     .exit_status = p->zombie ? p->exit_status : 0,
@@ -103,8 +104,9 @@ show_stat(struct text *x, struct task *t)
            f.cmajor, utime / NS_A_TICK, stime / NS_A_TICK, f.cutime / NS_A_TICK,
            f.cstime / NS_A_TICK, f.threads, t->process->start_time / NS_A_TICK,
            z.size * PAGE_SIZE, z.resident);
-  text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu 0 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
-           f.pending | f.shared_pending, f.blocked, f.ignored, t->hart ? t->hart->index : 0);
+  text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
+           f.pending | f.shared_pending, f.blocked, f.ignored, f.caught,
+           t->hart ? t->hart->index : 0);
   text_add(x, "0 0 %lu %lu %lu %lu %lu %d\n", s ? s->brk_start : 0, s ? s->arg_start : 0,
            s ? s->arg_end : 0, s ? s->env_start : 0, s ? s->env_end : 0, f.exit_status);
   put_space(s);
@@ -161,7 +163,7 @@ show_status(struct text *x, struct task *t)
     add_memory(x, &z);
   text_add(x, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
               "SigCgt:\t%016lx\nvoluntary_ctxt_switches:\t%lu\n",
-           f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, 0UL, t->switches);
+           f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, f.caught, t->switches);
   put_space(s);
   if(fs)
     files_put(fs);

@@ -15,3 +15,11 @@ enum {
   EOVERFLOW = 75, EILSEQ = 84, EUSERS = 87, ENOTSOCK = 88, EOPNOTSUPP = 95,
   ETIMEDOUT = 110, EUCLEAN = 117,
 };
+
+// A signal ended a system call, which is made again if no handler is to run.  With
+// -EINTR, so it is after a handler that was installed with SA_RESTART; with these
+// it is not.  No program sees them.
+enum {
+  ENOHANDLER = 514,        // ... with the same arguments
+  ERESTART = 516,          // ... as current->restart says
+};

@@ -208,6 +208,7 @@ commit(struct exec *x, struct space *old)
   set_name(t, x->path);
   t->process->execed = true;
   t->clear_tid = 0;
+  signal_exec(t);
   fp_reset();
   tf_exec(t->tf, x->elf.entry, x->sp);
   vfork_done(t);

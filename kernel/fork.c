@@ -85,6 +85,8 @@ make_child(u64 flags)
     return NULL;
   }
   t->sig_blocked = me->sig_blocked;
+  if((flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
+    t->sigstack = me->sigstack;
   fp_fork(t);
   return t;
 }

@@ -227,7 +227,7 @@ pipe_write(struct file *f, va_t buf, u64 n, u64 *pos)
       done += r;
   }
   if(r == -EPIPE)
-    signal_send(current->process, SIGPIPE);
+    signal_raise(SIGPIPE);
   return done > 0 ? (i64)done : r;
 }
 

@@ -8,6 +8,7 @@
 
 #include <machine.h>
 #include "kernel/errno.h"
+#include "kernel/itimer.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
@@ -42,21 +43,29 @@ process_create(struct process *parent)
     p->gid = parent->gid;
     p->stack_limit = parent->stack_limit;
     p->stack_limit_max = parent->stack_limit_max;
-    p->sig_ignored = parent->sig_ignored;
   }
   waitq_init(&p->child_event);
   list_init(&p->children);
   list_init(&p->sibling);
   list_init(&p->threads);
   list_init(&p->in_group);
+  sigpending_init(&p->pending);
+  if(parent && signal_fork(p, parent) < 0){
+    cache_free(&processes, p);
+    return NULL;
+  }
   return p;
 }
 
 void
 process_put(struct process *p)
 {
-  if(p && atomic_add_full(&p->refs, -1UL) == 1)
-    cache_free(&processes, p);
+  if(!p || atomic_add_full(&p->refs, -1UL) != 1)
+    return;
+  sigpending_flush(&p->pending, ~0UL);
+  kfree(p->actions);
+  itimers_free(p);
+  cache_free(&processes, p);
 }
 
 // ---- Birth ----
@@ -109,6 +118,19 @@ drop_number(u32 nr)
   pid_put(pid);
 }
 
+static void
+tell_parent(struct process *p, struct process *parent)
+{
+  enum { NS_PER_TICK = 10000000 };
+  struct siginfo si;
+  if(!p->zombie && signal_has_flag(parent, SIGCHLD, SA_NOCLDSTOP))
+    return;
+  siginfo_child(&si, p->pid, p->uid, p->zombie ? p->exit_status : p->news);
+  si.utime = p->utime / NS_PER_TICK;
+  si.stime = p->stime / NS_PER_TICK;
+  signal_send_locked(parent, &si);
+}
+
 void
 process_news(struct process *p)
 {
@@ -118,7 +140,7 @@ process_news(struct process *p)
   list_remove(&p->sibling);
   list_push(&parent->children, &p->sibling);
   wake_all(&parent->child_event);
-  signal_send_locked(parent, SIGCHLD);
+  tell_parent(p, parent);
 }
 
 static void
@@ -145,20 +167,24 @@ process_reap(struct process *p)
   process_put(p);
 }
 
-// A parent that ignores SIGCHLD does not want to hear of its children.
+// Some parents do not want to wait for their children.
+static bool
+wants_no_zombies(const struct process *parent)
+{
+  return (parent->sig_ignored & signal_bit(SIGCHLD)) ||
+         signal_has_flag(parent, SIGCHLD, SA_NOCLDWAIT);
+}
+
 static void
 become_zombie(struct process *p)
 {
   reparent_children(p);
   p->zombie = true;
+  itimers_stop(p);
   struct process *parent = p->parent;
-  if(parent && !(parent->sig_ignored & signal_bit(SIGCHLD))){
-    process_news(p);
-    return;
-  }
-  process_reap(p);
-  if(parent)
-    wake_all(&parent->child_event);
+  process_news(p);
+  if(!parent || wants_no_zombies(parent))
+    process_reap(p);
 }
 
 // What the thread used stays on the process's account.
@@ -179,6 +205,8 @@ process_leave(struct task *t)
   struct process *p = t->process;
   settle(p, t);
   list_remove(&t->in_process);
+  if(p->pending.set)
+    signals_retell(p);
   if(t != p->leader)
     drop_number(t->tid);
   if(--p->nthreads == 0)

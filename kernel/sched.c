@@ -18,6 +18,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "kernel/itimer.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "mm/frame.h"
@@ -331,7 +332,10 @@ static void
 tick(struct hart *h, u64 now)
 {
   struct task *t = h->current;
-  if(machine_interrupted_user()){
+  bool user = machine_interrupted_user();
+  if(t->process && t->process->itimers)
+    itimers_tick(t->process, user);
+  if(user){
     t->user_ticks++;
     h->user_ticks++;
   } else {

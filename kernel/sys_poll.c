@@ -12,6 +12,7 @@
 #include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "kernel/timespec.h"
 #include "mm/slab.h"
 
 struct item {
@@ -85,41 +86,26 @@ await(struct item *it, u32 n, u64 deadline)
 
 // ---- Time limit and signal mask ----
 
-enum { NS = 1000000000 };
-
-static int
-get_deadline(va_t timeout, u64 *deadline)
-{
-  struct timespec ts;
-  *deadline = ~0UL;
-  if(timeout == 0)
-    return 0;
-  if(copy_from_user(&ts, timeout, sizeof ts))
-    return -EFAULT;
-  if(ts.sec < 0 || ts.nsec < 0 || ts.nsec >= NS)
-    return -EINVAL;
-  u64 ns;
-  if(!__builtin_mul_overflow((u64)ts.sec, NS, &ns) &&
-     !__builtin_add_overflow(ns, ts.nsec + machine_time_ns(), &ns))
-    *deadline = ns;
-  return 0;
-}
-
-// Wait with another signal mask, if there is one.
+// Wait with another signal mask, if there is one, and tell how much of the time is
+// left: a call that is made again goes on with that.
 static i64
-await_masked(struct item *it, u32 n, u64 deadline, va_t mask, u64 mask_size)
+await_masked(struct item *it, u32 n, va_t timeout, va_t mask, u64 mask_size)
 {
-  u64 set, old = current->sig_blocked;
-  if(mask == 0)
-    return await(it, n, deadline);
-  if(mask_size != sizeof set)
+  u64 set, deadline;
+  int e = timespec_get_deadline(timeout, &deadline);
+  if(e)
+    return e;
+  if(mask && mask_size != sizeof set)
     return -EINVAL;
-  if(copy_from_user(&set, mask, sizeof set))
+  if(mask && copy_from_user(&set, mask, sizeof set))
     return -EFAULT;
-  signal_block(set);
+  if(mask)
+    signal_mask_for_call(set);
   i64 r = await(it, n, deadline);
-  signal_block(old);
-  return r;
+  bool told = timespec_put_rest(timeout, deadline) == 0;
+  if(r == -EINTR && told)
+    r = -ENOHANDLER;
+  return mask ? signal_mask_back(r) : r;
 }
 
 static struct item *
@@ -160,21 +146,18 @@ put_pollfds(const struct item *it, va_t fds, u32 n)
 i64
 sys_ppoll(const u64 *a)
 {
-  u64 deadline;
   u32 n = a[1];
   if(n > current->files->limit)
     return -EINVAL;
-  i64 e = get_deadline(a[2], &deadline);
-  struct item *it = e ? NULL : items_alloc(n);
+  struct item *it = items_alloc(n);
   if(it == NULL)
-    return e ? e : -ENOMEM;
+    return -ENOMEM;
   i64 r = get_pollfds(it, a[0], n);
   if(r == 0)
-    r = await_masked(it, n, deadline, a[3], a[4]);
-  if(r >= 0 && (e = put_pollfds(it, a[0], n)))
-    r = e;
+    r = await_masked(it, n, a[2], a[3], a[4]);
+  int e = r >= 0 ? put_pollfds(it, a[0], n) : 0;
   kfree(it);
-  return r;
+  return e ? e : r;
 }
 
 // ---- pselect6 ----
@@ -249,7 +232,7 @@ items_to_sets(struct sets *s, const struct item *it, u32 nfds)
 }
 
 static i64
-select(struct sets *s, const u64 *a, u32 nfds, u64 deadline)
+select(struct sets *s, const u64 *a, u32 nfds)
 {
   struct { va_t set; u64 size; } mask = { 0, 0 };
   if(a[5] && copy_from_user(&mask, a[5], sizeof mask))
@@ -258,7 +241,7 @@ select(struct sets *s, const u64 *a, u32 nfds, u64 deadline)
   if(it == NULL)
     return -ENOMEM;
   sets_to_items(s, it, nfds);
-  i64 r = await_masked(it, nfds, deadline, mask.set, mask.size);
+  i64 r = await_masked(it, nfds, a[4], mask.set, mask.size);
   if(r >= 0)
     r = items_to_sets(s, it, nfds);
   kfree(it);
@@ -269,15 +252,12 @@ i64
 sys_pselect6(const u64 *a)
 {
   struct sets s;
-  u64 deadline;
   u32 nfds = min((u64)(i64)(i32)a[0], (u64)SET_BITS);
   if((i32)a[0] < 0)
     return -EINVAL;
-  i64 r = get_deadline(a[4], &deadline);
+  i64 r = get_sets(&s, a, nfds);
   if(r == 0)
-    r = get_sets(&s, a, nfds);
-  if(r == 0)
-    r = select(&s, a, nfds, deadline);
+    r = select(&s, a, nfds);
   int e = r >= 0 ? put_sets(&s, a, nfds) : 0;
   return e ? e : r;
 }

@@ -8,9 +8,8 @@
 #include "kernel/rusage.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
+#include "kernel/timespec.h"
 #include "fs/vfs.h"
-
-#define SECOND 1000000000UL
 
 enum {
   CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPUTIME_ID = 2,
@@ -53,33 +52,12 @@ clock_read(u32 clock, u64 *ns)
   }
 }
 
-static int
-put_timespec(va_t va, u64 ns)
-{
-  struct timespec ts = { (i64)(ns / SECOND), (i64)(ns % SECOND) };
-  return copy_to_user(va, &ts, sizeof ts) ? -EFAULT : 0;
-}
-
-// => 0, -EFAULT or -EINVAL; times beyond 500 years count as that
-static int
-get_timespec(va_t va, u64 *ns)
-{
-  struct timespec ts;
-  const u64 longest = ~0UL / 2 / SECOND;
-  if(copy_from_user(&ts, va, sizeof ts))
-    return -EFAULT;
-  if(ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (i64)SECOND)
-    return -EINVAL;
-  *ns = min((u64)ts.sec, longest) * SECOND + (u64)ts.nsec;
-  return 0;
-}
-
 i64
 sys_clock_gettime(const u64 *a)
 {
   u64 ns;
   int err = clock_read((u32)a[0], &ns);
-  return err ? err : put_timespec(a[1], ns);
+  return err ? err : timespec_put(a[1], ns);
 }
 
 i64
@@ -89,7 +67,7 @@ sys_clock_getres(const u64 *a)
   int err = clock_read((u32)a[0], &ns);
   if(err || a[1] == 0)
     return err;
-  return put_timespec(a[1], max(SECOND / machine.timebase, 1UL));
+  return timespec_put(a[1], max(SECOND / machine.timebase, 1UL));
 }
 
 i64
@@ -122,28 +100,42 @@ sys_times(const u64 *a)
 
 // ---- Sleeping ----
 
-// A signal that does not end the task (a stop, then SIGCONT) does not end the
-// sleep either, and the deadline stays.
 static i64
 sleep_until(u64 deadline)
 {
   struct waitq q;
   int err;
   waitq_init(&q);
-  do {
-    err = wait_until(&q, NULL, deadline);
-    if(err == -EINTR)
-      signal_deliver();
-  } while(err != -ETIMEDOUT);
-  return 0;
+  while((err = wait_until(&q, NULL, deadline)) == 0)
+    ;
+  return err == -ETIMEDOUT ? 0 : err;
+}
+
+// A sleep of some length: after a signal the deadline stays, unless a handler ran.
+static i64
+sleep_on(const struct restart *r)
+{
+  i64 err = sleep_until(r->deadline);
+  if(err != -EINTR)
+    return err;
+  current->restart = *r;
+  return timespec_put_rest(r->va, r->deadline) ? -EFAULT : -ERESTART;
+}
+
+static i64
+sleep_for(va_t length, va_t rest)
+{
+  struct restart r = { .fn = sleep_on, .va = rest };
+  u64 ns;
+  int err = timespec_get(length, &ns);
+  r.deadline = machine_time_ns() + ns;
+  return err ? err : sleep_on(&r);
 }
 
 i64
 sys_nanosleep(const u64 *a)
 {
-  u64 ns;
-  int err = get_timespec(a[0], &ns);
-  return err ? err : sleep_until(machine_time_ns() + ns);
+  return sleep_for(a[0], a[1]);
 }
 
 enum { TIMER_ABSTIME = 1 };
@@ -155,11 +147,20 @@ sys_clock_nanosleep(const u64 *a)
   u64 ns, now;
   if(clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
     return -EINVAL;
-  int err = get_timespec(a[2], &ns);
+  if(!(a[1] & TIMER_ABSTIME))
+    return sleep_for(a[2], a[3]);
+  int err = timespec_get(a[2], &ns);
   if(err)
     return err;
-  if(!(a[1] & TIMER_ABSTIME))
-    return sleep_until(machine_time_ns() + ns);
   clock_read(clock, &now);
-  return ns <= now ? 0 : sleep_until(machine_time_ns() + (ns - now));
+  i64 r = ns <= now ? 0 : sleep_until(machine_time_ns() + (ns - now));
+  return r == -EINTR ? -ENOHANDLER : r;
+}
+
+i64
+sys_restart_syscall(const u64 *a)
+{
+  struct restart r = current->restart;
+  current->restart.fn = NULL;
+  return r.fn ? r.fn(&r) : -EINTR;
 }

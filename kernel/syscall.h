@@ -3,8 +3,8 @@
 // The system calls: Linux's riscv64 numbers (asm-generic/unistd.h) and names.
 // Every one is `i64 sys_name(const u64 *a)`: a[0..5] are the argument registers
 // as the program left them, so 32-bit arguments must be narrowed by a cast.
-// => the result, or -errno.  -EINTR means that a signal ended a wait: trap.S makes
-// the call again with the same arguments if the task survives the signal.
+// => the result, or -errno.  -EINTR means that a signal ended a wait: errno.h says
+// what follows.
 
 #pragma once
 
@@ -28,6 +28,8 @@
   X(260, wait4)                                                               \
   X(129, kill) X(130, tkill) X(131, tgkill) X(134, rt_sigaction)              \
   X(135, rt_sigprocmask) X(136, rt_sigpending) X(154, setpgid)                \
+  X(132, sigaltstack) X(133, rt_sigsuspend) X(137, rt_sigtimedwait)           \
+  X(138, rt_sigqueueinfo) X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)      \
   X(155, getpgid) X(156, getsid) X(157, setsid) X(172, getpid)                \
   X(173, getppid) X(174, getuid) X(175, geteuid) X(176, getgid)               \
   X(177, getegid) X(178, gettid) X(158, getgroups) X(96, set_tid_address)     \
@@ -36,9 +38,10 @@
   /* memory: sys_mm.c */                                                      \
   X(214, brk) X(215, munmap) X(222, mmap) X(226, mprotect) X(233, madvise)    \
   X(259, riscv_flush_icache)                                                  \
-  /* time: sys_time.c */                                                      \
-  X(101, nanosleep) X(113, clock_gettime) X(114, clock_getres)                \
-  X(115, clock_nanosleep) X(153, times) X(169, gettimeofday)                  \
+  /* time: sys_time.c, itimer.c */                                            \
+  X(101, nanosleep) X(102, getitimer) X(103, setitimer)                       \
+  X(113, clock_gettime) X(114, clock_getres) X(115, clock_nanosleep)          \
+  X(128, restart_syscall) X(153, times) X(169, gettimeofday)                  \
   /* the rest: sys_misc.c */                                                  \
   X(116, syslog) X(142, reboot) X(160, uname) X(165, getrusage)               \
   X(179, sysinfo) X(261, prlimit64) X(278, getrandom)

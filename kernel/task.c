@@ -10,6 +10,7 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/signal.h"
 #include "kernel/string.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
@@ -32,6 +33,7 @@ task_set_up(struct task *t, const char *comm)
   list_init(&t->run);
   list_init(&t->wait);
   list_init(&t->in_process);
+  sigpending_init(&t->pending);
 }
 
 struct task *
@@ -61,6 +63,7 @@ task_put(struct task *t)
   if(t->stack)
     kstack_free(t->stack);
   process_put(t->process);
+  sigpending_flush(&t->pending, ~0UL);
   cache_free(&tasks, t);
 }
 
@@ -239,6 +242,7 @@ task_init(void)
   process_init();
   stop_init();
   futex_init();
+  signal_start();
   task_set_up(&boot_task, "idle");
   struct hart *all = kzalloc(machine.nharts * sizeof(struct hart));
   if(!all)

@@ -9,6 +9,7 @@
 #include "debug/lock_order.h"
 #include "kernel/list.h"
 #include "kernel/lock_types.h"
+#include "kernel/signal_types.h"
 #include "kernel/timer.h"
 #include "kernel/types.h"
 
@@ -53,8 +54,10 @@ struct process {
   bool execed;                      // has called execve since the fork
   bool immune;                      // to signals: init and the kernel's own tasks
   int news;                         // wait status of a stop or continue not yet reported
-  u64 sig_pending;                  // to the process: bit n-1 for signal n
-  u64 sig_ignored;                  // by SIG_IGN
+  struct sigpending pending;        // to the process
+  u64 sig_ignored, sig_handled;     // by SIG_IGN; by a handler.  Bit n-1 for signal n
+  struct sig_action *actions;       // as they were set; NULL if none ever was
+  struct itimers *itimers;          // NULL if none ever was set
   u64 utime, stime;                 // ns of the threads that have gone
   u64 cutime, cstime;               // of the children waited for, and theirs
   u64 minor, major;                 // faults of the threads that have gone
@@ -91,7 +94,18 @@ struct task {
   struct list wait;         // on a waitq, under its lock
   struct timer timer;       // of a timed sleep
   struct list in_process;   // process->threads, under family_lock
-  u64 sig_pending, sig_blocked;   // family_lock
+
+  // Under family_lock; the task itself may read the masks without it.
+  struct sigpending pending;
+  u64 sig_blocked;
+  u64 sig_waited;           // what sigtimedwait waits for
+  u64 sig_saved;            // the mask after this call, if sig_restore
+  bool sig_restore;
+  struct siginfo fault;     // of the current task's own making, before all others; or signo 0
+
+  struct sig_stack sigstack; // alternate stack; size 0: none
+  i32 interrupted;          // the result of the call a signal interrupted, or 0
+  struct restart restart;   // for restart_syscall
   va_t clear_tid;           // set_tid_address
   u64 cpu_time, mark;       // ns it has run; when it began to run
   i64 slice;                // ns it may still run before it goes to the end of the queue
@@ -191,11 +205,12 @@ char task_letter(const struct task *t);  // R S T Z, as in /proc/<pid>/stat
 void task_dump(void);                    // every task in a line of its own, by printk
 extern struct spinlock family_lock;      // the process tree; taken with spin_lock_irq
 
-// ---- Signals: default actions only; see signal.c ----
+// ---- Signals; see signal.c ----
 //
-// => any context, interrupts included
-int signal_send(struct process *p, int sig);       // => 0 or -errno
+// => any context but interrupts
+int signal_send(struct process *p, int sig);       // from the kernel; => 0 or -errno
 int signal_send_group(u32 pgid, int sig);          // => 0, -ESRCH for an empty group
+void signal_raise(int sig);                        // to the current task, as from itself
 bool signal_pending(void);                         // for the current task
 bool signal_ignored(int sig);                      // or blocked, by the current task
 void signal_deliver(void);                         // on the way to user mode; may not return
@@ -207,6 +222,6 @@ int exec_kernel(const char *path, const char *const *argv, const char *const *en
 
 // ---- What a trap calls ----
 i64 syscall_dispatch(u64 nr, const u64 *args);     // => a0
-void user_fault_signal(int sig, int code, va_t addr);   // SIGSEGV &c. end the current process
+void user_fault_signal(int sig, int code, va_t addr);   // SIGSEGV &c. to the current task
 
 #include "kernel/lock.h"    // its inline functions need struct task

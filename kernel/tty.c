@@ -133,6 +133,7 @@ check_foreground(void)
   if(signal_ignored(SIGTTIN))
     return -EIO;
   signal_send_group(current->process->pgid, SIGTTIN);
+  atomic_or(&current->notify, NOTIFY_SIGNAL);      // another thread may have taken it
   return -EINTR;
 }
 

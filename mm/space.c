@@ -227,6 +227,7 @@ copy_attributes(struct space *child, struct space *parent)
   child->brk = parent->brk;
   child->mmap_top = parent->mmap_top;
   child->stack_limit = parent->stack_limit;
+  child->trampoline = parent->trampoline;
   child->arg_start = parent->arg_start;
   child->arg_end = parent->arg_end;
   child->env_start = parent->env_start;

@@ -68,6 +68,7 @@ struct space {
   u64 stack_limit;             // bytes
   va_t arg_start, arg_end, env_start, env_end;
   struct file *exe;            // the program, referenced
+  va_t trampoline;             // where signal handlers return to; 0: not mapped
 
   struct pmap pmap;
   struct lineage *lineage;

@@ -68,19 +68,24 @@ tf_register_name(u32 x)
   return names[x];
 }
 
+u64 *
+tf_slot(struct trapframe *tf, u32 x)
+{
+  switch(x){
+  case 1: return &tf->ra;
+  case 2: return &tf->sp;
+  case 3: return &tf->gp;
+  case 4: return &tf->tp;
+  case 5 ... 7: return &tf->t[x - 5];
+  case 8 ... 9: return &tf->s[x - 8];
+  case 10 ... 17: return &tf->a[x - 10];
+  case 18 ... 27: return &tf->s[x - 16];
+  default: return &tf->t[x - 25];
+  }
+}
+
 u64
 tf_register(const struct trapframe *tf, u32 x)
 {
-  switch(x){
-  case 0: return 0;
-  case 1: return tf->ra;
-  case 2: return tf->sp;
-  case 3: return tf->gp;
-  case 4: return tf->tp;
-  case 5 ... 7: return tf->t[x - 5];
-  case 8 ... 9: return tf->s[x - 8];
-  case 10 ... 17: return tf->a[x - 10];
-  case 18 ... 27: return tf->s[x - 16];
-  default: return tf->t[x - 25];
-  }
+  return x == 0 ? 0 : *tf_slot((struct trapframe *)tf, x);
 }

@@ -9,6 +9,7 @@
 // from fp_enable() to the next switch.
 
 #include <machine.h>
+#include "kernel/errno.h"
 #include "kernel/string.h"
 #include "csr.h"
 #include "trap.h"
@@ -38,23 +39,55 @@ fp_enable(void)
   return was_off;
 }
 
-void
-fp_fork(struct task *child)
+// Make task->fp say what the registers say.
+static void
+fp_store(void)
 {
   bool on = intr_save();
   if(fp_status() == SSTATUS_FS_DIRTY)
     fp_save(current);
   intr_restore(on);
+}
+
+void
+fp_fork(struct task *child)
+{
+  fp_store();
   child->fp_used = current->fp_used;
   if(child->fp_used)
     memcpy(child->fp, current->fp, sizeof child->fp);
 }
 
+// What the registers say counts no more.
+static void
+fp_forget(void)
+{
+  bool on = intr_save();
+  csr_clear(sstatus, SSTATUS_FS);
+  intr_restore(on);
+}
+
 void
 fp_reset(void)
 {
-  bool on = intr_save();
+  fp_forget();
   current->fp_used = 0;
-  csr_clear(sstatus, SSTATUS_FS);
-  intr_restore(on);
+}
+
+// ---- In signal frames: f0..f31, fcsr ----
+
+// => 0 or -EFAULT; a task that has none leaves the zeroes that are there
+int
+fp_to_user(va_t at)
+{
+  fp_store();
+  return current->fp_used && copy_to_user(at, current->fp, sizeof current->fp) ? -EFAULT : 0;
+}
+
+int
+fp_from_user(va_t at)
+{
+  fp_forget();
+  current->fp_used = machine.fpu;
+  return copy_from_user(current->fp, at, sizeof current->fp) ? -EFAULT : 0;
 }

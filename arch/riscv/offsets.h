@@ -39,4 +39,3 @@
 
 #define STACK_SIZE 8192
 #define SYS_CLONE_NR 220
-#define EINTR_NR     4

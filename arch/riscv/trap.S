@@ -108,14 +108,14 @@ trap_from_user:
 syscall_work:
   slli t1, t0, 63 - NOTIFY_FRAME_BIT
   bltz t1, return_whole_frame
-  li t1, -EINTR_NR
-  beq a0, t1, interrupted
+  bltz a0, interrupted
   sd a0, TF_A(0)(sp)
 user_work:
   sd gp, TF_GP(sp)
   save_preserved
 return_whole_frame:
   call trap_user_work
+load_whole_frame:
   ld gp, TF_GP(sp)
   .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
   ld s\n, TF_S(\n)(sp)
@@ -129,13 +129,15 @@ user_enter:
   ld sp, TASK_TF(tp)
   j return_whole_frame
 
-// A signal ended the call's wait.  If the task survives it, the call is made
-// again: its arguments are still in the frame.
+// The call failed, perhaps because a signal ended its wait.
 interrupted:
   sd gp, TF_GP(sp)
   save_preserved
-  call trap_user_work
-  ld a7, TF_A(7)(sp)
+  mv a1, a0
+  mv a0, sp
+  call trap_interrupted
+  bltz a0, load_whole_frame
+  mv a7, a0
   j syscall
 
 // Where context_init_user() makes a new task start.

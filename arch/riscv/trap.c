@@ -7,7 +7,9 @@
 
 #include <machine.h>
 #include "kernel/printk.h"
+#include "kernel/errno.h"
 #include "kernel/signal.h"
+#include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
@@ -134,6 +136,27 @@ trap_user_work(void)
       signal_deliver();
     intr_save();
   }
+}
+
+// A system call ended with this result; the arguments are still in the frame.
+// => the number of the call to make now in its place, or -1: on to user mode
+i64
+trap_interrupted(struct trapframe *tf, i64 result)
+{
+  struct task *t = current;
+  if(result != -EINTR && result != -ENOHANDLER && result != -ERESTART){
+    tf->a[0] = (u64)result;
+    trap_user_work();
+    return -1;
+  }
+  tf->pc -= 4;                     // as if it had not been made
+  t->interrupted = (i32)result;
+  trap_user_work();
+  if(t->interrupted == 0)
+    return -1;                     // a handler comes first, and settled it
+  t->interrupted = 0;
+  tf->pc += 4;
+  return result == -ERESTART ? SYS_restart_syscall : (i64)tf->a[7];
 }
 
 // ---- From the kernel ----

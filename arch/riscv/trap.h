@@ -10,6 +10,7 @@
 // From trap.S, interrupts off.
 void trap_user(struct trapframe *tf, u64 cause, va_t stval);    // => interrupts off
 void trap_user_work(void);                                      // likewise
+i64 trap_interrupted(struct trapframe *tf, i64 result);         // likewise
 void trap_kernel(struct trapframe *tf, u64 cause, va_t stval);  // likewise
 void trap_stack_overflow(struct trapframe *tf, va_t stval) __attribute__((noreturn));
 
@@ -27,6 +28,10 @@ void hart_init(void);
 
 // The floating-point unit was off and the program needs it. => false if that is not so
 bool fp_enable(void);
+
+// Floating-point registers of the current task to user memory and back. => 0 or -EFAULT
+int fp_to_user(va_t at);
+int fp_from_user(va_t at);
 
 // A trap the kernel has no answer for, in words.
 void trap_panic(const struct trapframe *tf, u64 cause, va_t stval) __attribute__((noreturn));

@@ -30,7 +30,8 @@ static inline void tf_set_sp(struct trapframe *tf, va_t sp) { tf->sp = sp; }
 static inline void tf_set_tls(struct trapframe *tf, va_t tls) { tf->tp = tls; }
 static inline void tf_set_return(struct trapframe *tf, i64 v) { tf->a[0] = (u64)v; }
 
-// The registers x1..x31 by number, for dumps.
+// The registers by number: x1..x31, and for dumps x0, which is 0.
 enum { TF_REGISTERS = 32 };
+u64 *tf_slot(struct trapframe *tf, u32 x);
 const char *tf_register_name(u32 x);
 u64 tf_register(const struct trapframe *tf, u32 x);

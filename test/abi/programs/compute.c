@@ -19,7 +19,7 @@ static double
 series(int seed)
 {
   double x = seed, sum = 0;
-  for(int i = 1; i < 200000; i++){
+  for(int i = 1; i < 40000; i++){
     x = sin(x) * 1.7 + cos(i) / i;
     sum += sqrt(fabs(x)) + pow(1.0001, i % 100);
   }

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+//
+// setitimer and getitimer.  Time that passes is watched by a timer; since its
+// interrupt must not send signals, it hands the process to a task that does.  Time
+// that is used is counted tick by tick, and the task that used it sends the signal
+// to its process on its way to user mode.
+//
+// Locks: family_lock for the timers of a process; it->lock for what interrupts
+// change; due.lock for the list of processes whose alarm has come.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/itimer.h"
+#include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/rusage.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "kernel/syscall.h"
+#include "kernel/timespec.h"
+#include "mm/slab.h"
+
+enum { REAL = 0, VIRTUAL = 1, PROF = 2, TIMERS = 3 };
+
+static const int signals[TIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
+
+struct itimers {
+  struct process *process;
+  struct timer alarm;
+  struct list due;                 // on the list, with a reference to the process
+  struct spinlock lock;            // interrupts off: below
+  u64 left[TIMERS];                // ns; of REAL: when it fires, since boot.  0: off
+  u64 interval[TIMERS];            // ns, 0: once
+  u32 fired;                       // bit n: timer n's signal is to be sent
+};
+
+static struct {
+  struct spinlock lock;
+  struct list list;
+  struct waitq arrived;
+} due = { .lock = SPINLOCK_INIT("alarms"), .list = LIST_INIT(due.list) };
+
+// ---- Time that passes ----
+
+static void
+alarm_fires(struct timer *t)
+{
+  struct itimers *it = container_of(t, struct itimers, alarm);
+  spin_lock(&due.lock);
+  if(list_empty(&it->due)){
+    process_get(it->process);
+    list_append(&due.list, &it->due);
+  }
+  spin_unlock(&due.lock);
+  wake_one(&due.arrived);
+}
+
+static void
+start_alarm(struct itimers *it, u64 at, u64 interval)
+{
+  timer_stop(&it->alarm);
+  it->left[REAL] = at;
+  it->interval[REAL] = interval;
+  it->alarm.fire = alarm_fires;
+  if(at != 0)
+    timer_start(&it->alarm, at);
+}
+
+// The next one is as late as this one should have been, however long this took.
+static void
+alarm_came(struct itimers *it)
+{
+  u64 at = it->left[REAL], now = machine_time_ns(), interval = it->interval[REAL];
+  if(at == 0 || at > now || it->process->zombie)
+    return;                        // set anew meanwhile
+  signal_send_kernel(it->process, SIGALRM);
+  start_alarm(it, interval ? at + ((now - at) / interval + 1) * interval : 0, interval);
+}
+
+static void
+alarm_task(void *unused)
+{
+  for(;;){
+    bool on = spin_lock_irq(&due.lock);
+    while(list_empty(&due.list))
+      wait_io(&due.arrived, &due.lock);
+    struct itimers *it = list_first(&due.list, struct itimers, due);
+    list_remove(&it->due);
+    spin_unlock_irq(&due.lock, on);
+    on = spin_lock_irq(&family_lock);
+    alarm_came(it);
+    spin_unlock_irq(&family_lock, on);
+    process_put(it->process);
+  }
+}
+
+// ---- Time that is used ----
+
+void
+itimers_tick(struct process *p, bool user)
+{
+  struct itimers *it = p->itimers;
+  spin_lock(&it->lock);
+  for(u32 n = user ? VIRTUAL : PROF; n < TIMERS; n++){
+    if(it->left[n] > TICK_NS){
+      it->left[n] -= TICK_NS;
+    } else if(it->left[n] > 0){
+      it->left[n] = it->interval[n];
+      atomic_or(&it->fired, 1U << n);
+      atomic_or(&current->notify, NOTIFY_SIGNAL);
+    }
+  }
+  spin_unlock(&it->lock);
+}
+
+bool
+itimers_due(const struct process *p)
+{
+  return p->itimers && atomic_load(&p->itimers->fired);
+}
+
+void
+itimers_send(struct process *p)
+{
+  if(!itimers_due(p))
+    return;
+  u32 fired = atomic_swap(&p->itimers->fired, 0);
+  for(u32 n = VIRTUAL; n < TIMERS; n++)
+    if(fired >> n & 1)
+      signal_send_kernel(p, signals[n]);
+}
+
+// ---- Life ----
+
+void
+itimers_stop(struct process *p)
+{
+  if(p->itimers)
+    start_alarm(p->itimers, 0, 0);
+}
+
+void
+itimers_free(struct process *p)
+{
+  kfree(p->itimers);
+}
+
+static struct itimers *
+get_itimers(struct process *p)
+{
+  struct itimers *it = p->itimers;
+  if(it || (it = kzalloc(sizeof *it)) == NULL)
+    return it;
+  it->process = p;
+  list_init(&it->due);
+  spin_init(&it->lock, "itimers");
+  atomic_store_rel(&p->itimers, it);
+  return it;
+}
+
+void
+itimer_start(void)
+{
+  waitq_init(&due.arrived);
+  if(kernel_task("alarm", alarm_task, NULL) == NULL)
+    panic("no memory for the alarm task");
+}
+
+// ---- The calls ----
+
+struct itimerval { struct timeval interval, value; };
+
+// => 0 or -EINVAL
+static int
+ns_of(struct timeval tv, u64 *ns)
+{
+  const u64 longest = ~0UL / 4 / SECOND;
+  if(tv.sec < 0 || tv.usec < 0 || tv.usec >= 1000000)
+    return -EINVAL;
+  *ns = min((u64)tv.sec, longest) * SECOND + (u64)tv.usec * 1000;
+  return 0;
+}
+
+static struct itimerval
+get_locked(const struct itimers *it, u32 n)
+{
+  struct itimerval v = { { 0, 0 }, { 0, 0 } };
+  if(it == NULL || it->left[n] == 0)
+    return v;
+  u64 now = n == REAL ? machine_time_ns() : 0;
+  v.interval = timeval_of(it->interval[n]);
+  v.value = timeval_of(max(it->left[n], now + 1000) - now);
+  return v;
+}
+
+static void
+set_locked(struct itimers *it, u32 n, u64 value, u64 interval)
+{
+  if(n == REAL){
+    start_alarm(it, value ? machine_time_ns() + value : 0, interval);
+    return;
+  }
+  spin_lock(&it->lock);
+  it->left[n] = value;
+  it->interval[n] = interval;
+  spin_unlock(&it->lock);
+}
+
+i64
+sys_getitimer(const u64 *a)
+{
+  if((u32)a[0] >= TIMERS)
+    return -EINVAL;
+  bool on = spin_lock_irq(&family_lock);
+  struct itimerval v = get_locked(current->process->itimers, (u32)a[0]);
+  spin_unlock_irq(&family_lock, on);
+  return copy_to_user(a[1], &v, sizeof v) ? -EFAULT : 0;
+}
+
+i64
+sys_setitimer(const u64 *a)
+{
+  struct itimerval new = { 0 }, old;
+  u64 value, interval;
+  u32 n = (u32)a[0];
+  if(n >= TIMERS)
+    return -EINVAL;
+  if(a[1] && copy_from_user(&new, a[1], sizeof new))
+    return -EFAULT;
+  if(ns_of(new.value, &value) || ns_of(new.interval, &interval))
+    return -EINVAL;
+  bool on = spin_lock_irq(&family_lock);
+  struct itimers *it = get_itimers(current->process);
+  if(it){
+    old = get_locked(it, n);
+    set_locked(it, n, value, interval);
+  }
+  spin_unlock_irq(&family_lock, on);
+  if(!it)
+    return -ENOMEM;
+  return a[2] && copy_to_user(a[2], &old, sizeof old) ? -EFAULT : 0;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// Interval timers of processes, which end in SIGALRM, SIGVTALRM and SIGPROF.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct process;
+
+void itimers_stop(struct process *p);      // it is a zombie now; family_lock held
+void itimers_free(struct process *p);
+
+// In the timer interrupt: the current task has used another tick of this process's
+// time, in user mode or in the kernel.
+void itimers_tick(struct process *p, bool user);
+
+// Send what the ticks have made due; family_lock held.
+void itimers_send(struct process *p);
+bool itimers_due(const struct process *p);
+
+void itimer_start(void);                   // boot
