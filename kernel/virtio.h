@@ -44,6 +44,7 @@ struct virtq {
   struct virtq_desc *desc;
   struct virtq_avail *avail;
   struct virtq_used *used;
+  u64 bytes;                               // of the three
   u16 seen;                                // used entries taken so far
 };
 
@@ -61,9 +62,12 @@ void virtio_blk_attach(const struct virtio *v);
 // Reset, then agree on what the device offers of `wanted`.  => 0 or -ENODEV
 int virtio_negotiate(struct virtio *v, u64 wanted);
 
-// Set up queue 0.  => 0, -ENODEV (no such queue), -ENOMEM
+// Set up queue 0, all zero, in q's memory; gets it some if q is all zero.
+// => 0, -ENODEV (no such queue), -ENOMEM
 int virtio_queue(struct virtio *v, struct virtq *q);
 
+void virtio_reset(struct virtio *v);                     // it touches no memory any more
+bool virtio_broken(struct virtio *v);                    // it wants to be reset
 void virtio_start(struct virtio *v);                     // everything is set up: go
 void virtio_fail(struct virtio *v);                      // give the device up
 void virtio_notify(struct virtio *v);                    // queue 0 has new entries

@@ -3,7 +3,8 @@
 // virtio block devices (virtio 1.2, section 5.2): vda, vdb ... in the order they
 // are found.  A request is a chain of descriptors: header, the caller's
 // memory, status byte.  All that requests need is made with the device, so
-// starting one takes no memory; who finds too few descriptors free sleeps.
+// starting one takes no memory; who finds too few descriptors free sleeps.  When a
+// device gives up, what it was doing fails, and it is set up again.
 //
 // Locks: disk.lock (interrupts off): the queue and the free descriptors.
 
@@ -47,6 +48,7 @@ struct disk {
   u32 nfree;
   u16 free;                        // first free descriptor; linked through `next`
   struct waitq freed;              // descriptors came back
+  bool gone;                       // it could not be set up again
 };
 
 static u32 ndisks;
@@ -110,10 +112,14 @@ submit(struct block_device *d, struct block_request *r)
 {
   struct disk *k = container_of(d, struct disk, block);
   bool on = spin_lock_irq(&k->lock);
-  while(k->nfree < block_pieces(r) + 2)
+  while(k->nfree < block_pieces(r) + 2 && !k->gone)
     wait_io(&k->freed, &k->lock);
-  virtq_offer(&k->queue, chain_make(k, r));
+  bool gone = k->gone;
+  if(!gone)
+    virtq_offer(&k->queue, chain_make(k, r));
   spin_unlock_irq(&k->lock, on);
+  if(gone)
+    return -EIO;
   virtio_notify(&k->virtio);
   return 0;
 }
@@ -134,6 +140,42 @@ chain_finish(struct disk *k, u32 head, int *status)
 }
 
 static void
+descs_free_all(struct disk *k)
+{
+  for(u32 i = 0; i < k->queue.size; i++)
+    k->queue.desc[i].next = (u16)(i + 1);
+  k->free = 0;
+  k->nfree = k->queue.size;
+}
+
+// Until the device is up again no descriptor is free, so all requests there are
+// came before. k->lock held, here and there
+static void
+recover(struct disk *k)
+{
+  printk("%s: the device has failed and is reset\n", k->block.name);
+  virtio_reset(&k->virtio);
+  k->nfree = 0;
+  for(u32 i = 0; i < k->queue.size; i++){
+    struct block_request *r = k->chains[i].request;
+    k->chains[i].request = NULL;
+    if(!r)
+      continue;
+    spin_unlock(&k->lock);
+    block_complete(&k->block, r, -EIO);
+    spin_lock(&k->lock);
+  }
+  k->gone = virtio_negotiate(&k->virtio, k->virtio.features) != 0 ||
+            virtio_queue(&k->virtio, &k->queue) != 0;
+  if(k->gone){
+    virtio_fail(&k->virtio);
+    return;
+  }
+  descs_free_all(k);
+  virtio_start(&k->virtio);
+}
+
+static void
 interrupt(void *arg)
 {
   struct disk *k = arg;
@@ -149,6 +191,8 @@ interrupt(void *arg)
     block_complete(&k->block, r, status);
     on = spin_lock_irq(&k->lock);
   }
+  if(unlikely(virtio_broken(&k->virtio)))
+    recover(k);
   wake_all(&k->freed);
   spin_unlock_irq(&k->lock, on);
 }
@@ -156,13 +200,10 @@ interrupt(void *arg)
 static int
 chains_make(struct disk *k)
 {
-  u32 n = k->queue.size;
-  k->chains = kzalloc(n * sizeof(struct chain));
+  k->chains = kzalloc(k->queue.size * sizeof(struct chain));
   if(!k->chains)
     return -ENOMEM;
-  for(u32 i = 0; i < n; i++)
-    k->queue.desc[i].next = i + 1;
-  k->nfree = n;
+  descs_free_all(k);
   return 0;
 }
 

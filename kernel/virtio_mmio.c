@@ -29,7 +29,9 @@ enum {
 enum { MAGIC_VALUE = 0x74726976 };                   // "virt"
 
 // Status bits (2.1).
-enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, FAILED = 128 };
+enum {
+  ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64, FAILED = 128,
+};
 
 // The slot with the lowest address not below `from`.
 static const struct device *
@@ -72,11 +74,23 @@ status_add(struct virtio *v, u32 bits)
   v->regs[STATUS] = v->regs[STATUS] | bits;
 }
 
+void
+virtio_reset(struct virtio *v)
+{
+  v->regs[STATUS] = 0;
+}
+
+bool
+virtio_broken(struct virtio *v)
+{
+  return v->regs[STATUS] & NEEDS_RESET;
+}
+
 // Device initialisation, steps 1 to 6 (3.1.1).
 int
 virtio_negotiate(struct virtio *v, u64 wanted)
 {
-  v->regs[STATUS] = 0;
+  virtio_reset(v);
   status_add(v, ACKNOWLEDGE);
   status_add(v, DRIVER);
 
@@ -121,19 +135,17 @@ static int
 queue_memory(struct virtq *q)
 {
   u64 used_at = page_up(q->size * sizeof(struct virtq_desc) + 6 + 2 * q->size);
-  u64 bytes = page_up(used_at + 6 + q->size * sizeof(struct virtq_used_elem));
+  q->bytes = page_up(used_at + 6 + q->size * sizeof(struct virtq_used_elem));
   u32 order = 0;
-  while((PAGE_SIZE << order) < bytes)
+  while((PAGE_SIZE << order) < q->bytes)
     order++;
   struct frame *f = frames_alloc(order, KIND_KERNEL, 0);
   if(!f)
     return -ENOMEM;
   char *base = frame_kva(f);
-  memset(base, 0, PAGE_SIZE << order);
   q->desc = (struct virtq_desc *)base;
   q->avail = (struct virtq_avail *)(q->desc + q->size);
   q->used = (struct virtq_used *)(base + used_at);
-  q->seen = 0;
   return 0;
 }
 
@@ -142,12 +154,15 @@ int
 virtio_queue(struct virtio *v, struct virtq *q)
 {
   v->regs[QUEUE_SEL] = 0;
-  q->size = min(v->regs[QUEUE_NUM_MAX], (u32)VIRTQ_MAX);
-  if(q->size == 0 || q->size & (q->size - 1))
+  u32 size = min(v->regs[QUEUE_NUM_MAX], (u32)VIRTQ_MAX);
+  if(size == 0 || size & (size - 1) || (q->desc && size != q->size))
     return -ENODEV;
-  int e = queue_memory(q);
+  q->size = size;
+  int e = q->desc ? 0 : queue_memory(q);
   if(e)
     return e;
+  memset(q->desc, 0, q->bytes);
+  q->seen = 0;
   v->regs[QUEUE_NUM] = q->size;
   if(v->version == 1){
     v->regs[GUEST_PAGE_SIZE] = PAGE_SIZE;

@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: MIT
 //
-// sync: write everything that waits to be written to the disks.
+// sync: write everything that waits to be written to the disks, or only what
+// belongs to the given files.
 
 #include "user/ulib.h"
 #include "user/user.h"
 
+static bool
+sync_file(const char *path)
+{
+  int fd = open_operand(path);
+  if(fd < 0)
+    return false;
+  long r = sys_fsync(fd);
+  if(r < 0)
+    warn_error(path, r);
+  close_operand(fd);
+  return r >= 0;
+}
+
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "", "sync" };
+  struct options o = { argc, argv, "", "sync [file ...]" };
+  bool ok = true;
 
   option(&o);
-  if(o.at != argc)
-    usage(&o);
-  sys_sync();
-  return 0;
+  for(int i = o.at; i < argc; i++)
+    ok &= sync_file(argv[i]);
+  if(o.at == argc)
+    sys_sync();
+  return !ok;
 }
