@@ -46,7 +46,7 @@ cut_by(struct space *s, va_t at)
   return a && a->start < at ? a : NULL;
 }
 
-// Cut areas so that none crosses start or end. => 0 or -ENOMEM, nothing changed
+// Cut areas so that none crosses start or end, start < end. => 0 or -ENOMEM, nothing changed
 static int
 cut_out(struct space *s, va_t start, va_t end)
 {
@@ -256,10 +256,12 @@ int
 vm_protect(struct space *s, va_t addr, u64 len, u32 prot)
 {
   struct list dead = LIST_INIT(dead);
-  len = page_up(len);
   if(addr & PAGE_MASK)
     return -EINVAL;
-  if(!range_ok(addr, len))
+  if(len == 0)
+    return 0;
+  len = page_up(len);
+  if(len == 0 || !range_ok(addr, len))
     return -ENOMEM;
   rw_write_lock(&s->lock);
   int err = protect_locked(s, addr, addr + len, prot, &dead);

@@ -120,6 +120,8 @@ test_mprotect(void)
     p[i * PGSIZE] += 10;
   }
   require(sys_mprotect(p + 1, PGSIZE, RW) == -EINVAL);
+  require(sys_mprotect(p + 3 * PGSIZE, 0, PROT_READ) == 0);
+  require(sys_mprotect(p + 3 * PGSIZE, ~0UL, PROT_READ) == -ENOMEM);
   require(sys_munmap(p + 4 * PGSIZE, PGSIZE) == 0);
   require(sys_mprotect(p, 8 * PGSIZE, PROT_READ) == -ENOMEM);
 }
