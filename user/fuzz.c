@@ -28,7 +28,8 @@ enum {
 static const struct signature { int nr; const char *arguments; } signatures[] = {
   { 17, "bn" }, { 23, "d" }, { 24, "ddf" }, { 25, "dil" }, { 29, "dlb" }, { 33, "tpf" },
   { 34, "tpf" }, { 35, "tpf" }, { 36, "ptp" }, { 37, "tptpf" }, { 38, "tptp" }, { 43, "pb" },
-  { 44, "db" }, { 45, "pn" }, { 46, "dn" }, { 48, "tpi" }, { 49, "p" }, { 50, "d" },
+  { 44, "db" }, { 45, "pn" },
+  { 46, "dn" }, { 48, "tpi" }, { 49, "p" }, { 50, "d" },
   { 52, "df" }, { 53, "tpf" }, { 54, "tpiif" }, { 56, "tpff" }, { 56, "tpff" }, { 57, "d" },
   { 59, "bf" }, { 61, "dbn" }, { 62, "dni" }, { 63, "dbn" }, { 64, "dbn" }, { 65, "dbi" },
   { 66, "dbi" }, { 67, "dbnn" }, { 68, "dbnn" }, { 72, "ibbbbb" }, { 73, "bibbn" },
@@ -42,9 +43,9 @@ static const struct signature { int nr; const char *arguments; } signatures[] = 
 };
 
 static const char *const paths[] = {
-  "a", "b", "dir", "dir/a", "dir/../b", "dir/sub/c", "link", ".", "..", "/", "", "program", "program/",
+  "a", "b", "dir", "dir/a", "dir/../b", "dir/sub/c", "link", ".", "..", "/", "", "program",
   "/dev/null", "/dev/zero", "/dev/full", "/proc/self/maps", "/proc/self/stat", "/proc/meminfo",
-  "/proc/self/fd/3", "nowhere/x", "//./a", "a/", "dir/a/b", "fifo",
+  "/proc/self/fd/3", "nowhere/x", "//./a", "a/", "program/", "dir/a/b", "fifo",
 };
 
 struct shared { uint64 calls, most, progress[64]; };
