@@ -137,7 +137,7 @@ refill(struct hart *h, u32 flags)
 static struct frame *
 alloc_zeroed(enum frame_kind kind)
 {
-  struct frame *f = zeroed_take();
+  struct frame *f = zeroed_frames() > 0 ? zeroed_take() : NULL;
   if(f == NULL)
     return NULL;
   f->word = KIND(kind);

@@ -20,14 +20,9 @@ enum { RAM_SHARE = 128, POOL_MAX = 1024 };
 static struct {
   struct spinlock lock;
   u32 head;                    // a frame number
-  u64 n;
 } pool = { .lock = SPINLOCK_INIT("zeroed") };
 
-u64
-zeroed_frames(void)
-{
-  return atomic_load(&pool.n);
-}
+u64 zeroed_pooled;             // pool.lock
 
 bool
 zeroed_make(u64 keep)
@@ -42,7 +37,7 @@ zeroed_make(u64 keep)
   spin_lock(&pool.lock);
   f->next = pool.head;
   pool.head = (u32)frame_pfn(f);
-  atomic_store(&pool.n, pool.n + 1);
+  atomic_store(&zeroed_pooled, zeroed_pooled + 1);
   spin_unlock(&pool.lock);
   return true;
 }
@@ -50,14 +45,12 @@ zeroed_make(u64 keep)
 struct frame *
 zeroed_take(void)
 {
-  if(zeroed_frames() == 0)
-    return NULL;
   struct frame *f = NULL;
   spin_lock(&pool.lock);
-  if(pool.n > 0){
+  if(zeroed_pooled > 0){
     f = pfn_frame(pool.head);
     pool.head = f->next;
-    atomic_store(&pool.n, pool.n - 1);
+    atomic_store(&zeroed_pooled, zeroed_pooled - 1);
   }
   spin_unlock(&pool.lock);
   return f;
@@ -78,7 +71,7 @@ zeroed_check(void)
 {
   u64 lies = 0;
   u32 pfn = pool.head;
-  for(u64 n = pool.n; n > 0; n--, pfn = pfn_frame(pfn)->next){
+  for(u64 n = zeroed_pooled; n > 0; n--, pfn = pfn_frame(pfn)->next){
     if(frame_kind(pfn_frame(pfn)) != KIND_BATCH){
       printk("check: zeroed frame %x is in use\n", pfn);
       return lies + 1;

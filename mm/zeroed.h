@@ -9,5 +9,8 @@
 bool zeroed_make(u64 keep);        // one more; => false if there are enough, or few frames free
 struct frame *zeroed_take(void);   // => kind BATCH, or NULL
 void zeroed_drain(void);           // all back to the buddy
-u64 zeroed_frames(void);
 u64 zeroed_check(void);            // => lies; all other harts stopped
+
+// How many there are, so that nobody need ask in vain.
+extern u64 zeroed_pooled;
+static inline u64 zeroed_frames(void) { return atomic_load(&zeroed_pooled); }
