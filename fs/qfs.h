@@ -166,9 +166,6 @@ int qfs_check_used(struct qfs *fs, u64 block);   // => 0, -EUCLEAN if it is free
 int qfs_count_free(struct qfs *fs);      // count fs->free_blocks anew
 void qfs_alloc_end(struct qfs *fs);      // lets its page go
 
-// The first 0 bit in [from, to) of a bitmap.  => to if there is none
-u32 qfs_find_zero(const u64 *bits, u32 from, u32 to);
-
 // ---- The block tree (qfs_map.c) ----
 
 struct qfs_run { u64 block; u32 n; };    // block 0: a hole

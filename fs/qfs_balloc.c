@@ -5,31 +5,8 @@
 // Locks: bits_lock, for a moment; the bitmap's page is got before it.
 
 #include "fs/qfs.h"
+#include "kernel/bits.h"
 #include "kernel/printk.h"
-
-// The number of the lowest 1 in x, which is not 0.
-static u32
-lowest_one(u64 x)
-{
-  u32 n = 0;
-  for(u32 half = 32; half > 0 && !(x & 1); half /= 2)
-    if((x & ((1UL << half) - 1)) == 0){
-      x >>= half;
-      n += half;
-    }
-  return n;
-}
-
-u32
-qfs_find_zero(const u64 *bits, u32 from, u32 to)
-{
-  for(u32 i = from; i < to; i = (i | 63) + 1){
-    u64 zeros = ~bits[i / 64] >> (i % 64);
-    if(zeros)
-      return min(i + lowest_one(zeros), to);
-  }
-  return to;
-}
 
 // How many bits of x are 1: sums of 2, 4, 8 bits side by side, then of all bytes.
 static u32
@@ -54,7 +31,7 @@ static u32
 take_bit(struct qfs *fs, u64 *bits, u32 from, u32 to)
 {
   spin_lock(&fs->bits_lock);
-  u32 i = fs->free_blocks > 0 ? qfs_find_zero(bits, from, to) : to;
+  u32 i = fs->free_blocks > 0 ? bits_find(bits, from, to, false) : to;
   if(i < to){
     bits[i / 64] |= 1UL << (i % 64);
     fs->free_blocks--;

@@ -6,6 +6,7 @@
 // Locks: ialloc_lock for finding a number, bits_lock for the bits themselves.
 
 #include "fs/qfs.h"
+#include "kernel/bits.h"
 
 enum { GROUP_BLOCKS = QFS_INODE_GROUP / QFS_INODES_PER_BLOCK };
 
@@ -133,7 +134,7 @@ offer(struct qfs *fs, u64 group, u64 *bits)
   u64 first = group * QFS_INODE_GROUP;
   u32 from = max(fs->inode_goal, first) - first;
   bits[0] |= (1UL << QFS_INODES_PER_BLOCK) - 1;
-  return first + qfs_find_zero(bits, from, QFS_INODE_GROUP);
+  return first + bits_find(bits, from, QFS_INODE_GROUP, false);
 }
 
 // Take the lowest free number with what is at hand; bits_lock held.

@@ -6,6 +6,7 @@
 // after it is released, for that may close them and sleep.
 
 #include "fs/vfs.h"
+#include "kernel/bits.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
 #include "kernel/string.h"
@@ -16,41 +17,27 @@ enum { WORD_BITS = 64, FILES_FIRST = WORD_BITS };
 
 // ---- The table; lock held, or not shared yet ----
 
-static void
-set_cloexec(struct files *fs, u32 fd, bool on)
-{
-  u64 bit = 1UL << fd % WORD_BITS;
-  if(on)
-    fs->cloexec[fd / WORD_BITS] |= bit;
-  else
-    fs->cloexec[fd / WORD_BITS] &= ~bit;
-}
-
-static bool
-get_cloexec(const struct files *fs, u32 fd)
-{
-  return fs->cloexec[fd / WORD_BITS] >> fd % WORD_BITS & 1;
-}
-
 // Room for `size` descriptors at least, which is more than there are.  => 0 or -ENOMEM
 static int
 grow(struct files *fs, u32 size)
 {
   size = max((u32)round_up(size, WORD_BITS), 2 * fs->size);
   struct file **file = kzalloc(size * sizeof *file);
-  u64 *cloexec = kzalloc(size / 8);
-  if(file == NULL || cloexec == NULL){
+  u64 *open = kzalloc(2 * size / 8), *cloexec = open + size / WORD_BITS;
+  if(file == NULL || open == NULL){
     kfree(file);
-    kfree(cloexec);
+    kfree(open);
     return -ENOMEM;
   }
   if(fs->size > 0){
     memcpy(file, fs->file, fs->size * sizeof *file);
+    memcpy(open, fs->open, fs->size / 8);
     memcpy(cloexec, fs->cloexec, fs->size / 8);
     kfree(fs->file);
-    kfree(fs->cloexec);
+    kfree(fs->open);
   }
   fs->file = file;
+  fs->open = open;
   fs->cloexec = cloexec;
   fs->size = size;
   return 0;
@@ -59,18 +46,26 @@ grow(struct files *fs, u32 size)
 static u32
 find_free(const struct files *fs, u32 from)
 {
-  u32 fd = max(from, fs->lowest_free);
-  while(fd < fs->size && fs->file[fd])
-    fd++;
-  return fd;
+  from = max(from, fs->lowest_free);
+  if(from >= fs->size || fs->file[from] == NULL)
+    return from;
+  return bits_find(fs->open, from, fs->size, false);
+}
+
+// The first open descriptor from fd on.  => fs->size if there is none
+static u32
+find_open(const struct files *fs, u32 fd)
+{
+  return bits_find(fs->open, fd, fs->size, true);
 }
 
 static void
 put_in(struct files *fs, u32 fd, struct file *f, u32 flags)
 {
   fs->file[fd] = f;
+  bits_set(fs->open, fd, true);
   if(flags & O_CLOEXEC)
-    set_cloexec(fs, fd, true);
+    bits_set(fs->cloexec, fd, true);
   if(fd == fs->lowest_free)
     fs->lowest_free = fd + 1;
 }
@@ -80,7 +75,8 @@ take_out(struct files *fs, u32 fd)
 {
   struct file *f = fs->file[fd];
   fs->file[fd] = NULL;
-  set_cloexec(fs, fd, false);
+  bits_set(fs->open, fd, false);
+  bits_set(fs->cloexec, fd, false);
   fs->lowest_free = min(fs->lowest_free, fd);
   return f;
 }
@@ -103,13 +99,22 @@ files_create(void)
   return fs;
 }
 
-static u32
-highest(const struct files *fs)
+// The open files of a table that nobody changes become another's, which has none.
+// => 0 or -ENOMEM
+static int
+copy_all(struct files *fs, const struct files *old)
 {
-  u32 n = fs->size;
-  while(n > 0 && fs->file[n - 1] == NULL)
-    n--;
-  return n;
+  u32 n = 0;
+  for(u32 fd = 0; (fd = find_open(old, fd)) < old->size; fd++)
+    n = fd + 1;
+  if(n > fs->size && grow(fs, n))
+    return -ENOMEM;
+  for(u32 fd = 0; (fd = find_open(old, fd)) < n; fd++){
+    file_get(old->file[fd]);
+    put_in(fs, fd, old->file[fd], bits_get(old->cloexec, fd) ? O_CLOEXEC : 0);
+  }
+  fs->limit = old->limit;
+  return 0;
 }
 
 struct files *
@@ -119,16 +124,7 @@ files_copy(struct files *old)
   if(fs == NULL)
     return NULL;
   spin_lock(&old->lock);
-  u32 n = highest(old);
-  int e = n > fs->size ? grow(fs, n) : 0;
-  for(u32 fd = 0; e == 0 && fd < n; fd++)
-    if((fs->file[fd] = old->file[fd]))
-      file_get(fs->file[fd]);
-  if(e == 0){
-    memcpy(fs->cloexec, old->cloexec, round_up(n, WORD_BITS) / 8);
-    fs->lowest_free = old->lowest_free;
-    fs->limit = old->limit;
-  }
+  int e = copy_all(fs, old);
   spin_unlock(&old->lock);
   if(e){
     files_put(fs);
@@ -148,11 +144,10 @@ files_put(struct files *fs)
 {
   if(atomic_add_full(&fs->refs, -1UL) != 1)
     return;
-  for(u32 fd = 0; fd < fs->size; fd++)
-    if(fs->file[fd])
-      file_put(fs->file[fd]);
+  for(u32 fd = 0; (fd = find_open(fs, fd)) < fs->size; fd++)
+    file_put(fs->file[fd]);
   kfree(fs->file);
-  kfree(fs->cloexec);
+  kfree(fs->open);
   kfree(fs);
 }
 
@@ -170,15 +165,15 @@ files_unshare(void)
   return 0;
 }
 
+// Nobody else changes the table any more, but some may look at it.
 void
 files_close_exec(struct files *fs)
 {
-  for(u32 fd = 0; fd < fs->size; fd++){
+  for(u32 fd = 0; (fd = bits_find(fs->cloexec, fd, fs->size, true)) < fs->size; fd++){
     spin_lock(&fs->lock);
-    struct file *f = fs->file[fd] && get_cloexec(fs, fd) ? take_out(fs, fd) : NULL;
+    struct file *f = take_out(fs, fd);
     spin_unlock(&fs->lock);
-    if(f)
-      file_put(f);
+    file_put(f);
   }
 }
 
@@ -258,7 +253,7 @@ fd_get_cloexec(int fd)
 {
   struct files *fs = current->files;
   spin_lock(&fs->lock);
-  int r = (u32)fd < fs->size && fs->file[fd] ? get_cloexec(fs, fd) : -EBADF;
+  int r = (u32)fd < fs->size && fs->file[fd] ? bits_get(fs->cloexec, fd) : -EBADF;
   spin_unlock(&fs->lock);
   return r;
 }
@@ -270,7 +265,7 @@ fd_set_cloexec(int fd, bool on)
   int r = -EBADF;
   spin_lock(&fs->lock);
   if((u32)fd < fs->size && fs->file[fd]){
-    set_cloexec(fs, fd, on);
+    bits_set(fs->cloexec, fd, on);
     r = 0;
   }
   spin_unlock(&fs->lock);

@@ -17,8 +17,8 @@ struct files {
   u64 refs;
   struct spinlock lock;          // below
   struct file **file;            // NULL: free
-  u64 *cloexec;                  // one bit a descriptor
-  u32 size;                      // of both, a multiple of 64
+  u64 *open, *cloexec;           // bitmaps; cloexec: of open ones only
+  u32 size;                      // of all three, a multiple of 64
   u32 lowest_free;               // no free descriptor below it
   u32 limit;                     // RLIMIT_NOFILE: descriptors stay below it
 };
