@@ -86,7 +86,7 @@ TOOLS := $(TOOLSRC:%.c=$B/%)
 HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
 	fs/inode.c fs/hash.c kernel/block.c mm/radix.c
 UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
-	$(patsubst %,arch/riscv/%.c,pmap tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth)
+	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth)
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 ROOTFILES := $(wildcard README.md)
 FS    := $B/fs.img

@@ -75,7 +75,7 @@ get_sizes(struct space *s, struct sizes *z)
       file_put(a.file);
   }
   if(s){
-    z->resident = atomic_load(&s->resident);
+    z->resident = pmap_resident(&s->pmap);
     z->tables = atomic_load(&s->pmap.tables);
   }
 }

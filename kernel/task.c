@@ -162,7 +162,7 @@ task_dump(void)
   printk("  tid  ppid S hart pages  comm\n");
   for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t)){
     printk("%5u %5u %c %4u %5lu  %s\n", t->tid, t->process->ppid, task_letter(t),
-           t->hart->index, t->space ? t->space->resident : 0, t->comm);
+           t->hart->index, t->space ? t->space->mapped : 0, t->comm);
   }
 }
 

@@ -7,7 +7,7 @@
 // It runs with every other hart parked where it holds no spinlock, and only at a
 // moment when no space.lock is held, so no change of a map is half-way.  The
 // recount lives in the `next` and `prev` fields of frames in use, which link free
-// ones only: next counts share, prev counts mapped.
+// ones only: next counts share, prev counts mapped; of a table, next counts holders.
 
 #include <pmap.h>
 #include "kernel/printk.h"
@@ -24,7 +24,6 @@ struct check {
   bool quiet;              // nobody was changing a map
   u64 lies;
   struct space *space;     // being scanned
-  u64 resident;
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -39,23 +38,19 @@ lie(struct check *c, const char *fmt, ...)
   c->lies++;
 }
 
-static bool
-counted(const struct frame *f)
+static void
+each_frame(struct check *c, void (*fn)(struct check *c, struct frame *f, enum frame_kind k))
 {
-  enum frame_kind k = frame_kind(f);
-  return k == KIND_ANON || k == KIND_OBJECT;
+  for(u64 pfn = frame_first; pfn < frame_last; pfn++){
+    struct frame *f = pfn_frame(pfn);
+    enum frame_kind k = frame_kind(f);
+    if(k == KIND_ANON || k == KIND_OBJECT || k == KIND_TABLE)
+      fn(c, f, k);
+  }
 }
 
 static void
-each_frame(struct check *c, void (*fn)(struct check *c, struct frame *f))
-{
-  for(u64 pfn = frame_first; pfn < frame_last; pfn++)
-    if(counted(pfn_frame(pfn)))
-      fn(c, pfn_frame(pfn));
-}
-
-static void
-forget_counts(struct check *c, struct frame *f)
+forget_counts(struct check *c, struct frame *f, enum frame_kind k)
 {
   f->next = f->prev = 0;
 }
@@ -119,7 +114,6 @@ check_entry(void *arg, va_t va, pte_t p)
       lie(c, "the zero frame is writable at %lx", va);
     return;
   }
-  c->resident++;
   if(pfn < frame_first || pfn >= frame_last)
     lie(c, "entry %lx at %lx: no such frame", p, va);
   else if(frame_kind(f) == KIND_ANON)
@@ -128,6 +122,21 @@ check_entry(void *arg, va_t va, pte_t p)
     check_shared(c, a, va, p, f);
   else
     lie(c, "entry %lx at %lx: a frame of kind %d", p, va, frame_kind(f));
+}
+
+// A table that several spaces hold names its pages once; next counts the holders.
+static bool
+meet_common(struct frame *table)
+{
+  return table->next++ == 0;
+}
+
+static void
+check_common(struct check *c, struct frame *table)
+{
+  if(table->next && table->next != table->index + 1)
+    lie(c, "table %lx: held by %u spaces, %u counted", frame_pfn(table), table->next,
+        table->index + 1);
 }
 
 // ---- Areas ----
@@ -150,11 +159,8 @@ static void
 check_space(struct check *c, struct space *s)
 {
   c->space = s;
-  c->resident = 0;
   check_areas(c, s);
-  pmap_scan(&s->pmap, 0, USER_MAX, check_entry, c);
-  if(c->resident != s->resident)
-    lie(c, "space %p: %lu pages resident, %lu counted", (void *)s, c->resident, s->resident);
+  pmap_scan(&s->pmap, meet_common, check_entry, c);
 }
 
 // ---- Objects and frames ----
@@ -174,8 +180,12 @@ check_object(struct check *c, struct object *o)
 }
 
 static void
-check_counts(struct check *c, struct frame *f)
+check_counts(struct check *c, struct frame *f, enum frame_kind k)
 {
+  if(k == KIND_TABLE){
+    check_common(c, f);
+    return;
+  }
   u64 w = f->word;
   if(word_share(w) != f->next || word_mapped(w) != f->prev)
     lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->next,

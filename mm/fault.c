@@ -109,7 +109,6 @@ zero_fill(struct at at)
   set_entry(at.e, f, at.area->prot, true);
   if(unlikely(replaces))
     fence_page(at);
-  atomic_add(&at.space->resident, 1);
   vm_count(VM_ZERO_FILL);
   return FAULT_OK;
 }
@@ -206,7 +205,6 @@ map_shared(struct at at, struct frame *f)
   }
   u32 prot = shared_prot(at.area, f);
   set_entry(at.e, f, prot, prot & PROT_WRITE);
-  atomic_add(&at.space->resident, 1);
   frame_put(f, PIN_1);
   return true;
 }
@@ -238,7 +236,6 @@ file_store(struct at at, struct wanted *w, struct frame *f, u64 index)
   int r;
   if(!(at.area->flags & AREA_SHARED)){
     r = copy_page(at, f);
-    atomic_add(&at.space->resident, r == FAULT_OK);
   } else if(page_dirty(f)){
     return map_shared(at, f) ? FAULT_OK : need(at, w, NEED_PAGE, index);
   } else {

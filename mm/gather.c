@@ -58,6 +58,5 @@ gather_flush(struct gather *g)
     pmap_fence(&s->pmap, g->lo, g->hi);
   for(u32 i = 0; i < g->n; i++)
     unmapped(pfn_frame(g->frame[i]), g->dirty[i / 64] >> i % 64 & 1);
-  atomic_add(&s->resident, -(u64)g->n);
   gather_init(g, s);
 }

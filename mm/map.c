@@ -23,6 +23,7 @@ clear_pages(struct space *s, va_t start, va_t end)
 {
   struct gather g;
   gather_init(&g, s);
+  pmap_let_go(&s->pmap, start, end);
   for(va_t va = start; va < end;){
     va = pmap_clear(&s->pmap, va, end, &g);
     if(gather_full(&g) || va >= end)
@@ -71,7 +72,7 @@ unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
   struct area *a = area_above(s, start);
   if(a == NULL || a->start >= end)
     return 0;
-  if(cut_out(s, start, end) != 0)
+  if(pmap_unshare_edges(&s->pmap, start, end) != 0 || cut_out(s, start, end) != 0)
     return -ENOMEM;
   while((a = area_above(s, start)) != NULL && a->start < end){
     clear_pages(s, a->start, a->end);
@@ -112,13 +113,18 @@ vm_discard(struct space *s, va_t addr, u64 len)
     return -EINVAL;
   rw_write_lock(&s->lock);
   va_t va = addr;
-  for(struct area *a; (a = area_above(s, va)) != NULL && a->start < addr + len; va = a->end){
-    if(a->start > va)
-      break;
-    clear_pages(s, max(a->start, addr), min(a->end, addr + len));
+  int err = pmap_unshare_edges(&s->pmap, addr, addr + len);
+  while(err == 0 && va < addr + len){
+    struct area *a = area_above(s, va);
+    if(a == NULL || a->start > va){
+      err = -ENOMEM;
+    } else {
+      clear_pages(s, va, min(a->end, addr + len));
+      va = a->end;
+    }
   }
   rw_write_unlock(&s->lock);
-  return va >= addr + len ? 0 : -ENOMEM;
+  return err;
 }
 
 // ---- mmap ----
@@ -236,6 +242,8 @@ static int
 protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dead)
 {
   int err = may_protect(s, start, end, prot);
+  if(err == 0)
+    err = pmap_unshare(&s->pmap, start, end);
   if(err == 0)
     err = cut_out(s, start, end);
   if(err)

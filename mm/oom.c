@@ -9,15 +9,19 @@
 
 enum { ADJ_NEVER = -1000 };
 
+static u64
+pages_held(struct space *s)
+{
+  return pmap_resident(&s->pmap) + atomic_load(&s->pmap.tables);
+}
+
 // Pages held, in thousandths of RAM, moved by the adjustment. => 0..1000
 u64
 oom_score(struct space *s)
 {
-  i64 pages = (i64)(atomic_load(&s->resident) + atomic_load(&s->pmap.tables));
-  i64 total = (i64)frames_total();
   if(s->oom_score_adj == ADJ_NEVER)
     return 0;
-  i64 score = pages * 1000 / total + s->oom_score_adj;
+  i64 score = (i64)(pages_held(s) * 1000 / frames_total()) + s->oom_score_adj;
   return score < 1 ? 1 : score > 1000 ? 1000 : (u64)score;
 }
 
@@ -25,7 +29,7 @@ static bool
 more_to_gain(struct space *s, struct space *best)
 {
   u64 mine = oom_score(s), others = best ? oom_score(best) : 0;
-  return mine > others || (mine == others && best && s->resident > best->resident);
+  return mine > others || (mine == others && best && pages_held(s) > pages_held(best));
 }
 
 struct space *

@@ -127,6 +127,7 @@ space_get_live(struct space *s)
 static void
 clear_area(struct space *s, struct area *a, struct gather *g)
 {
+  pmap_let_go(&s->pmap, a->start, a->end);
   for(va_t va = a->start; va < a->end;){
     va = pmap_clear(&s->pmap, va, a->end, g);
     if(gather_full(g))
@@ -203,19 +204,41 @@ copy_area(struct space *child, struct area *a)
   return c;
 }
 
-// Entries of shared areas are only a cache: the child finds the pages by faults.
+// Its tables may be held in common for a while.  Those of the stack are not worth
+// it: both sides will touch them at once.
+static bool
+may_share_tables(const struct area *a)
+{
+  return a->object == NULL && !(a->flags & (AREA_SHARED | AREA_STACK));
+}
+
+// Where the run of such areas that a begins ends for sure.
+static va_t
+run_end(struct space *s, struct area *a)
+{
+  while(a && may_share_tables(a))
+    a = area_above(s, a->end);
+  return a ? a->start : USER_MAX;
+}
+
+// The entries of shared areas are only a cache: the child finds the pages by
+// faults.  A table serves an area that may share it, or its neighbours that may,
+// from `floor`, the end of the last one that may not, to `ceiling`.
 static int
 copy_map(struct space *child, struct space *parent)
 {
+  va_t floor = 0, ceiling = 0;
   for(struct area *a = area_above(parent, 0); a; a = area_above(parent, a->end)){
     if(copy_area(child, a) == NULL)
       return -ENOMEM;
-    if(a->flags & AREA_SHARED)
-      continue;
-    i64 pages = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end);
-    if(pages < 0)
-      return (int)pages;
-    child->resident += (u64)pages;
+    if(!may_share_tables(a))
+      floor = a->end;
+    else if(ceiling < a->end)
+      ceiling = run_end(parent, a);
+    int err = a->flags & AREA_SHARED ? 0 :
+              pmap_fork(&child->pmap, &parent->pmap, a->start, a->end, floor, ceiling);
+    if(err)
+      return err;
   }
   return 0;
 }

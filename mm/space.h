@@ -77,7 +77,6 @@ struct space {
   i32 oom_score_adj;
   bool dying;
 
-  u64 resident;                // present pages but the zero frame; atomic
   u64 mapped;                  // pages of all areas
 };
 

@@ -182,15 +182,18 @@ Without TID, by the table of the hart that gdb looks at."""
             index = va >> PAGE_SHIFT + INDEX_BITS * level & 511
             pte = read_u64(direct(table) + 8 * index)
             pa = (pte >> 10 & (1 << 44) - 1) << PAGE_SHIFT
-            print(f"level {level}, table {table:#x}[{index}] = {pte:#018x}: {self.words(pte, pa)}")
+            print(f"level {level}, table {table:#x}[{index}] = {pte:#018x}:",
+                  self.words(level, pte, pa))
             if pte & (V | R | W | X) != V:
                 return
             table = pa
 
     @staticmethod
-    def words(pte, pa):
+    def words(level, pte, pa):
         if pte == 0:
             return "nothing"
+        if not pte & V and level > 0:
+            return f"table at {pa:#x}, in common with other spaces since a fork"
         if not pte & V:
             if pte & R:
                 return f"hidden (PROT_NONE), frame {pa:#x}"

@@ -229,7 +229,8 @@ explain_entry(int level, va_t va, pte_t p)
     return;
   }
   static const char *const states[] = { "nothing", "present", "hidden (PROT_NONE)", "swapped" };
-  printk(" %s\n", states[pte_state(p)]);
+  printk(" %s\n", level > 0 && p ? "table in common with other spaces since a fork" :
+         states[pte_state(p)]);
 }
 
 void

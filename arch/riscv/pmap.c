@@ -19,29 +19,30 @@
 
 // ---- Walking ----
 
+// The entry that names the leaf table of va. => NULL if there is no middle table
 static inline pte_t *
-lock_leaf(pte_t table, va_t va)
+middle_entry(struct pmap *pm, va_t va)
 {
-  frame_lock(pte_frame(table));
-  return pte_table(table) + table_index(va, 0);
+  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
+  return likely(top & PTE_V) ? pte_table(top) + table_index(va, 1) : NULL;
 }
 
 static inline pte_t *
 walk(struct pmap *pm, va_t va)
 {
-  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
-  if(unlikely(!(top & PTE_V)))
+  pte_t *e = middle_entry(pm, va);
+  if(unlikely(e == NULL))
     return NULL;
-  pte_t mid = atomic_load_acq(pte_table(top) + table_index(va, 1));
-  if(unlikely(!(mid & PTE_V)))
-    return NULL;
-  return lock_leaf(mid, va);
+  pte_t mid = atomic_load_acq(e);
+  return likely(mid & PTE_V) ? lock_leaf(mid, va) : NULL;
 }
 
 pte_t *
 pmap_find(struct pmap *pm, va_t va)
 {
-  return walk(pm, va);
+  pte_t *e = middle_entry(pm, va);
+  pte_t mid = e ? atomic_load_acq(e) : 0;
+  return mid ? lock_leaf(mid, va) : NULL;
 }
 
 pte_t *
@@ -53,9 +54,26 @@ pmap_reach(struct pmap *pm, va_t va)
   return e;
 }
 
-// The table below entry i of `table`, made if there is none.  Two faults may race
-// to make it; the loser's is freed.  => NULL without memory
-static pte_t *
+void
+link_table(struct pmap *pm, pte_t *e, pte_t p)
+{
+  assert(spin_held(&pm->upper) && *e == 0);
+  kva_frame((void *)page_down((u64)e))->index++;
+  atomic_store_rel(e, p);
+  atomic_add(&pm->tables, 1);
+}
+
+bool
+unlink_table(struct pmap *pm, pte_t *e)
+{
+  assert(spin_held(&pm->upper) && *e != 0);
+  atomic_store(e, 0);
+  atomic_add(&pm->tables, -1UL);
+  return --kva_frame((void *)page_down((u64)e))->index == 0;
+}
+
+// Two faults may race to make it; the loser's is freed.
+pte_t *
 table_below(struct pmap *pm, pte_t *table, u64 i)
 {
   pte_t *e = table + i;
@@ -67,9 +85,7 @@ table_below(struct pmap *pm, pte_t *table, u64 i)
   f->index = 0;
   spin_lock(&pm->upper);
   if(*e == 0){
-    kva_frame(table)->index++;
-    atomic_store_rel(e, pte_of(frame_pa(f), PTE_V));
-    atomic_add(&pm->tables, 1);
+    link_table(pm, e, pte_of(frame_pa(f), PTE_V));
     f = NULL;
   }
   spin_unlock(&pm->upper);
@@ -82,7 +98,10 @@ static __attribute__((noinline)) pte_t *
 make_tables(struct pmap *pm, va_t va)
 {
   pte_t *mid = table_below(pm, root_of(pm), table_index(va, 2));
-  if(mid == NULL || table_below(pm, mid, table_index(va, 1)) == NULL)
+  if(mid == NULL)
+    return NULL;
+  pte_t *e = mid + table_index(va, 1);
+  if(pte_is_frozen(atomic_load_acq(e)) ? !thaw(pm, e) : !table_below(pm, mid, table_index(va, 1)))
     return NULL;
   return walk(pm, va);
 }
@@ -94,19 +113,19 @@ pmap_make(struct pmap *pm, va_t va)
   return likely(e != NULL) ? e : make_tables(pm, va);
 }
 
-static pte_t *
-next_leaf_locked(struct pmap *pm, va_t *va, va_t end)
+pte_t *
+next_table(struct pmap *pm, va_t *va, va_t end)
 {
-  while(*va < end){
-    pte_t top = root_of(pm)[table_index(*va, 2)];
-    if(!(top & PTE_V)){
-      *va = round_down(*va, MID_SPAN) + MID_SPAN;
-      continue;
-    }
-    pte_t mid = pte_table(top)[table_index(*va, 1)];
-    if(mid & PTE_V)
-      return lock_leaf(mid, *va);
-    *va = round_down(*va, LEAF_SPAN) + LEAF_SPAN;
+  va_t at = *va;
+  while(at < end){
+    pte_t *e = middle_entry(pm, at);
+    va_t stop = round_down(at, MID_SPAN) + MID_SPAN;
+    for(; e && at < min(stop, end); at = round_down(at, LEAF_SPAN) + LEAF_SPAN, e++)
+      if(*e){
+        *va = at;
+        return e;
+      }
+    at = max(at, stop);
   }
   *va = end;
   return NULL;
@@ -118,15 +137,10 @@ static pte_t *
 next_leaf(struct pmap *pm, va_t *va, va_t end)
 {
   spin_lock(&pm->upper);
-  pte_t *e = next_leaf_locked(pm, va, end);
+  pte_t *e = next_table(pm, va, end);
+  pte_t *leaf = e ? lock_leaf(*e, *va) : NULL;
   spin_unlock(&pm->upper);
-  return e;
-}
-
-static va_t
-leaf_end(va_t va, va_t end)
-{
-  return min(round_down(va, LEAF_SPAN) + LEAF_SPAN, end);
+  return leaf;
 }
 
 // ---- Ranges ----
@@ -223,95 +237,49 @@ pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
     pmap_fence_exec();
 }
 
-// One page more in the child: the count first, then the entry.
-// => false if the share count is full
-static bool
-fork_entry(pte_t *to, pte_t *from, pte_t p)
-{
-  if(!pte_is_zero(p)){
-    struct frame *f = pte_frame(p);
-    u64 one = frame_kind(f) == KIND_ANON ? SHARE_1 | MAPPED_1 : MAPPED_1;
-    if(word_mapped(atomic_add(&f->word, one)) >= SHARE_MAX / 2){
-      frame_put(f, one);
-      return false;
-    }
-  }
-  if((p & (PTE_V | PTE_W)) == (PTE_V | PTE_W))
-    p = atomic_and(from, ~PTE_W);
-  pmap_set(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
-  return true;
-}
-
-// The child's tables are made before the parent's leaf is locked: upper tables
-// come first.
-static i64
-fork_leaf(struct pmap *to, pte_t *from, va_t va, va_t stop)
-{
-  pte_t *e = pmap_make(to, va), *locked = e;
-  if(e == NULL)
-    return -ENOMEM;
-  struct frame *table = kva_frame((void *)page_down((u64)from));
-  i64 pages = 0;
-  frame_lock(table);
-  for(; va < stop; va += PAGE_SIZE, e++, from++){
-    pte_t p = *from;
-    if(p == 0)
-      continue;
-    if(!fork_entry(e, from, p)){
-      pages = -ENOMEM;
-      break;
-    }
-    pages += !pte_is_zero(p);
-  }
-  frame_unlock(table);
-  pmap_unlock(locked);
-  return pages;
-}
-
-i64
-pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end)
-{
-  i64 pages = 0;
-  pte_t *e;
-  while((e = next_leaf(from, &va, end)) != NULL){
-    va_t stop = leaf_end(va, end);
-    pmap_unlock(e);
-    i64 n = fork_leaf(to, e, va, stop);
-    if(n < 0)
-      return n;
-    pages += n;
-    va = stop;
-  }
-  return pages;
-}
-
 void
-pmap_scan(struct pmap *pm, va_t va, va_t end,
+pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
           void (*fn)(void *arg, va_t va, pte_t p), void *arg)
 {
   pte_t *e;
-  while((e = next_leaf(pm, &va, end)) != NULL){
-    pte_t *locked = e;
-    for(va_t stop = leaf_end(va, end); va < stop; va += PAGE_SIZE, e++)
+  for(va_t va = 0; (e = next_table(pm, &va, USER_MAX)) != NULL;){
+    va_t stop = leaf_end(va, USER_MAX);
+    if(pte_is_frozen(*e) && !enter(pte_frame(*e))){
+      va = stop;
+      continue;
+    }
+    pte_t *locked = lock_leaf(*e, va);
+    for(e = locked; va < stop; va += PAGE_SIZE, e++)
       if(*e != 0)
         fn(arg, va, *e);
     pmap_unlock(locked);
   }
 }
 
+u64
+pmap_resident(struct pmap *pm)
+{
+  u64 n = 0;
+  pte_t *e;
+  for(va_t va = 0; (e = next_leaf(pm, &va, USER_MAX)) != NULL; va += LEAF_SPAN){
+    for(u64 i = 0; i < TABLE_ENTRIES; i++)
+      n += e[i] != 0 && !pte_is_zero(e[i]);
+    pmap_unlock(e);
+  }
+  return n;
+}
+
 // ---- Making and removing tables ----
 
-// Unlink the table below *e, an entry of `above`, and put it on a list threaded
-// through its frame.  => true if `above` has no tables any more
+// Unlink the table below e and put it on a list threaded through its frame.
+// => true if there is none beside it any more
 static bool
-unlink_table(struct pmap *pm, pte_t *e, struct frame *above, struct frame **list)
+drop_table(struct pmap *pm, pte_t *e, struct frame **list)
 {
   struct frame *f = pte_frame(*e);
   spin_lock(&pm->upper);
-  atomic_store(e, 0);
-  bool last = --above->index == 0;
+  bool last = unlink_table(pm, e);
   spin_unlock(&pm->upper);
-  atomic_add(&pm->tables, -1UL);
   f->next = *list ? (u32)frame_pfn(*list) : FRAME_NONE;
   *list = f;
   return last;
@@ -323,13 +291,12 @@ unlink_table(struct pmap *pm, pte_t *e, struct frame *above, struct frame **list
 static va_t
 unlink_leaf(struct pmap *pm, va_t va, struct frame **list)
 {
-  pte_t *top = root_of(pm) + table_index(va, 2);
-  if(!(*top & PTE_V))
+  pte_t *e = middle_entry(pm, va);
+  if(e == NULL)
     return round_down(va, MID_SPAN) + MID_SPAN;
-  struct frame *mid = pte_frame(*top);
-  pte_t *e = pte_table(*top) + table_index(va, 1);
-  if(*e & PTE_V ? unlink_table(pm, e, mid, list) : mid->index == 0)
-    unlink_table(pm, top, pa_frame(pm->root), list);
+  assert(!pte_is_frozen(*e));
+  if(*e ? drop_table(pm, e, list) : kva_frame((void *)page_down((u64)e))->index == 0)
+    drop_table(pm, root_of(pm) + table_index(va, 2), list);
   return round_down(va, LEAF_SPAN) + LEAF_SPAN;
 }
 

@@ -24,7 +24,8 @@ struct pmap {
   u64 ran;                 // harts that ran it and may still hold translations
   u64 stale;               // harts that must flush before running it again
   u64 asid;                // generation << 16 | number
-  u64 tables;              // page-table frames; atomic
+  u64 tables;              // page-table frames, those held in common too; atomic
+  u64 frozen;              // entries of tables held in common, or once so; under upper
 };
 
 int pmap_init(struct pmap *pm);             // => 0 or -ENOMEM
@@ -39,8 +40,8 @@ enum pte_state { PTE_NONE, PTE_PRESENT, PTE_HIDDEN, PTE_SWAPPED };
 #include "pte.h"     // pte_state() pte_frame() pte_make() ... of one entry's value
 
 // The entry of va, its leaf table locked; pmap_unlock(entry) when done.
-// pmap_find:  space.lock held (tables cannot go).  => NULL if there is no leaf table
-// pmap_make:  likewise; makes the tables.  => NULL without memory
+// pmap_find:  to look only; space.lock held (tables cannot go). => NULL if there is none
+// pmap_make:  likewise, and makes the tables its own.  => NULL without memory
 // pmap_reach: for the reverse map, which does not hold space.lock
 pte_t *pmap_find(struct pmap *pm, va_t va);
 pte_t *pmap_make(struct pmap *pm, va_t va);
@@ -71,10 +72,20 @@ va_t pmap_clear(struct pmap *pm, va_t start, va_t end, struct gather *g);
 // private page that is the space's own, a shared one that is dirty already.
 void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
 
-// Copy the entries of a private area for fork: both sides lose W, every page
-// counts one mapping more.  The parent's fence is the caller's (pmap_fence).
-// => pages copied, or -ENOMEM (what was copied is in `to`, to be cleared)
-i64 pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end);
+// Copy the entries of private areas for fork: both sides lose W, every page
+// counts one mapping more.  Tables that serve only [floor, ceiling), if any, become
+// common to both spaces instead (share.c).  The parent's fence is the caller's.
+// => 0, or -ENOMEM (what was copied is in `to`, to be cleared)
+int pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end, va_t floor, va_t ceiling);
+
+// Before a range is changed, every table in it must be the space's own; before it
+// is cleared, those that it covers in part.  => 0 or -ENOMEM
+int pmap_unshare(struct pmap *pm, va_t start, va_t end);
+int pmap_unshare_edges(struct pmap *pm, va_t start, va_t end);
+
+// Let go of the range's tables that other spaces hold too.  Those it covers in part
+// were unshared, or nothing else of theirs will stay.
+void pmap_let_go(struct pmap *pm, va_t start, va_t end);
 
 // Free the tables that served [start, end) and serve nothing else: nothing is
 // mapped in [floor, ceiling), which contains it.
@@ -83,9 +94,12 @@ void pmap_prune(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling)
 // The same for a space that nobody runs and that maps nothing any more.
 void pmap_prune_dying(struct pmap *pm, va_t start, va_t end);
 
-// Call fn for each entry that is not empty, its table locked.
-void pmap_scan(struct pmap *pm, va_t start, va_t end,
+// Call fn for each entry that is not empty, its table locked.  A table that was
+// common to several spaces since a fork is entered if `enter` says so.
+void pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
                void (*fn)(void *arg, va_t va, pte_t p), void *arg);
+
+u64 pmap_resident(struct pmap *pm);         // pages that entries name, but the zero frame
 
 // ---- Fences ----
 

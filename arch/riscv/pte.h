@@ -11,6 +11,7 @@
 //  hidden(frame)  R set:  the page number stays; D, A, SD, L keep their places
 //  swapped(slot)  W set:  bits 53..10 are the slot
 // L is the LOCKED and SD the soft-dirty software bit.
+// An entry of a middle table with V clear and R set is frozen: see share.c.
 
 #pragma once
 
@@ -28,6 +29,7 @@
 
 #define PTE_HIDDEN_TAG  PTE_R
 #define PTE_SWAPPED_TAG PTE_W
+#define PTE_FROZEN_TAG  PTE_R
 #define PTE_PERMISSIONS (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U)
 #define PTE_PPN_SHIFT 10
 
@@ -47,6 +49,12 @@ static inline u64 pte_pfn(pte_t p) { return (p << 10) >> 20; }
 static inline pa_t pte_pa(pte_t p) { return pte_pfn(p) << PAGE_SHIFT; }
 static inline pte_t *pte_table(pte_t p) { return pa_kva(pte_pa(p)); }
 static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V; }
+
+static inline bool
+pte_is_frozen(pte_t p)
+{
+  return (p & (PTE_V | PTE_FROZEN_TAG)) == PTE_FROZEN_TAG;
+}
 static inline pte_t pte_of(pa_t pa, u64 bits) { return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits; }
 
 static inline enum pte_state

@@ -38,7 +38,6 @@ set_page(va_t va, u32 prot)
   assert_non_null(e);
   pmap_set(e, pte_make(f, prot, true));
   pmap_unlock(e);
-  space->resident++;
   return f;
 }
 
@@ -106,7 +105,6 @@ the_old_entry_comes_back(void)
   assert_true(pte_dirty(old));
   pmap_fence(&space->pmap, MiB, MiB + PAGE_SIZE);
   frame_put(f, SHARE_1 | MAPPED_1);
-  space->resident--;
   pmap_prune(&space->pmap, 0, USER_MAX, 0, USER_MAX);
   end();
 }
@@ -201,7 +199,7 @@ random_ranges(void)
       pmap_prune(&space->pmap, va_of(i), va_of(i + len), va_of(i), va_of(i + len));
     }
     u64 seen = 0, want = 0;
-    pmap_scan(&space->pmap, 0, USER_MAX, count_entry, &seen);
+    pmap_scan(&space->pmap, NULL, count_entry, &seen);
     for(u32 k = 0; k < WINDOW; k++){
       want += there[k];
       expect_entry(va_of(k), there[k], prot[k]);
@@ -225,7 +223,7 @@ fork_copies_entries(void)
   pmap_unlock(e);
   rw_write_lock(&space->lock);
   rw_write_lock(&child->lock);
-  assert_int_equal(pmap_fork(&child->pmap, &space->pmap, MiB, MiB + 4 * PAGE_SIZE), 3);
+  assert_int_equal(pmap_fork(&child->pmap, &space->pmap, MiB, MiB + 4 * PAGE_SIZE, 0, 0), 0);
   pmap_fence(&space->pmap, MiB, MiB + 4 * PAGE_SIZE);
   rw_write_unlock(&child->lock);
   rw_write_unlock(&space->lock);
@@ -238,7 +236,6 @@ fork_copies_entries(void)
   assert_true(pte_dirty(entry(MiB)));          // the parent's; the child's starts anew
   struct space *parent = space;
   space = child;
-  space->resident = 3;
   assert_false(pte_writable(entry(MiB)) || pte_dirty(entry(MiB)));
   assert_int_equal(pte_state(entry(MiB + 2 * PAGE_SIZE)), PTE_HIDDEN);
   assert_true(pte_is_zero(entry(MiB + 3 * PAGE_SIZE)));
