@@ -6,6 +6,7 @@ import pathlib
 import gdb
 
 PAGE_SHIFT, LEVELS, INDEX_BITS = 12, 3, 9
+RADIX_BITS = 6
 V, R, W, X, U, G, A, D = (1 << i for i in range(8))
 BIT_NAMES = [(R, "read"), (W, "write"), (X, "execute"), (U, "user"), (G, "global"), (A, "accessed"),
              (D, "dirty")]
@@ -75,14 +76,14 @@ def path_of(inode):
     return "/" + "/".join(names)
 
 
-def radix(node, height):
+def radix(node, shift):
     """The values in a radix tree, in order."""
     first, last = node["slot"].type.range()
     for i in range(first, last + 1):
         v = node["slot"][i]
         if number(v):
-            if height > 1:
-                yield from radix(v.cast(node.type.pointer()).dereference(), height - 1)
+            if shift > 0:
+                yield from radix(v.cast(node.type.pointer()).dereference(), shift - RADIX_BITS)
             else:
                 yield v
 
@@ -92,7 +93,7 @@ def tasks():
     tree = value("'kernel/pid.c'::numbers")
     pid_pointer = gdb.lookup_type("struct pid").pointer()
     if number(tree["root"]):
-        for v in radix(tree["root"].dereference(), int(tree["height"])):
+        for v in radix(tree["root"].dereference(), int(tree["shift"])):
             task = v.cast(pid_pointer)["task"]
             if number(task):
                 yield task.dereference()

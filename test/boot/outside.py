@@ -148,20 +148,20 @@ class Snapshot:
 
     # ---- Processes ----
 
-    def radix(self, node, height):
+    def radix(self, node, shift):
         """The values in a radix tree."""
-        slots, = evaluate("RADIX_SLOTS")
+        slots, bits = evaluate("RADIX_SLOTS", "RADIX_BITS")
         for i in range(slots):
             value = self.kernel_u64(node + 8 * i)
             if value:
-                yield from (self.radix(value, height - 1) if height > 1 else (value,))
+                yield from (self.radix(value, shift - bits) if shift else (value,))
 
     def tasks(self):
         """Addresses of all tasks, by the tree of their numbers."""
-        root, height, task = evaluate(
-            "&'kernel/pid.c'::numbers.root", "&'kernel/pid.c'::numbers.height",
+        root, shift, task = evaluate(
+            "&'kernel/pid.c'::numbers.root", "&'kernel/pid.c'::numbers.shift",
             "&((struct pid *)0)->task")
-        for pid in self.radix(self.kernel_u64(root), self.kernel_u32(height)):
+        for pid in self.radix(self.kernel_u64(root), self.kernel_u32(shift)):
             t = self.kernel_u64(pid + task)
             if t:
                 yield t
