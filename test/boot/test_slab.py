@@ -33,6 +33,20 @@ def test_objects_come_and_go(boot):
         assert 0 <= after[name][0] <= after[name][1] and after[name][1] > 0
 
 
+def test_slabtop(boot):
+    """The largest first; the sum is what meminfo says."""
+    g = boot(cpus=1)
+    lines = g.run("slabtop").splitlines()
+    rows = [line.split() for line in lines[3:]]
+    sizes = [int(row[6].rstrip("K")) for row in rows]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > 0
+    assert {"task", "kmalloc-64", "magazine"} <= {row[7] for row in rows}
+    assert lines[0] == f"{len(rows)} caches, {sum(sizes)} KiB"
+    slab = int(re.search(r"Slab: +(\d+) kB", g.run("cat /proc/meminfo"))[1])
+    assert abs(sum(sizes) - slab) <= 64
+    assert g.status("slabtop -x") == 1
+
+
 def test_objects_at_hand_are_given_back(boot):
     g = boot(cpus=4)
     g.run("echo 3 > /proc/sys/vm/drop_caches")
