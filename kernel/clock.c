@@ -26,8 +26,10 @@ clock_init(void)
     time_at_boot = TIME_OF_SEEDED_BOOT;
     return;
   }
-  const struct device *d = machine_device("google,goldfish-rtc", 0);
-  volatile u8 *rtc = d ? vmap_device(d->base, d->size) : NULL;
+  struct device d = { 0 };
+  volatile u8 *rtc = NULL;
+  if(machine_device("google,goldfish-rtc", &d))
+    rtc = vmap_device(d.base, d.size);
   if(!rtc){
     printk("no real-time clock: it is 1970\n");
     return;

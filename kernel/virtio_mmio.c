@@ -33,17 +33,6 @@ enum {
   ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64, FAILED = 128,
 };
 
-// The slot with the lowest address not below `from`.
-static const struct device *
-next_slot(pa_t from)
-{
-  const struct device *d, *best = NULL;
-  for(u32 i = 0; (d = machine_device("virtio,mmio", i)) != NULL; i++)
-    if(d->base >= from && (!best || d->base < best->base))
-      best = d;
-  return best;
-}
-
 // Map a slot's registers and see what is plugged into it.
 static bool
 slot_open(const struct device *d, struct virtio *v)
@@ -60,10 +49,10 @@ slot_open(const struct device *d, struct virtio *v)
 void
 virtio_init(void)
 {
-  const struct device *d = next_slot(0);
-  for(; d; d = next_slot(d->base + 1)){
-    struct virtio v;
-    if(slot_open(d, &v) && v.type == VIRTIO_BLOCK)
+  struct device d = { 0 };
+  struct virtio v;
+  while(machine_device("virtio,mmio", &d)){
+    if(slot_open(&d, &v) && v.type == VIRTIO_BLOCK)
       virtio_blk_attach(&v);
   }
 }

@@ -12,7 +12,7 @@ struct plic_facts {
   u32 lines;       // interrupts are 1..lines
   u32 context;     // the boot hart's supervisor mode
 };
-extern struct plic_facts plic_facts;
+bool discover_plic(struct plic_facts *facts);    // => false if there is none
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[], __data_start[];
 #define IMAGE_OFFSET 0xffffffff00000000UL

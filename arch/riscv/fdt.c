@@ -158,15 +158,8 @@ fdt_cell(const struct fdt_property *p, u32 i)
   return i < p->len / 4 ? big32(p->data + 4 * i) : 0;
 }
 
-u32
-fdt_get_u32(const struct fdt_walk *w, const char *name, u32 otherwise)
-{
-  struct fdt_property p;
-  return fdt_get(w, name, &p) && p.len >= 4 ? big32(p.data) : otherwise;
-}
-
 u64
-fdt_get_u64(const struct fdt_walk *w, const char *name, u64 otherwise)
+fdt_get_number(const struct fdt_walk *w, const char *name, u64 otherwise)
 {
   struct fdt_property p;
   if(!fdt_get(w, name, &p) || p.len < 4)
@@ -181,13 +174,6 @@ fdt_get_string(const struct fdt_walk *w, const char *name)
   if(!fdt_get(w, name, &p) || strnlen((const char *)p.data, p.len) == p.len)
     return NULL;
   return (const char *)p.data;
-}
-
-bool
-fdt_string_is(const struct fdt_walk *w, const char *name, const char *value)
-{
-  const char *s = fdt_get_string(w, name);
-  return s && strcmp(s, value) == 0;
 }
 
 bool
@@ -207,18 +193,23 @@ bool
 fdt_enabled(const struct fdt_walk *w)
 {
   struct fdt_property p;
-  return !fdt_get(w, "status", &p) || fdt_string_is(w, "status", "okay") ||
-         fdt_string_is(w, "status", "ok");
+  return !fdt_get(w, "status", &p) || fdt_list_has(&p, "okay") || fdt_list_has(&p, "ok");
 }
 
 bool
-fdt_child_of(const struct fdt_walk *w, int depth, const char *name)
+fdt_is(const struct fdt_walk *w, const char *path)
 {
-  if(w->depth != depth + 1)
-    return false;
-  const char *parent = w->node[depth].name;
-  u64 n = strlen(name);
-  return strncmp(parent, name, n) == 0 && (parent[n] == 0 || parent[n] == '@');
+  for(int depth = 1; depth <= w->depth; depth++){
+    const char *name = w->node[depth].name, *end = strchr(path, '/');
+    u64 n = end ? (u64)(end - path) : strlen(path);
+    bool any = n == 1 && *path == '*';
+    if(!any && (strncmp(name, path, n) != 0 || (name[n] != 0 && name[n] != '@')))
+      return false;
+    if(!end)
+      return depth == w->depth;
+    path = end + 1;
+  }
+  return false;
 }
 
 // ---- Addresses ----

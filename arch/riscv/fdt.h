@@ -40,17 +40,16 @@ bool fdt_next(struct fdt_walk *w);           // => false at the end
 
 // A property of the current node. => false if it has none of that name
 bool fdt_get(const struct fdt_walk *w, const char *name, struct fdt_property *p);
-u32 fdt_get_u32(const struct fdt_walk *w, const char *name, u32 otherwise);
-u64 fdt_get_u64(const struct fdt_walk *w, const char *name, u64 otherwise);  // one cell or two
+u64 fdt_get_number(const struct fdt_walk *w, const char *name, u64 otherwise);  // one cell or two
 const char *fdt_get_string(const struct fdt_walk *w, const char *name);      // or NULL
-bool fdt_string_is(const struct fdt_walk *w, const char *name, const char *value);
 bool fdt_list_has(const struct fdt_property *list, const char *value);
 u32 fdt_cell(const struct fdt_property *p, u32 i);                           // 0 past the end
 
 bool fdt_enabled(const struct fdt_walk *w);  // its "status"
 
-// Is its parent at this depth and called "name" or "name@..."?
-bool fdt_child_of(const struct fdt_walk *w, int depth, const char *name);
+// Is this its path from the root?  As in "cpus/cpu": "@..." is left out, and "*" is
+// any name.
+bool fdt_is(const struct fdt_walk *w, const char *path);
 
 // Entry i of "reg" as the parent addresses it, and as the CPU does.
 // => false if there is no such entry, or no way to it

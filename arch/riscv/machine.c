@@ -18,9 +18,9 @@ static volatile u32 *test_device;      // NULL if there is none
 void
 machine_init(void)
 {
-  const struct device *test = machine_device("sifive,test0", 0);
-  if(test)
-    test_device = vmap_device(test->base, test->size);
+  struct device test = { 0 };
+  if(machine_device("sifive,test0", &test))
+    test_device = vmap_device(test.base, test.size);
   hart_init();
   plic_init();
   uart_init();

@@ -15,21 +15,17 @@ struct trapframe;
 struct mem_range { pa_t start, end; };
 
 struct device {          // a memory-mapped device with one interrupt
-  const char *compatible; // names of the "compatible" list, each NUL-ended
-  u32 compatible_len;
   pa_t base;
   u64 size;
   u32 irq;
 };
 
 struct machine {
-  struct mem_range *ram;      // sorted; whole pages
+  struct mem_range *ram;      // sorted, as is the next; whole pages
   u32 nram;
   struct mem_range *reserved; // inside ram: firmware, kernel image, device tree, initrd
   u32 nreserved;
   struct mem_range initrd;    // empty when there is none
-  struct device *devices;     // every node with a "reg", in tree order
-  u32 ndevices;
   u32 nharts;
   u32 *hart_ids;              // the SBI's names; [0] is the boot hart
   bool sstc, fpu;             // of every hart
@@ -39,8 +35,9 @@ struct machine {
 };
 extern struct machine machine;
 
-// The nth device whose list has that name, in tree order. => NULL past the last
-const struct device *machine_device(const char *compatible, u32 nth);
+// The next device that is compatible with that name, in order of addresses behind
+// *d, which is all zero for the first one. => false past the last
+bool machine_device(const char *compatible, struct device *d);
 
 // Boot, in this order: read the device tree; (frames, page tables, slab, tasks);
 // then traps' devices: PLIC, UART, test device, this hart's timer.

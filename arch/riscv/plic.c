@@ -26,8 +26,9 @@ struct handler {
   void *arg;
 };
 
+static struct plic_facts plic;
 static u8 *registers;
-static struct handler *handlers;        // by line, 0..plic_facts.lines
+static struct handler *handlers;        // by line, 0..plic.lines
 static struct spinlock plic_lock = SPINLOCK_INIT("plic");
 
 static volatile u32 *
@@ -39,22 +40,23 @@ reg(u64 offset)
 void
 plic_init(void)
 {
-  u64 used = THRESHOLD(plic_facts.context) + PAGE_SIZE;
-  if(plic_facts.size < used)
+  bool found = discover_plic(&plic);
+  u64 used = THRESHOLD(plic.context) + PAGE_SIZE;
+  if(!found || plic.size < used)
     panic("the device tree names no PLIC, or a short one");
-  handlers = kzalloc((plic_facts.lines + 1) * sizeof *handlers);
-  registers = vmap_device(plic_facts.base, used);
+  handlers = kzalloc((plic.lines + 1) * sizeof *handlers);
+  registers = vmap_device(plic.base, used);
   if(handlers == NULL || registers == NULL)
     panic("no memory for the PLIC");
-  for(u32 line = 1; line <= plic_facts.lines; line++)
+  for(u32 line = 1; line <= plic.lines; line++)
     *reg(PRIORITY(line)) = 0;
-  *reg(THRESHOLD(plic_facts.context)) = 0;
+  *reg(THRESHOLD(plic.context)) = 0;
 }
 
 int
 irq_register(u32 irq, void (*fn)(void *), void *arg)
 {
-  if(irq == 0 || irq > plic_facts.lines)
+  if(irq == 0 || irq > plic.lines)
     return -EINVAL;
   bool on = spin_lock_irq(&plic_lock);
   bool taken = handlers[irq].fn != NULL;
@@ -62,7 +64,7 @@ irq_register(u32 irq, void (*fn)(void *), void *arg)
     handlers[irq].arg = arg;
     atomic_store_rel(&handlers[irq].fn, fn);
     *reg(PRIORITY(irq)) = 1;
-    *reg(ENABLE(plic_facts.context, irq)) |= 1U << (irq % 32);
+    *reg(ENABLE(plic.context, irq)) |= 1U << (irq % 32);
   }
   spin_unlock_irq(&plic_lock, on);
   return taken ? -EBUSY : 0;
@@ -72,10 +74,10 @@ void
 plic_interrupt(void)
 {
   u32 irq;
-  while((irq = *reg(CLAIM(plic_facts.context))) != 0){
-    void (*fn)(void *) = irq <= plic_facts.lines ? atomic_load_acq(&handlers[irq].fn) : NULL;
+  while((irq = *reg(CLAIM(plic.context))) != 0){
+    void (*fn)(void *) = irq <= plic.lines ? atomic_load_acq(&handlers[irq].fn) : NULL;
     if(fn)
       fn(handlers[irq].arg);
-    *reg(CLAIM(plic_facts.context)) = irq;
+    *reg(CLAIM(plic.context)) = irq;
   }
 }

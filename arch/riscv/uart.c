@@ -113,11 +113,11 @@ uart_putc(char c)
 void
 uart_init(void)
 {
-  const struct device *d = machine_device("ns16550a", 0);
-  if(d == NULL || d->size < LSR + 1)
+  struct device d = { 0 };
+  if(!machine_device("ns16550a", &d) || d.size < LSR + 1)
     return;                        // the firmware's console has to do
-  volatile u8 *r = vmap_device(d->base, d->size);
-  if(r == NULL || irq_register(d->irq, uart_interrupt, NULL) != 0)
+  volatile u8 *r = vmap_device(d.base, d.size);
+  if(r == NULL || irq_register(d.irq, uart_interrupt, NULL) != 0)
     return;
   r[IER] = 0;
   r[FCR] = FCR_ENABLE | FCR_CLEAR;
