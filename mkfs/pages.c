@@ -53,7 +53,7 @@ frame_alloc(enum frame_kind kind, u32 flags)
 }
 
 void
-frame_put(struct frame *f, u64 counts)
+frame_put_slow(struct frame *f, u64 counts)
 {
   f->word -= counts;
   if(f->word & COUNTS)

@@ -121,8 +121,17 @@ must_keep(u32 flags)
   return flags & ALLOC_USER ? watermark_min : watermark_min / 2;
 }
 
-static bool
-refill(struct hart *h, u32 flags)
+static inline struct frame *
+take(struct hart *h, enum frame_kind kind)
+{
+  struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
+  atomic_add(&h->events[VM_ALLOC], 1);
+  f->word = KIND(kind);
+  return f;
+}
+
+static __attribute__((noinline)) struct frame *
+refill_and_take(struct hart *h, enum frame_kind kind, u32 flags)
 {
   u64 keep = must_keep(flags);
   h->batch.n = buddy_alloc_batch(h->batch.pfn, batch_size, keep);
@@ -130,14 +139,14 @@ refill(struct hart *h, u32 flags)
     h->batch.n = buddy_alloc_batch(h->batch.pfn, 1, keep);
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
-  return h->batch.n != 0;
+  return h->batch.n ? take(h, kind) : NULL;
 }
 
 // Idle harts have filled it before?
-static struct frame *
+static __attribute__((noinline)) struct frame *
 alloc_zeroed(enum frame_kind kind)
 {
-  struct frame *f = zeroed_frames() > 0 ? zeroed_take() : NULL;
+  struct frame *f = zeroed_take();
   if(f == NULL)
     return NULL;
   f->word = KIND(kind);
@@ -145,28 +154,29 @@ alloc_zeroed(enum frame_kind kind)
   return f;
 }
 
+static __attribute__((noinline)) struct frame *
+filled(struct frame *f)
+{
+  page_zero(frame_kva(f));
+  return f;
+}
+
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
+  struct frame *f;
   if(failnth())
     return NULL;
-  struct frame *zeroed = flags & ALLOC_ZERO ? alloc_zeroed(kind) : NULL;
-  if(zeroed)
-    return zeroed;
+  if((flags & ALLOC_ZERO) && zeroed_frames() > 0 && (f = alloc_zeroed(kind)) != NULL)
+    return f;
   preempt_off();
   struct hart *h = this_hart();
-  if(unlikely(h->batch.n == 0) && !refill(h, flags)){
-    preempt_on();
-    return NULL;
-  }
-  struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
-  atomic_add(&h->events[VM_ALLOC], 1);
+  f = likely(h->batch.n) ? take(h, kind) : refill_and_take(h, kind, flags);
   preempt_on();
+  if(unlikely(f == NULL))
+    return NULL;
   frames_handed_out(f, 1);
-  f->word = KIND(kind);
-  if(flags & ALLOC_ZERO)
-    page_zero(frame_kva(f));
-  return f;
+  return flags & ALLOC_ZERO ? filled(f) : f;
 }
 
 void
@@ -272,12 +282,10 @@ frame_census(u64 by_kind[KINDS])
 
 // ---- The word ----
 
-// A decrement waits for the lock bit: whoever holds it may rely on the counts
-// not falling.  A table frame's bit is another matter; it has no counts.
 // The last count takes kind and flags with it: a frame of a kind that has counts
 // always has some.
 void
-frame_put(struct frame *f, u64 counts)
+frame_put_slow(struct frame *f, u64 counts)
 {
   u64 w = atomic_load(&f->word);
   for(;;){

@@ -126,7 +126,18 @@ void frame_init(void);
 // ---- Counts ----
 
 // Give up `counts` (any sum of SHARE_1, MAPPED_1 and PIN_1); the last one frees.
-void frame_put(struct frame *f, u64 counts);
+// It waits while the lock bit is set: whoever holds that may rely on the counts.
+void frame_put_slow(struct frame *f, u64 counts);
+
+static inline void
+frame_put(struct frame *f, u64 counts)
+{
+  u64 w = atomic_load(&f->word);
+  bool plain = !(w & FRAME_LOCK) && (w & COUNTS) != counts;
+  if(unlikely(!plain) || !__atomic_compare_exchange_n(&f->word, &w, w - counts, true,
+                                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    frame_put_slow(f, counts);
+}
 
 static inline void
 frame_get(struct frame *f, u64 counts)

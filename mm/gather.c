@@ -17,31 +17,16 @@ gather_init(struct gather *g, struct space *s)
   g->lo = ~0UL;
   g->hi = 0;
   g->n = 0;
-  for(u32 i = 0; i < count_of(g->dirty); i++)
-    g->dirty[i] = 0;
-}
-
-void
-gather_add(struct gather *g, va_t va, u64 pfn, bool dirty)
-{
-  g->lo = min(g->lo, va);
-  g->hi = max(g->hi, va + PAGE_SIZE);
-  if(pfn == 0)
-    return;
-  g->frame[g->n] = (u32)pfn;
-  if(dirty)
-    g->dirty[g->n / 64] |= 1UL << g->n % 64;
-  g->n++;
 }
 
 // One page-table entry less.  A D bit on a clean page of a file means that a
 // store came through while the page was being written back.
-static void
+static inline void
 unmapped(struct frame *f, bool dirty)
 {
   u64 w = atomic_load(&f->word);
   bool private = (w & KIND(0xf)) == KIND(KIND_ANON);
-  if(dirty && !(w & FRAME_DIRTY)){
+  if(unlikely(dirty && !(w & FRAME_DIRTY))){
     if(private)
       atomic_or(&f->word, FRAME_DIRTY);
     else
@@ -57,6 +42,6 @@ gather_flush(struct gather *g)
   if(g->lo < g->hi && !s->dying)
     pmap_fence(&s->pmap, g->lo, g->hi);
   for(u32 i = 0; i < g->n; i++)
-    unmapped(pfn_frame(g->frame[i]), g->dirty[i / 64] >> i % 64 & 1);
+    unmapped((struct frame *)(g->page[i] & ~1UL), g->page[i] & 1);
   gather_init(g, s);
 }

@@ -16,8 +16,7 @@ struct gather {
   struct space *space;
   va_t lo, hi;                    // what to fence; lo >= hi: nothing
   u32 n;
-  u32 frame[GATHER_MAX];          // frame number
-  u64 dirty[GATHER_MAX / 64];     // its entry's D bit
+  u64 page[GATHER_MAX];           // frame record; bit 0: its entry's D
 };
 
 void gather_init(struct gather *g, struct space *s);
@@ -28,8 +27,20 @@ gather_full(const struct gather *g)
   return g->n == GATHER_MAX;
 }
 
-// => the entry of va has been cleared; pfn 0 for an entry without counts
-void gather_add(struct gather *g, va_t va, u64 pfn, bool dirty);
+// Entries of [start, end) have been cleared.
+static inline void
+gather_range(struct gather *g, va_t start, va_t end)
+{
+  g->lo = min(g->lo, start);
+  g->hi = max(g->hi, end);
+}
+
+// One of them named f, which has counts.
+static inline void
+gather_page(struct gather *g, struct frame *f, bool dirty)
+{
+  g->page[g->n++] = (u64)f | dirty;
+}
 
 // Fence every hart that may still use what was gathered, fold D into the
 // frames, then drop the counts.  => the gather is empty

@@ -204,39 +204,17 @@ copy_area(struct space *child, struct area *a)
   return c;
 }
 
-// Its tables may be held in common for a while.  Those of the stack are not worth
-// it: both sides will touch them at once.
-static bool
-may_share_tables(const struct area *a)
-{
-  return a->object == NULL && !(a->flags & (AREA_SHARED | AREA_STACK));
-}
-
-// Where the run of such areas that a begins ends for sure.
-static va_t
-run_end(struct space *s, struct area *a)
-{
-  while(a && may_share_tables(a))
-    a = area_above(s, a->end);
-  return a ? a->start : USER_MAX;
-}
-
 // The entries of shared areas are only a cache: the child finds the pages by
-// faults.  A table serves an area that may share it, or its neighbours that may,
-// from `floor`, the end of the last one that may not, to `ceiling`.
+// faults.  Tables full of anonymous pages may be held in common for a while.
 static int
 copy_map(struct space *child, struct space *parent)
 {
-  va_t floor = 0, ceiling = 0;
   for(struct area *a = area_above(parent, 0); a; a = area_above(parent, a->end)){
     if(copy_area(child, a) == NULL)
       return -ENOMEM;
-    if(!may_share_tables(a))
-      floor = a->end;
-    else if(ceiling < a->end)
-      ceiling = run_end(parent, a);
-    int err = a->flags & AREA_SHARED ? 0 :
-              pmap_fork(&child->pmap, &parent->pmap, a->start, a->end, floor, ceiling);
+    if(a->flags & AREA_SHARED)
+      continue;
+    int err = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end, a->object == NULL);
     if(err)
       return err;
   }

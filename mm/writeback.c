@@ -55,11 +55,14 @@ take_entry(struct space *s, va_t va, struct frame *f, enum take what)
   }
   if(what == TAKE_ALL){
     pte_t old = pmap_set(e, 0);
-    gather_add(&g, va, frame_pfn(f), pte_dirty(old));
+    gather_page(&g, f, pte_dirty(old));
   } else if(pte_writable(*e)){
     pmap_set(e, pte_cleaned(*e));
-    gather_add(&g, va, 0, false);
+  } else {
+    pmap_unlock(e);
+    return;
   }
+  gather_range(&g, va, va + PAGE_SIZE);
   pmap_unlock(e);
   gather_flush(&g);
 }

@@ -145,20 +145,35 @@ next_leaf(struct pmap *pm, va_t *va, va_t end)
 
 // ---- Ranges ----
 
+// Take out what is in [e, end) until the gather is full; *some: there was something.
+// => where it stopped
+static inline pte_t *
+clear_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
+{
+  for(; e < end && !gather_full(g); e++){
+    if(*e == 0)
+      continue;
+    pte_t old = pmap_set(e, 0);
+    struct frame *f = pte_frame(old);
+    *some = true;
+    if(f != zero_frame)
+      gather_page(g, f, pte_dirty(old));
+  }
+  return e;
+}
+
 va_t
 pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
 {
   pte_t *e;
   while(!gather_full(g) && (e = next_leaf(pm, &va, end)) != NULL){
-    pte_t *locked = e;
-    va_t stop = leaf_end(va, end);
-    for(; va < stop && !gather_full(g); va += PAGE_SIZE, e++){
-      if(*e == 0)
-        continue;
-      pte_t old = pmap_set(e, 0);
-      gather_add(g, va, pte_is_zero(old) ? 0 : pte_pfn(old), old & PTE_D);
-    }
-    pmap_unlock(locked);
+    u64 pages = (leaf_end(va, end) - va) >> PAGE_SHIFT;
+    bool some = false;
+    va_t stop = va + (u64)(clear_leaf(e, e + pages, g, &some) - e) * PAGE_SIZE;
+    pmap_unlock(e);
+    if(some)
+      gather_range(g, va, stop);
+    va = stop;
   }
   return va;
 }
@@ -176,39 +191,40 @@ writable_without_fault(const struct frame *f, bool shared)
 struct change {
   u64 bits;        // of a page that needs no fault for what the area allows
   u64 checked;     // of one that does
-  bool shared;
+  bool shared, exec;
   u64 lost;        // permissions that a hart may have cached
+  bool stale;      // instruction caches know less than the pages hold
 };
 
-static inline void
-protect_entry(pte_t *e, pte_t old, struct change *c)
+// => what the entry lost
+static inline u64
+protect_entry(pte_t *e, pte_t old, const struct change *c)
 {
   bool whole = c->bits == c->checked || writable_without_fault(pte_frame(old), c->shared);
   pte_t p = (old & ~PTE_PERMISSIONS) | (whole ? c->bits : c->checked);
   if(p == old)
-    return;
+    return 0;
   old = pmap_set(e, p);
   // The hardware may have set D since; losing it would lose a store.
   if(unlikely(old & ~p & PTE_D))
     pmap_set(e, p | PTE_D);
-  if(old & PTE_V)
-    c->lost |= old & ~p & (PTE_V | PTE_R | PTE_W | PTE_X);
+  return old & PTE_V ? old & ~p : 0;
 }
 
-// => do the instruction caches know less than the pages hold?
-static bool
-protect_leaf(pte_t *e, pte_t *end, struct change *c, bool exec)
+static void
+protect_leaf(pte_t *e, pte_t *end, struct change *c)
 {
-  bool stale = false;
+  struct change how = *c;
   for(; e < end; e++){
     pte_t p = *e;
     if(p == 0)
       continue;
-    protect_entry(e, p, c);
-    if(unlikely(exec))
-      stale |= frame_fetchable(pte_frame(p));
+    how.lost |= protect_entry(e, p, &how);
+    if(unlikely(how.exec))
+      how.stale |= frame_fetchable(pte_frame(p));
   }
-  return stale;
+  how.lost &= PTE_V | PTE_R | PTE_W | PTE_X;
+  *c = how;
 }
 
 // Pages of files are fenced under their table's lock: write-back, which looks
@@ -217,13 +233,13 @@ void
 pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
 {
   u32 checked = prot & PROT_WRITE ? (prot & ~PROT_WRITE) | PROT_READ : prot;
-  struct change c = { .bits = prot_bits(prot), .checked = prot_bits(checked), .shared = shared };
-  bool stale = false;
+  struct change c = { .bits = prot_bits(prot), .checked = prot_bits(checked), .shared = shared,
+                      .exec = prot & PROT_EXEC };
   va_t va = start;
   pte_t *e;
   while((e = next_leaf(pm, &va, end)) != NULL){
     va_t stop = leaf_end(va, end);
-    stale |= protect_leaf(e, e + ((stop - va) >> PAGE_SHIFT), &c, prot & PROT_EXEC);
+    protect_leaf(e, e + ((stop - va) >> PAGE_SHIFT), &c);
     if(c.lost && shared){
       pmap_fence(pm, va, stop);
       c.lost = 0;
@@ -233,7 +249,7 @@ pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
   }
   if(c.lost)
     pmap_fence(pm, start, end);
-  if(stale)
+  if(c.stale)
     pmap_fence_exec();
 }
 

@@ -72,19 +72,18 @@ va_t pmap_clear(struct pmap *pm, va_t start, va_t end, struct gather *g);
 // private page that is the space's own, a shared one that is dirty already.
 void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
 
-// Copy the entries of private areas for fork: both sides lose W, every page
-// counts one mapping more.  Tables that serve only [floor, ceiling), if any, become
-// common to both spaces instead (share.c).  The parent's fence is the caller's.
+// Copy the entries of a private area for fork: both sides lose W, every page
+// counts one mapping more.  With `common`, tables that serve nothing but this area
+// become common to both spaces instead (share.c).  The parent's fence is the caller's.
 // => 0, or -ENOMEM (what was copied is in `to`, to be cleared)
-int pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end, va_t floor, va_t ceiling);
+int pmap_fork(struct pmap *to, struct pmap *from, va_t start, va_t end, bool common);
 
 // Before a range is changed, every table in it must be the space's own; before it
 // is cleared, those that it covers in part.  => 0 or -ENOMEM
 int pmap_unshare(struct pmap *pm, va_t start, va_t end);
 int pmap_unshare_edges(struct pmap *pm, va_t start, va_t end);
 
-// Let go of the range's tables that other spaces hold too.  Those it covers in part
-// were unshared, or nothing else of theirs will stay.
+// Let go of the tables wholly in the range that other spaces hold too.
 void pmap_let_go(struct pmap *pm, va_t start, va_t end);
 
 // Free the tables that served [start, end) and serve nothing else: nothing is

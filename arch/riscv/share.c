@@ -2,7 +2,7 @@
 //
 // fork's part of the page tables, which does as little as it can.
 //
-// A leaf table that serves nothing but private anonymous areas is not copied:
+// A leaf table that lies wholly inside one private anonymous area is not copied:
 // parent and child both hold it, each by a frozen entry in its middle table, which
 // no hart can walk through.  So such a table is in no TLB, its entries may keep W,
 // and they count their pages once, however many spaces hold the table.  The first
@@ -17,6 +17,7 @@
 
 #include <pmap.h>
 #include "kernel/errno.h"
+#include "kernel/printk.h"
 #include "mm/frame.h"
 #include "tables.h"
 
@@ -86,32 +87,29 @@ freeze(struct pmap *pm, pte_t *e, va_t va)
   spin_unlock(&pm->upper);
 }
 
-// Both sides hold the table of e, an entry of `from`, frozen; they may do so already.
+// Both sides hold the table of e, an entry of `from`, frozen.
 static int
 share_leaf(struct pmap *to, struct pmap *from, pte_t *e, va_t va)
 {
   pte_t *mid = table_below(to, root_of(to), table_index(va, 2));
   if(mid == NULL)
     return -ENOMEM;
-  pte_t *its = mid + table_index(va, 1);
-  if(*its)
-    return 0;
   freeze(from, e, va);
   spin_lock(&to->upper);
-  link_table(to, its, *e);
+  link_table(to, mid + table_index(va, 1), *e);
   to->frozen++;
   spin_unlock(&to->upper);
   return 0;
 }
 
 int
-pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end, va_t floor, va_t ceiling)
+pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end, bool common)
 {
   pte_t *e;
   int err = 0;
   while(err == 0 && (e = next_table(from, &va, end)) != NULL){
-    va_t first = round_down(va, LEAF_SPAN), stop = leaf_end(va, end);
-    if(first >= floor && first + LEAF_SPAN <= ceiling)
+    va_t stop = leaf_end(va, end);
+    if(common && stop - va == LEAF_SPAN)
       err = share_leaf(to, from, e, va);
     else
       err = copy_leaf(to, *e, va, stop);
@@ -229,6 +227,8 @@ pmap_let_go(struct pmap *pm, va_t va, va_t end)
 {
   pte_t *e;
   for(; pm->frozen && (e = next_table(pm, &va, end)) != NULL; va = leaf_end(va, end))
-    if(pte_is_frozen(*e))
+    if(pte_is_frozen(*e)){
+      assert(leaf_end(va, end) - va == LEAF_SPAN);
       let_go(pm, e);
+    }
 }

@@ -223,7 +223,7 @@ fork_copies_entries(void)
   pmap_unlock(e);
   rw_write_lock(&space->lock);
   rw_write_lock(&child->lock);
-  assert_int_equal(pmap_fork(&child->pmap, &space->pmap, MiB, MiB + 4 * PAGE_SIZE, 0, 0), 0);
+  assert_int_equal(pmap_fork(&child->pmap, &space->pmap, MiB, MiB + 4 * PAGE_SIZE, true), 0);
   pmap_fence(&space->pmap, MiB, MiB + 4 * PAGE_SIZE);
   rw_write_unlock(&child->lock);
   rw_write_unlock(&space->lock);

@@ -151,18 +151,17 @@ want_of_memory(void)
   put(parent);
 }
 
-// Areas of other kinds beside it: their tables are copied, and what is mapped into
-// the free part of a common table later is nobody else's.
+// Areas of other kinds beside it, and one put into the place of a part.
 static void
 neighbours(void)
 {
   parent = space_create();
-  va_t a = map(parent, GiB, LEAF / 2, RW);
+  va_t a = map(parent, GiB, LEAF, RW);
   store(parent, a, 1);
   struct space *child = fork_of(parent);
-  i64 shared = vm_map(child, GiB + LEAF / 2, PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
+  i64 shared = vm_map(child, GiB + LEAF, PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
                       NULL, 0, NULL);
-  assert_int_equal(shared, GiB + LEAF / 2);
+  assert_int_equal(shared, GiB + LEAF);
   struct space *grandchild = fork_of(child);
   store(child, (va_t)shared, 2);
   expect(grandchild, (va_t)shared, 2);
@@ -172,6 +171,10 @@ neighbours(void)
   u64 v;
   run_space(parent);
   assert_int_equal(user_load((va_t)shared, &v), FAULT_MAPERR);
+  i64 inside = vm_map(grandchild, GiB + PAGE_SIZE, PAGE_SIZE, RW,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+  store(grandchild, (va_t)inside, 4);
+  expect(parent, (va_t)inside, 0);
   expect_no_lies();
   put(parent);
   put(grandchild);
