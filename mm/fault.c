@@ -8,8 +8,8 @@
 //   no area                 MAPERR               MAPERR    (of a stack: grow)
 //   area forbids it         ACCERR               ACCERR
 //   nothing, no object      zero_map             zero_fill
-//   nothing, object         file_map             shared: file_map, made dirty first
-//                                                private: file_copy
+//   nothing, object         file_map             file_store: shared, made dirty first;
+//                                                private, a copy
 //   the zero frame          already there        zero_fill
 //   a private page          already there        alone: cow_reuse, else cow_copy
 //   a shared page           already there        shared area: file_write
