@@ -2,10 +2,10 @@
 //
 // Locks.  THE LOCK ORDER OF THE KERNEL, outermost first:
 //
-//   file locks (inode, pipe, tty) > space.lock > journal handle >
-//   object.lock > frame BUSY > reverse-map set > space upper tables >
-//   leaf table > { object tree and dirty list, slot, policy, buddy, slab,
-//   family, futex, timer, wait and run queues }
+//   file locks (file position, rename, inode, tty output) > space.lock >
+//   qfs (inode numbers, map, scratch) > frame BUSY > reverse-map set (lineage,
+//   object.areas) > space upper tables > leaf table > { object tree, names,
+//   pipe, buddy, slab, family, futex, timer, wait and run queues, devices }
 //
 // and of those last: futex > family > wait queue > timer > run queue.
 //
