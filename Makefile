@@ -144,17 +144,21 @@ $(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
 
+# $(call put,image,files): into /, but dd into /bin: xv6's tests make a directory /dd.
+put = $(call put_in,$1,$(filter %/dd,$2),/bin/) && $(call put_in,$1,$(filter-out %/dd,$2),/)
+put_in = $(if $2,$B/mkfs/fsput $1 $2 $3,:)
+
 # $(call new_image,image,files): with the directories that the kernel mounts on, and
 # what C libraries and xv6's programs want under their own names.
 new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /bin /dev /proc /tmp && \
 	$B/mkfs/fsput -s ../sh $1 /bin/sh && $B/mkfs/fsput -s README.md $1 /README && \
-	$B/mkfs/fsput $1 $2 /
+	$B/mkfs/fsput -s dev/console $1 /console && $(call put,$1,$2)
 
 # The user's image is made once; from then on only newer programs are copied in.
 # The stamp, not the image, tells what is newer: the guest writes to the image.
 image: $(FS).stamp
 $(FS).stamp: $(PROGS) $(ROOTFILES) $(if $(wildcard $(FS)),,FORCE) | $(TOOLS)
-	$(call say,IMAGE,$(FS))if [ -e $(FS) ]; then $B/mkfs/fsput $(FS) $(filter-out FORCE,$?) /; \
+	$(call say,IMAGE,$(FS))if [ -e $(FS) ]; then $(call put,$(FS),$(filter-out FORCE,$?)); \
 	else $(call new_image,$(FS).new,$(filter-out FORCE,$^)) && mv $(FS).new $(FS); fi
 	@touch $@
 

@@ -3,6 +3,7 @@
 // lazytests: memory that is there when it is touched, and only then.  Ends with
 // ALL TESTS PASSED, or SOME TESTS FAILED and status 1.
 
+#include "kernel/memlayout.h"
 #include "kernel/riscv.h"
 #include "user/ulib.h"
 #include "user/user.h"
@@ -149,6 +150,21 @@ test_arguments(void)
   require(open(p + 9 * PGSIZE, 0) == -1);
 }
 
+// Up to xv6's trap pages, and not a byte further.
+static void
+test_whole_heap(void)
+{
+  char *p = sbrklazy(0);
+
+  for(; (uint64)p < TRAPFRAME - REGION; p = sbrklazy(0))
+    require(sbrklazy(REGION) == p);
+  require(sbrklazy(TRAPFRAME - PGSIZE - (uint64)p) == p);
+  p = sbrk(PGSIZE);
+  require((uint64)p == TRAPFRAME - PGSIZE && p[PGSIZE - 1] == 0);
+  p[0] = 1;
+  require(sbrk(1) == SBRK_ERROR && sbrklazy(1) == SBRK_ERROR);
+}
+
 static void
 test_beyond(void)
 {
@@ -195,8 +211,8 @@ main(void)
   } tests[] = {
     { "sparse", test_sparse }, { "free until touched", test_free_until_touched },
     { "read then write", test_read_then_write }, { "unmap", test_unmap },
-    { "fork", test_fork }, { "arguments", test_arguments }, { "beyond", test_beyond },
-    { "out of memory", test_out_of_memory },
+    { "fork", test_fork }, { "arguments", test_arguments }, { "whole heap", test_whole_heap },
+    { "beyond", test_beyond }, { "out of memory", test_out_of_memory },
   };
   int failures = 0;
 

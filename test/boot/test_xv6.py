@@ -43,6 +43,46 @@ main(int argc, char *argv[])
   return 0;
 }
 ''',
+    "roomx": r'''
+#include "kernel/param.h"
+#include "kernel/types.h"
+#include "kernel/fcntl.h"
+#include "kernel/memlayout.h"
+#include "kernel/riscv.h"
+#include "kernel/sysinfo.h"
+#include "user/user.h"
+
+// How much sbrk gives is the same before and after, and what sysinfo says.
+int
+room(void)
+{
+  struct sysinfo info;
+  int n = 0;
+  while(sbrk(PGSIZE) != SBRK_ERROR)
+    n += PGSIZE;
+  sbrk(-n);
+  return sysinfo(&info) == 0 && info.freemem == n ? n : -1;
+}
+
+int
+main(void)
+{
+  char path[MAXPATH + 1], *argv[] = { "echo", "x", 0 };
+  int before = room();
+  for(int i = 0; i < 200; i++)
+    if(fork() == 0){
+      close(open("roomx.tmp", O_CREATE | O_WRONLY));
+      exec("nosuch", argv);
+      exit(0);
+    }
+  while(wait(0) >= 0)
+    ;
+  memset(path, 'x', MAXPATH);
+  path[MAXPATH] = 0;
+  printf("%d %d %d\n", before > 0 && room() == before, open(path, O_CREATE), mkdir("dd"));
+  return open("console", O_RDWR) < 0;
+}
+''',
     "findx": r'''
 #include "kernel/types.h"
 #include "kernel/stat.h"
@@ -96,4 +136,5 @@ def test_xv6_programs(boot, built, image):
     g = boot(image=image)
     assert g.check("hellox a b").splitlines() == [
         "child exited 3; 3 args, pid ok 1", "killed child: -1", "heap grew", "# quire"]
+    assert g.check("roomx") == "1 -1 0"
     assert g.check("findx") == "type 1 found 2 unlink 0"

@@ -98,7 +98,7 @@ test_sbrk_too_much(void)
 
   if(ulib_memory() < 0x7fff0000)
     require(sbrk(0x7fff0000) == SBRK_ERROR);
-  require(sys_brk((uint64)end + MAXVA) == (uint64)end);
+  require(sys_brk((uint64)end + (1UL << 38)) == (uint64)end);
   require(sys_brk(0) == (uint64)end);
   require(sbrk(1) == end);
 }

@@ -3,58 +3,80 @@
 // The heap as xv6 programs know it: sbrk hands out memory that is there, or
 // fails; the kernel alone would promise more than it has.
 
-#include "kernel/riscv.h"
+#include "kernel/memlayout.h"
+#include "kernel/sysinfo.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { RESERVE = 32 };         // 1/32 of RAM stays for the kernel and everyone else
+// What the kernel needs at least, and the part of RAM it may need besides.
+enum { KERNEL = 4 << 20, KERNEL_PART = 32 };
 
-// What /proc/meminfo calls available: free, or in caches that would give way.
 static bool
-read_available(uint64 *bytes)
+read_meminfo(char *buf, size_t room)
 {
-  static const char name[] = "MemAvailable:";
-  char buf[512];
   long n, fd = sys_open("/proc/meminfo", O_RDONLY, 0);
 
   if(fd < 0)
     return false;
-  n = sys_read(fd, buf, sizeof(buf) - 1);
+  n = sys_read(fd, buf, room - 1);
   sys_close(fd);
   buf[n > 0 ? n : 0] = 0;
-  for(const char *p = buf; *p; p++){
-    if(memcmp(p, name, sizeof(name) - 1) != 0)
-      continue;
-    for(p += sizeof(name) - 1; *p == ' '; p++)
-      ;
-    *bytes = (uint64)(uint)atoi(p) * 1024;
-    return true;
-  }
-  return false;
+  return n > 0;
+}
+
+// The bytes in a line such as "MemFree:  1234 kB".
+static uint64
+entry(const char *meminfo, const char *name)
+{
+  for(const char *p = meminfo; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+    if(starts_with(p, name))
+      return (uint64)(uint)atoi(skip_blanks(p + strlen(name))) * 1024;
+  return 0;
 }
 
 uint64
 ulib_memory(void)
 {
-  struct sys_info s;
-  uint64 available;
-
-  if(sys_sysinfo(&s) < 0)
+  char info[2048];
+  if(!read_meminfo(info, sizeof(info)))
     return ~0UL;
-  if(!read_available(&available))
-    available = (s.freeram + s.bufferram) * s.mem_unit;
-  return available + s.freeswap * s.mem_unit;
+  return entry(info, "MemAvailable:") + entry(info, "SwapFree:");
 }
 
-// Asks the caches only if free memory alone will not do.
+// What programs may still have.  Their share of RAM is fixed, it does not depend on
+// what the kernel keeps in its caches: tests that count memory before and after
+// find the same.
+static uint64
+left(void)
+{
+  char info[2048];
+  if(!read_meminfo(info, sizeof(info)))
+    return ~0UL;
+  uint64 total = entry(info, "MemTotal:"), shared = entry(info, "Shmem:");
+  uint64 taken = entry(info, "AnonPages:") + shared + KERNEL + total / KERNEL_PART;
+  uint64 there = entry(info, "MemFree:") + entry(info, "Cached:") - shared;
+  uint64 share = total > taken ? total - taken : 0;
+  return (share < there ? share : there) + entry(info, "SwapFree:");
+}
+
 bool
 ulib_memory_for(uint64 bytes)
 {
   struct sys_info s;
   if(sys_sysinfo(&s) < 0)
     return true;
-  uint64 need = bytes + s.totalram * s.mem_unit / RESERVE;
-  return need <= s.freeram * s.mem_unit || need <= ulib_memory();
+  uint64 kernel = KERNEL + s.totalram * s.mem_unit / KERNEL_PART;
+  return bytes + kernel <= s.freeram * s.mem_unit || bytes <= left();
+}
+
+int
+sysinfo(struct sysinfo *info)
+{
+  struct sys_info s;
+  if(sys_sysinfo(&s) < 0)
+    return -1;
+  struct sysinfo answer = { .freemem = left(), .nproc = s.procs };
+  return ulib_store(info, &answer, sizeof(answer));
 }
 
 // As in xv6, giving back more than the whole address space changes nothing.
@@ -72,7 +94,7 @@ sbrklazy(int n)
   uint64 old = sys_brk(0);
   if(n < 0)
     return shrink(old, -(long)n);
-  if(n > 0 && sys_brk(old + n) != old + n)
+  if(n > 0 && (old + n > TRAPFRAME || sys_brk(old + n) != old + n))
     return SBRK_ERROR;
   return (char *)old;
 }

@@ -4,7 +4,6 @@
 
 #include "kernel/param.h"
 #include "kernel/riscv.h"
-#include "kernel/sysinfo.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
@@ -130,14 +129,4 @@ uptime(void)
   struct timespec now = { 0, 0 };
   sys_clock(CLOCK_MONOTONIC, &now);
   return now.sec * TICKS_PER_SECOND + now.nsec / TICK_NS;
-}
-
-int
-sysinfo(struct sysinfo *info)
-{
-  struct sys_info s;
-  if(sys_sysinfo(&s) < 0)
-    return -1;
-  struct sysinfo answer = { .freemem = s.freeram * s.mem_unit, .nproc = s.procs };
-  return ulib_store(info, &answer, sizeof(answer));
 }

@@ -17,8 +17,8 @@ typedef uint64 *pagetable_t;
 #define SUPERPGSIZE (2UL << 20)
 #define SUPERPGROUNDUP(sz) (((sz) + SUPERPGSIZE - 1) & ~(SUPERPGSIZE - 1))
 
-// One past the highest address a user program can name.
-#define MAXVA (1UL << 38)
+// Where the heap ends at the latest.  The stack has two GiB more to itself.
+#define MAXVA ((1UL << 38) - (2UL << 30))
 
 #define PTE_V (1L << 0)
 #define PTE_R (1L << 1)
