@@ -19,7 +19,6 @@ K := $B$(if $(CHECKS),/$(shell echo $(CHECKS) | tr 'A-Z ' 'a-z-'))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SUFFIXES:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
@@ -53,8 +52,7 @@ KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
 	-march=rv64gc -mabi=lp64d -mcmodel=medany \
 	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer -fno-common -fno-stack-protector
-ULINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-	$(if $(wildcard user/user.ld),-T user/user.ld,-Wl,-Ttext-segment=0x10000)
+ULINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -T user/user.ld
 
 # Host tools and unit tests contain kernel sources.  mkfs/host and test/unit/host
 # come first on their paths, with headers that take the place of the kernel's.
@@ -88,7 +86,6 @@ HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) 
 UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
 	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth)
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
-ROOTFILES := $(wildcard README.md)
 FS    := $B/fs.img
 KERNEL := $K/kernel.elf
 
@@ -128,11 +125,11 @@ $B/user/ulib.a: $(LIBOBJ)
 	$(call say,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^
 
 # x is what goes to the disk, x.elf has what gdb wants to know besides.
-$(PROGS) $(TPROGS): %: %.c.o $B/user/ulib.a $(wildcard user/user.ld)
+$(PROGS) $(TPROGS): %: %.c.o $B/user/ulib.a user/user.ld
 	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@.elf $< $B/user/ulib.a && \
 	$(CROSS)strip -o $@ $@.elf
 
-$(BENCH): $(BSRC:%=$B/%.o) $B/user/ulib.a $(wildcard user/user.ld)
+$(BENCH): $(BSRC:%=$B/%.o) $B/user/ulib.a user/user.ld
 	$(call say,LD,$@)$(CC) $(UFLAGS) $(ULINK) -o $@ $(filter %.o,$^) $B/user/ulib.a
 
 # ---- Host tools and disk images ----
@@ -144,22 +141,12 @@ $(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
 
-# $(call put,image,files): into /, but dd into /bin: xv6's tests make a directory /dd.
-put = $(call put_in,$1,$(filter %/dd,$2),/bin/) && $(call put_in,$1,$(filter-out %/dd,$2),/)
-put_in = $(if $2,$B/mkfs/fsput $1 $2 $3,:)
-
-# $(call new_image,image,files): with the directories that the kernel mounts on, and
-# what C libraries and xv6's programs want under their own names.
-new_image = $B/mkfs/mkfs $1 $(DISK) && $B/mkfs/fsput -d $1 /bin /dev /proc /tmp && \
-	$B/mkfs/fsput -s ../sh $1 /bin/sh && $B/mkfs/fsput -s README.md $1 /README && \
-	$B/mkfs/fsput -s dev/console $1 /console && $(call put,$1,$2)
-
 # The user's image is made once; from then on only newer programs are copied in.
 # The stamp, not the image, tells what is newer: the guest writes to the image.
 image: $(FS).stamp
-$(FS).stamp: $(PROGS) $(ROOTFILES) $(if $(wildcard $(FS)),,FORCE) | $(TOOLS)
-	$(call say,IMAGE,$(FS))if [ -e $(FS) ]; then $(call put,$(FS),$(filter-out FORCE,$?)); \
-	else $(call new_image,$(FS).new,$(filter-out FORCE,$^)) && mv $(FS).new $(FS); fi
+$(FS).stamp: $(PROGS) README.md $(if $(wildcard $(FS)),,FORCE) | $(TOOLS)
+	$(call say,IMAGE,$(FS))tools/image.sh $(FS) $(DISK) \
+		$(filter-out FORCE,$(if $(wildcard $(FS)),$?,$^))
 	@touch $@
 
 fs-reset:
@@ -167,28 +154,26 @@ fs-reset:
 	@$(MAKE) image
 
 # Tests start from a fresh image of their own, never from the user's.
-$B/test/fs.img: Makefile $(PROGS) $(TPROGS) $(BENCH) $(ROOTFILES) $(TOOLS)
-	@mkdir -p $(@D)
-	$(call say,IMAGE,$@)rm -f $@ && $(call new_image,$@,$(PROGS) $(TPROGS) $(BENCH) $(ROOTFILES))
+$B/test/fs.img: $(PROGS) $(TPROGS) $(BENCH) README.md $(TOOLS)
+	$(call say,IMAGE,$@)rm -f $@ && tools/image.sh $@ $(DISK) $(filter-out $(TOOLS),$^)
 
 # ---- Running ----
+disk = -drive file=$2,if=none,format=raw,id=x$1 \
+	-device virtio-blk-device,drive=x$1,bus=virtio-mmio-bus.$1
 QEMUOPTS = -M virt -smp $(CPUS) -m $(MEM) -nographic -bios default -no-reboot \
 	-global virtio-mmio.force-legacy=false -kernel $(KERNEL) -append "$(strip $(APPEND))" \
-	-drive file=$(FS),if=none,format=raw,id=x0 -device virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0
-SWAPOPTS = -drive file=$B/swap.img,if=none,format=raw,id=x1 \
-	-device virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1
-NOSWAP := $(filter 0 0M 0G 0K,$(SWAP))
+	$(call disk,0,$(FS)) $(if $(filter-out 0 0M 0G 0K,$(SWAP)),$(call disk,1,$B/swap.img))
 
 machine: | tools-qemu
 	@tools/machine.sh '$(CPUS)' '$(MEM)' '$(SWAP)' $B/swap.img
 
 qemu: machine $(KERNEL) image
 	@echo '# Leave with `poweroff`, or at once with Ctrl-a x.'
-	$(if $(V),,@)$(QEMU) $(QEMUOPTS) $(if $(NOSWAP),,$(SWAPOPTS))
+	$(if $(V),,@)$(QEMU) $(QEMUOPTS)
 
 qemu-gdb: machine $(KERNEL) image
 	@echo "# Waiting for the debugger: run \`make gdb\` in another window.  Leave with Ctrl-a x."
-	$(if $(V),,@)$(QEMU) $(QEMUOPTS) $(if $(NOSWAP),,$(SWAPOPTS)) -S \
+	$(if $(V),,@)$(QEMU) $(QEMUOPTS) -S \
 		-gdb tcp:127.0.0.1:`tools/gdbport.py --free $B/gdbport`
 
 gdb: $(KERNEL) | tools-gdb
@@ -233,7 +218,8 @@ lint: | tools-build
 	@tools/lint
 
 # ---- Setting up, cleaning up, help ----
-tools-build tools-qemu tools-test tools-gdb:
+SETS := build qemu test gdb
+$(addprefix tools-,$(SETS)):
 	@tools/setup.sh install $(@:tools-%=%) $(TOOLPREFIX)
 
 doctor:
@@ -256,8 +242,7 @@ help:
 
 FORCE:
 .PHONY: all image fs-reset machine qemu qemu-gdb gdb print-gdbport unit test test-long usertests \
-	bench bench-check lint doctor compile_commands.json clean help FORCE \
-	tools-build tools-qemu tools-test tools-gdb
+	bench bench-check lint doctor compile_commands.json clean help FORCE $(addprefix tools-,$(SETS))
 
 -include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC) $(BSRC))
 -include $(patsubst %,$B/host/%.d,$(TOOLSRC) $(HOSTSRC))
