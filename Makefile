@@ -52,7 +52,7 @@ KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
 	-march=rv64gc -mabi=lp64d -mcmodel=medany \
 	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer -fno-common -fno-stack-protector
-ULINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -T user/user.ld
+ULINK  := $(KLINK) -T user/user.ld
 
 # Host tools and unit tests contain kernel sources.  mkfs/host and test/unit/host
 # come first on their paths, with headers that take the place of the kernel's.
