@@ -4,6 +4,7 @@
 
 #include "fs/attr.h"
 #include "fs/path.h"
+#include "kernel/block.h"
 #include "kernel/chardev.h"
 #include "kernel/errno.h"
 #include "kernel/pipe.h"
@@ -46,6 +47,8 @@ attach(struct file *f, struct inode *i)
     return fifo_open(f, i);
   else if(S_ISCHR(i->mode))
     return chardev_open(f, i);
+  else if(S_ISBLK(i->mode))
+    return block_file_open(f, i);
   else
     return -ENXIO;
   return i->ops->open ? i->ops->open(i, f) : 0;

@@ -11,6 +11,9 @@
 #include "kernel/types.h"
 #include "mm/frame.h"
 
+struct file;
+struct inode;
+
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 enum { SECTOR = 512, BLOCK_PAGES_MAX = 128, BLOCK_MAJOR = 254 };
 
@@ -56,6 +59,9 @@ int block_wait(struct block_device *d, struct block_request *r);  // => 0 or -er
 int block_rw(struct block_device *d, enum block_op op, u64 sector, void *kva, u32 len);
 int block_flush(struct block_device *d);          // nothing if the device has no cache
 
+// f becomes an open file of the device that i names. => 0 or -ENXIO
+int block_file_open(struct file *f, struct inode *i);
+
 // => NULL if there is none
 struct block_device *block_find(const char *name);
 struct block_device *block_at(u32 i);
@@ -83,4 +89,4 @@ void block_register(struct block_device *d);
 void block_complete(struct block_device *d, struct block_request *r, int status);
 
 void virtio_init(void);          // probe every virtio-mmio slot of the device tree
-void ramdisk_init(void);         // the initrd range as ram0
+void ramdisk_init(void);         // ram0 and ram1

@@ -17,3 +17,6 @@ bool bootarg_copy(const char *key, const char *otherwise, char *buf, u64 n);
 
 // => its value, decimal; `otherwise` if it is not there or no number
 u64 bootarg_number(const char *key, u64 otherwise);
+
+// A number, with K, M or G behind it as is customary. => 0 if absent or not one
+u64 bootarg_size(const char *key);

@@ -1,34 +1,105 @@
 // SPDX-License-Identifier: MIT
 //
-// The initrd range of memory as the block device ram0.  Requests end before
-// submit returns; a run from it depends on nothing outside the machine.
+// Disks in memory: ram0, the initrd range, and ram1, empty and of the size that
+// the boot setting ramdisk= gives.  Requests end before submit returns; a run from
+// them depends on nothing outside the machine.
 
 #include "kernel/block.h"
+#include "kernel/bootargs.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
 #include "kernel/string.h"
 #include "mm/frame.h"
+#include "mm/slab.h"
 #include <machine.h>
 
-static struct block_device ram0 = { .name = "ram0", .pages_max = BLOCK_PAGES_MAX };
+enum { CHUNK = 64 * KiB };
+
+struct ramdisk {
+  struct block_device device;
+  u64 chunk_size;
+  char **chunk;                // where each lies
+};
+
+static void
+copy(struct ramdisk *d, enum block_op op, u64 at, char *mem, u64 n)
+{
+  while(n > 0){
+    u64 in_chunk = at % d->chunk_size, part = min(n, d->chunk_size - in_chunk);
+    char *disk = d->chunk[at / d->chunk_size] + in_chunk;
+    memcpy(op == BLOCK_READ ? mem : disk, op == BLOCK_READ ? disk : mem, part);
+    at += part;
+    mem += part;
+    n -= part;
+  }
+}
 
 static int
-submit(struct block_device *d, struct block_request *r)
+submit(struct block_device *device, struct block_request *r)
 {
-  char *at = (char *)pa_kva(machine.initrd.start) + r->sector * SECTOR;
+  struct ramdisk *d = container_of(device, struct ramdisk, device);
+  u64 at = r->sector * SECTOR;
   for(u32 i = 0, len; i < block_pieces(r); i++, at += len){
     void *mem = block_piece(r, i, &len);
-    memcpy(r->op == BLOCK_READ ? mem : at, r->op == BLOCK_READ ? at : mem, len);
+    copy(d, r->op, at, mem, len);
   }
-  block_complete(d, r, 0);
+  block_complete(device, r, 0);
   return 0;
+}
+
+static void
+add(struct ramdisk *d, const char *name, u64 bytes)
+{
+  strlcpy(d->device.name, name, sizeof d->device.name);
+  d->device.pages_max = BLOCK_PAGES_MAX;
+  d->device.sectors = bytes / SECTOR;
+  d->device.submit = submit;
+  block_register(&d->device);
+}
+
+// => 0 or -ENOMEM, and nothing is held
+static int
+make_chunks(struct ramdisk *d, u64 n)
+{
+  d->chunk_size = CHUNK;
+  d->chunk = kmalloc(n * sizeof *d->chunk);
+  if(d->chunk == NULL)
+    return -ENOMEM;
+  for(u64 i = 0; i < n; i++)
+    if((d->chunk[i] = kzalloc(CHUNK)) == NULL){
+      while(i-- > 0)
+        kfree(d->chunk[i]);
+      kfree(d->chunk);
+      return -ENOMEM;
+    }
+  return 0;
+}
+
+static void
+make_empty(void)
+{
+  static struct ramdisk ram1;
+  u64 size = bootarg_size("ramdisk");
+  if(size == 0)
+    return;
+  size = round_up(size, SECTOR);
+  if(size > frames_free() * PAGE_SIZE || make_chunks(&ram1, (size + CHUNK - 1) / CHUNK))
+    printk("ramdisk: not enough memory for %lu KiB\n", size / KiB);
+  else
+    add(&ram1, "ram1", size);
 }
 
 void
 ramdisk_init(void)
 {
+  static struct ramdisk ram0;
+  static char *initrd;
   u64 bytes = machine.initrd.end - machine.initrd.start;
-  if(bytes < SECTOR)
-    return;
-  ram0.sectors = bytes / SECTOR;
-  ram0.submit = submit;
-  block_register(&ram0);
+  if(bytes >= SECTOR){
+    initrd = pa_kva(machine.initrd.start);
+    ram0.chunk = &initrd;
+    ram0.chunk_size = bytes;
+    add(&ram0, "ram0", bytes);
+  }
+  make_empty();
 }

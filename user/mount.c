@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// mount: what is mounted where.
+// mount: what is mounted where; or mount the file system on a device, by default a
+// qfs, on a directory.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -22,22 +23,36 @@ put(char *line)
   out("\n");
 }
 
-int
-main(int argc, char **argv)
+static void
+list(void)
 {
-  struct options o = { argc, argv, "", "mount" };
   struct input in;
   char *line;
   size_t n;
-
-  option(&o);
-  if(o.at != argc)
-    usage(&o);
   long fd = sys_open("/proc/mounts", O_RDONLY, 0);
   if(fd < 0)
     die("/proc/mounts: %s", error_text(fd));
   input_init(&in, fd);
   while((line = input_line(&in, &n)) != NULL)
     put(line);
+}
+
+int
+main(int argc, char **argv)
+{
+  struct options o = { argc, argv, "t:", "mount [[-t TYPE] DEVICE DIRECTORY]" };
+  const char *type = "qfs";
+
+  while(option(&o))
+    type = o.value;
+  if(o.at == argc){
+    list();
+    return 0;
+  }
+  if(o.at + 2 != argc)
+    usage(&o);
+  long error = sys_mount(argv[o.at], argv[o.at + 1], type);
+  if(error)
+    die("%s: %s", argv[o.at], error_text(error));
   return 0;
 }

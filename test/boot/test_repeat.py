@@ -2,11 +2,13 @@
 """Runs that repeat: a root in memory, settings that take chance away, and QEMU
 counting instructions."""
 
+import struct
 import subprocess
 
 import pytest
 
 from guest import BUILD, KERNEL
+from host import tool
 
 IMAGE = BUILD / "test/bench/fs.img"
 PLUGIN = BUILD / "tools/profile.so"
@@ -69,3 +71,37 @@ def test_a_test_that_is_killed_is_no_success(boot):
 def test_words_behind_the_dashes_are_not_settings(boot):
     g = boot(append="root=vda -- root=none init=/no/such")
     assert g.check("cat /proc/cmdline") == "root=vda -- root=none init=/no/such"
+
+
+def test_empty_disk_in_memory(boot, image, tmp_path):
+    """A file system is put on it from inside, mounted, and written to."""
+    small = tmp_path / "small.img"
+    tool("mkfs", small, "8M")
+    tool("fsput", small, BUILD / "user/echo", "/")
+    tool("fsput", image, small, "/")
+    g = boot(image=image, append="ramdisk=8M")
+    assert "ram1: 8 MiB" in g.check("dmesg")
+    assert g.check("head -c 70000 /dev/ram1 | hexdump | wc -l").strip() in ("2", "3")
+    g.check("cat small.img > /dev/ram1; mkdir m; mount /dev/ram1 m")
+    assert g.check("m/echo there; echo more > m/f; cat m/f") == "there\nmore"
+    assert "/m " in g.check("mount")
+
+
+def test_parts_of_a_disk_as_a_file(boot):
+    g = boot(append="ramdisk=100K")
+    g.check("echo -n abcdefgh > f")
+    for seek, n in ((1021, 8), (4092, 8), (102396, 4)):
+        g.check(f"head -c {n} f | dd of=/dev/ram1 bs=1 seek={seek} conv=notrunc")
+    whole, last = b"\0abcdefgh\0", b"\0\0\0\0abcd"
+    for skip, expected in ((1020, whole), (4091, whole), (102392, last)):
+        g.check(f"dd if=/dev/ram1 of=part bs=1 skip={skip} count=10")
+        want = [f"{n:04x}" for n, in struct.iter_unpack("<H", expected)]
+        assert g.check("hexdump part").split()[1:-1] == want
+    assert g.status("dd if=f of=/dev/ram1 bs=1 seek=102400 conv=notrunc") != 0
+    assert g.check("cat /dev/ram1 | wc -c").split() == ["102400"]
+
+
+@pytest.mark.parametrize("size", ["0", "x", "8Q", "", "100G", "99999999999999999999", "G"])
+def test_impossible_disk_in_memory(boot, size):
+    g = boot(append=f"ramdisk={size}")
+    assert g.status("cat /dev/ram1") == 1

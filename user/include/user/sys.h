@@ -144,6 +144,12 @@ sys_statfs(const char *path, struct fs_stat *st)
 }
 
 static inline long
+sys_mount(const char *source, const char *where, const char *type)
+{
+  return syscall6(NR_mount, (long)source, (long)where, (long)type, 0, 0, 0);
+}
+
+static inline long
 sys_mkdir(const char *path, int mode)
 {
   return syscall3(NR_mkdirat, AT_FDCWD, (long)path, mode);
