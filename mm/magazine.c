@@ -26,8 +26,8 @@ struct magazine {
 
 struct hart_cache {
   struct magazine *loaded, *spare;
-  u32 n, room;                 // in `loaded`: objects, and how many there may be
-  u32 nspare;                  // 0 or cache.rounds
+  u64 n, room;                 // in `loaded`: objects, and how many there may be
+  u64 nspare;                  // 0 or cache.rounds
 } __attribute__((aligned(64)));
 
 static struct cache magazines, hart_caches;
@@ -47,10 +47,11 @@ magazines_init(void)
   magazines.rounds = hart_caches.rounds = 0;
 }
 
-static struct hart_cache *
+// What is read through the pointer is read after it, so no fence is needed.
+static inline struct hart_cache *
 here(struct cache *c)
 {
-  struct hart_cache *all = atomic_load_acq(&c->harts);
+  struct hart_cache *all = atomic_load(&c->harts);
   return all ? &all[this_hart()->index] : NULL;
 }
 
@@ -58,7 +59,7 @@ static void
 swap(struct cache *c, struct hart_cache *h)
 {
   struct magazine *m = h->loaded;
-  u32 n = h->n;
+  u64 n = h->n;
   h->loaded = h->spare;
   h->n = h->nspare;
   h->room = h->loaded ? c->rounds : 0;
@@ -92,6 +93,12 @@ reload(struct cache *c, struct hart_cache *h)
   return m != NULL;
 }
 
+static void *__attribute__((noinline))    // off the common path, as is free_slowly
+alloc_slowly(struct cache *c, struct hart_cache *h)
+{
+  return h && reload(c, h) ? h->loaded->object[--h->n] : slab_take(c);
+}
+
 void *
 cache_alloc(struct cache *c)
 {
@@ -100,10 +107,10 @@ cache_alloc(struct cache *c)
   preempt_off();
   struct hart_cache *h = here(c);
   void *p;
-  if(likely(h) && (likely(h->n > 0) || reload(c, h)))
+  if(likely(h) && likely(h->n > 0))
     p = h->loaded->object[--h->n];
   else
-    p = slab_take(c);
+    p = alloc_slowly(c, h);
   preempt_on();
   return p;
 }
@@ -135,7 +142,7 @@ equip(struct cache *c)
 }
 
 static void
-empty_magazine(struct cache *c, struct magazine *m, u32 n)
+empty_magazine(struct cache *c, struct magazine *m, u64 n)
 {
   while(n > 0)
     slab_put_locked(c, m->object[--n]);
@@ -185,6 +192,17 @@ make_room(struct cache *c, struct hart_cache *h)
   return true;
 }
 
+static void __attribute__((noinline))
+free_slowly(struct cache *c, struct hart_cache *h, void *p)
+{
+  if(h == NULL && c->rounds > 0)
+    h = equip(c);
+  if(h && make_room(c, h))
+    h->loaded->object[h->n++] = p;
+  else
+    slab_put(c, p);
+}
+
 // That p is one of the cache's objects is checked here, that it is in use only as
 // far as it costs nothing: the slab layer does when it gets there.
 void
@@ -193,14 +211,14 @@ cache_free(struct cache *c, void *p)
   slab_index(c, slab_of(p), p);
   preempt_off();
   struct hart_cache *h = here(c);
-  if(unlikely(h == NULL) && c->rounds > 0)
-    h = equip(c);
-  if(likely(h) && (likely(h->n < h->room) || make_room(c, h))){
-    if(unlikely(h->n > 0 && h->loaded->object[h->n - 1] == p))
+  if(likely(h) && likely(h->n < h->room)){
+    void **top = &h->loaded->object[h->n];
+    if(unlikely(h->n > 0 && top[-1] == p))
       freed_twice(c, p);
-    h->loaded->object[h->n++] = p;
+    *top = p;
+    h->n++;
   } else {
-    slab_put(c, p);
+    free_slowly(c, h, p);
   }
   preempt_on();
 }
@@ -232,7 +250,7 @@ depot_flush(struct cache *c)
 }
 
 static void
-flush(struct cache *c, struct magazine *m, u32 n)
+flush(struct cache *c, struct magazine *m, u64 n)
 {
   if(m == NULL)
     return;
@@ -269,10 +287,10 @@ magazines_hold(struct cache *c)
 
 // Objects of a magazine are marked in their slabs as `to`. => how many were not `from`
 static u64
-mark(struct cache *c, const struct magazine *m, u32 n, u16 from, u16 to)
+mark(struct cache *c, const struct magazine *m, u64 n, u16 from, u16 to)
 {
   u64 lies = 0;
-  for(u32 k = 0; m && k < n; k++){
+  for(u64 k = 0; m && k < n; k++){
     struct slab *s = slab_of(m->object[k]);
     u16 *state = &s->next[slab_index(c, s, m->object[k])];
     if(*state == from)

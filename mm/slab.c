@@ -192,22 +192,6 @@ slab_take(struct cache *c)
   return p;
 }
 
-struct slab *
-slab_of(const void *p)
-{
-  struct frame *f = kva_frame(p);
-  assert(frame_kind(f) == KIND_SLAB);
-  return knum_ptr(f->owner);
-}
-
-u32
-slab_index(const struct cache *c, const struct slab *s, const void *p)
-{
-  u64 off = (u64)((const char *)p - s->base), i = off / c->stride;
-  assert(s->cache == c && off % c->stride == 0 && i < c->per_slab);
-  return (u32)i;
-}
-
 // Give slabs without objects back until only `keep` are left. c->lock held.
 // => frames
 static u64

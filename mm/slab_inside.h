@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include "kernel/printk.h"
+#include "mm/frame.h"
 #include "mm/slab.h"
 
 // ---- slab.c ----
@@ -24,8 +26,23 @@ extern struct spinlock caches_lock;
 void *slab_take(struct cache *c);              // an object straight from a slab, or NULL
 void slab_put(struct cache *c, void *p);       // ... and back
 void slab_put_locked(struct cache *c, void *p);
-struct slab *slab_of(const void *p);
-u32 slab_index(const struct cache *c, const struct slab *s, const void *p);  // checks that p is one
+
+static inline struct slab *
+slab_of(const void *p)
+{
+  struct frame *f = kva_frame(p);
+  assert(frame_kind(f) == KIND_SLAB);
+  return knum_ptr(f->owner);
+}
+
+// The object's number, once it is sure that p is one.
+static inline u32
+slab_index(const struct cache *c, const struct slab *s, const void *p)
+{
+  u64 off = (u64)((const char *)p - s->base), i = off / c->stride;
+  assert(s->cache == c && off % c->stride == 0 && i < c->per_slab);
+  return (u32)i;
+}
 
 // ---- magazine.c ----
 
