@@ -207,7 +207,7 @@ commit(struct exec *x, struct space *old)
   files_close_exec(t->files);
   set_name(t, x->path);
   t->process->execed = true;
-  t->clear_tid = 0;
+  t->clear_tid = t->robust_list = 0;
   signal_exec(t);
   fp_reset();
   tf_exec(t->tf, x->elf.entry, x->sp);

@@ -84,6 +84,7 @@ exit_current(void)
   struct task *t = current;
   if(t->process == init_process && t->process->nthreads == 1)
     init_exited(t->process->exit_status);
+  robust_list_exit(t);
   clear_tid(t);
   leave_files(t);
   leave_space(t);

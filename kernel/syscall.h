@@ -23,18 +23,19 @@
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
   X(276, renameat2) X(291, statx)                                             \
-  /* processes: sys_process.c, sys_signal.c, futex.c */                       \
-  X(93, exit) X(94, exit_group) X(95, waitid) X(220, clone) X(221, execve)    \
-  X(260, wait4)                                                               \
-  X(129, kill) X(130, tkill) X(131, tgkill) X(134, rt_sigaction)              \
-  X(135, rt_sigprocmask) X(136, rt_sigpending) X(154, setpgid)                \
-  X(132, sigaltstack) X(133, rt_sigsuspend) X(137, rt_sigtimedwait)           \
-  X(138, rt_sigqueueinfo) X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)      \
-  X(155, getpgid) X(156, getsid) X(157, setsid) X(172, getpid)                \
-  X(173, getppid) X(174, getuid) X(175, geteuid) X(176, getgid)               \
-  X(177, getegid) X(178, gettid) X(158, getgroups) X(96, set_tid_address)     \
-  X(98, futex) X(124, sched_yield)                                            \
-  X(123, sched_getaffinity) X(167, prctl)                                     \
+  /* processes: sys_process.c, futex.c, robust.c */                           \
+  X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \
+  X(98, futex) X(99, set_robust_list) X(100, get_robust_list)                 \
+  X(123, sched_getaffinity) X(124, sched_yield) X(154, setpgid)               \
+  X(155, getpgid) X(156, getsid) X(157, setsid) X(158, getgroups)             \
+  X(167, prctl) X(172, getpid) X(173, getppid) X(174, getuid)                 \
+  X(175, geteuid) X(176, getgid) X(177, getegid) X(178, gettid)               \
+  X(220, clone) X(221, execve) X(260, wait4)                                  \
+  /* signals: sys_signal.c, sys_sigwait.c */                                  \
+  X(129, kill) X(130, tkill) X(131, tgkill) X(132, sigaltstack)               \
+  X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \
+  X(136, rt_sigpending) X(137, rt_sigtimedwait) X(138, rt_sigqueueinfo)       \
+  X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)                              \
   /* memory: sys_mm.c */                                                      \
   X(214, brk) X(215, munmap) X(222, mmap) X(226, mprotect) X(233, madvise)    \
   X(259, riscv_flush_icache)                                                  \

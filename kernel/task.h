@@ -107,6 +107,7 @@ struct task {
   i32 interrupted;          // the result of the call a signal interrupted, or 0
   struct restart restart;   // for restart_syscall
   va_t clear_tid;           // set_tid_address
+  va_t robust_list;         // set_robust_list
   u64 cpu_time, mark;       // ns it has run; when it began to run
   i64 slice;                // ns it may still run before it goes to the end of the queue
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing

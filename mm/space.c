@@ -274,3 +274,18 @@ vm_area_at(struct space *s, va_t va, struct area *copy)
   rw_read_unlock(&s->lock);
   return a != NULL;
 }
+
+struct object *
+vm_object_at(struct space *s, va_t va, u64 *offset)
+{
+  struct object *o = NULL;
+  rw_read_lock(&s->lock);
+  struct area *a = area_find(s, va);
+  if(a && (a->flags & AREA_SHARED)){
+    o = a->object;
+    object_get(o);
+    *offset = a->offset + (va - a->start);
+  }
+  rw_read_unlock(&s->lock);
+  return o;
+}

@@ -108,6 +108,9 @@ int vm_discard(struct space *s, va_t addr, u64 len);
 // with a reference on .file
 bool vm_area_at(struct space *s, va_t va, struct area *copy);
 
+// The store behind a byte of shared memory. => referenced and *offset set, or NULL
+struct object *vm_object_at(struct space *s, va_t va, u64 *offset);
+
 // ---- Faults (fault.c) ----
 
 enum access { ACCESS_READ = PROT_READ, ACCESS_WRITE = PROT_WRITE, ACCESS_EXEC = PROT_EXEC };

@@ -139,6 +139,7 @@ i64 copy_str_from_user(char *dst, va_t src, u64 n);
 // Loads, stores and compare-and-swaps of one aligned u32 (futexes). => 0 or -EFAULT
 int load_user_u32(u32 *v, va_t src);
 int store_user_u32(va_t dst, u32 v);
+int cas_user_u32(va_t dst, u32 old, u32 new, u32 *seen);   // seen == old: it is new now
 
 va_t user_sp(void);                // the current task's stack pointer in user mode
 

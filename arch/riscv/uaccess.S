@@ -308,6 +308,22 @@ store_end:
   ret
   fixup store, store_end, user_fault
 
+// int cas_user_u32(va_t dst, u32 old, u32 new, u32 *seen)
+  .globl cas_user_u32
+cas_user_u32:
+  li t1, 4
+  check_range a0, t1, user_fault
+cas:
+  lr.w.aqrl t1, (a0)
+  bne t1, a1, cas_end
+  sc.w.rl t2, a2, (a0)
+  bnez t2, cas
+cas_end:
+  sw t1, 0(a3)
+  li a0, 0
+  ret
+  fixup cas, cas_end, user_fault
+
 user_fault:
   li a0, -EFAULT
   ret
