@@ -43,8 +43,9 @@ header_ok(const struct elf_header *h)
          h->phnum > 0 && h->phnum <= SEGMENTS_MAX;
 }
 
+// size: of the file.  A segment may end past it, but not by a page.
 static bool
-segment_ok(const struct elf_segment *g, va_t bias)
+segment_ok(const struct elf_segment *g, va_t bias, u64 size)
 {
   if(g->type == SEGMENT_INTERP)
     return false;                  // wants a dynamic linker
@@ -53,7 +54,8 @@ segment_ok(const struct elf_segment *g, va_t bias)
   return g->filesz <= g->memsz && g->offset + g->filesz >= g->offset &&
          g->memsz <= USER_TOP && g->vaddr <= USER_TOP - g->memsz &&
          g->vaddr + g->memsz + bias <= USER_TOP && g->vaddr + bias >= USER_MIN &&
-         (g->filesz == 0 || (g->vaddr & PAGE_MASK) == (g->offset & PAGE_MASK));
+         (g->filesz == 0 || ((g->vaddr & PAGE_MASK) == (g->offset & PAGE_MASK) &&
+                             page_down(g->offset + g->filesz - 1) < size));
 }
 
 static int
@@ -74,12 +76,12 @@ read_segments(struct elf *e, struct file *f, const struct elf_header *h, const v
 
 // What is known once the segments are: the end, and the table's place in memory.
 static int
-survey(struct elf *e, const struct elf_header *h)
+survey(struct elf *e, const struct elf_header *h, u64 size)
 {
   bool any = false;
   for(u32 i = 0; i < e->nsegments; i++){
     const struct elf_segment *g = &e->segments[i];
-    if(!segment_ok(g, e->bias))
+    if(!segment_ok(g, e->bias, size))
       return -ENOEXEC;
     if(g->type != SEGMENT_LOAD || g->memsz == 0)
       continue;
@@ -102,7 +104,7 @@ elf_open(struct elf *e, struct file *f, const void *head, u64 n)
   e->entry = e->bias + h->entry;
   int err = read_segments(e, f, h, head, n);
   if(err == 0)
-    err = survey(e, h);
+    err = survey(e, h, f->inode->object.size);
   if(err)
     elf_close(e);
   return err;

@@ -153,6 +153,8 @@ build_space(struct exec *x)
   if(!x->space)
     return -ENOMEM;
   int err = vm_stack(x->space, USER_TOP, min(current->process->stack_limit, STACK_MAX));
+  if(err == 0 && x->elf.end > x->space->mmap_top)
+    err = -ENOEXEC;                // no room left for the stack
   if(err == 0)
     err = elf_map(&x->elf, x->space, x->file);
   x->space->brk_start = x->space->brk = x->elf.end;
