@@ -8,7 +8,7 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { REGION = 1 << 30 };
+enum { REGION = 1 << 30, MEGAPAGE = 1 << 21 };   // a page table serves a megapage
 
 static void __attribute__((noreturn))
 fail(int line, const char *what)
@@ -46,15 +46,18 @@ store(char *p)
   *(volatile char *)p = 1;
 }
 
-// A gigabyte, one page in 64 used.
+// A gigabyte, one page in 64 used; fewer if memory is small.
 static void
 test_sparse(void)
 {
   char *start = take(REGION), *end = sbrk(0);
+  long step = 64 * PGSIZE;
 
-  for(char *p = start; p + sizeof(char *) <= end; p += 64 * PGSIZE)
+  while((REGION / step + REGION / MEGAPAGE) * PGSIZE > ulib_memory() / 2)
+    step *= 2;
+  for(char *p = start; p + sizeof(char *) <= end; p += step)
     *(char **)p = p;
-  for(char *p = start; p + sizeof(char *) <= end; p += 64 * PGSIZE)
+  for(char *p = start; p + sizeof(char *) <= end; p += step)
     require(*(char **)p == p);
 }
 

@@ -42,11 +42,22 @@ def test_kernel_is_small(cross):
     assert text + data + bss < 400 * 1024
 
 
+SBI_TIMER = ("-cpu", "rv64,sstc=off")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", range(1, 9))
-@pytest.mark.parametrize("mem", ["12M", "33M", "100M", "1G", "5G"])
-def test_any_machine(boot, cpus, mem):
-    assert boot(cpus=cpus, mem=mem).run("echo works") == "works"
+@pytest.mark.parametrize("mem", ["8M", "12M", "16M", "33M", "100M", "256M", "1G", "5G"])
+@pytest.mark.parametrize("cpu", [(), SBI_TIMER], ids=["sstc", "sbi"])
+def test_any_machine(boot, cpus, mem, cpu):
+    g = boot(cpus=cpus, mem=mem, qemu=cpu)
+    assert g.run("sleep 1; echo works | cat") == "works"
+
+
+@pytest.mark.parametrize("cpus,mem", [(1, "8M"), (3, "16M"), (5, "64M"), (8, "1G")])
+def test_machines_without_sstc(boot, cpus, mem):
+    g = boot(cpus=cpus, mem=mem, qemu=SBI_TIMER)
+    assert g.run("sleep 1; echo works | cat") == "works"
 
 
 def test_prompt_is_quick(boot):

@@ -3,8 +3,12 @@
 
 import random
 import re
+import subprocess
 
 import pytest
+
+from guest import BUILD, ROOT
+from host import tool
 
 CALLS_A_RUN = 20000
 
@@ -53,3 +57,120 @@ def test_rounds_leave_nothing(boot):
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_ten_thousand_rounds_leave_nothing(boot, cpus):
     rounds(boot(cpus=cpus, mem="64M", append="panic=exit"), 10000, 3600)
+
+
+# ---- Malformed programs ----
+
+SANITIZE = ["-std=gnu11", "-g", "-O1", "-fno-strict-aliasing", "-fsanitize=address,undefined",
+            "-fno-sanitize-recover=undefined"]
+LOADER = ["-Itest/unit/host", "-I.", "-Iarch/riscv", "test/fuzz/elf.c", "kernel/elf.c"]
+
+
+def build(*args, where=ROOT):
+    subprocess.run(list(map(str, args)), cwd=where, check=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def elves(tmp_path_factory):
+    """The corpus: files that are not quite programs."""
+    where = tmp_path_factory.mktemp("elves")
+    build("test/fuzz/elves.py", where)
+    return sorted(where.iterdir())
+
+
+def test_loader_on_the_host(elves, tmp_path):
+    build("cc", *SANITIZE, "-DREPLAY", *LOADER, "-o", tmp_path / "elf")
+    build(tmp_path / "elf", *elves)
+
+
+@pytest.mark.long
+def test_loader_under_libfuzzer(elves, tmp_path):
+    build("clang", *SANITIZE, "-fsanitize=fuzzer", *LOADER, "-o", tmp_path / "elf")
+    build(tmp_path / "elf", "-max_total_time=120", "-max_len=8192",
+          f"-artifact_prefix={BUILD}/test/elf-", elves[0].parent)
+
+
+def execute_all(boot, image, files):
+    tool("fsput", "-d", image, "/elves")
+    tool("fsput", image, *files, "/elves")
+    g = boot(cpus=2, image=image, append="panic=exit quiet")
+    g.check("execall /elves", 60 + len(files))
+    assert "leaks: none" in g.check("leaks execall /elves", 60 + len(files))
+
+
+def test_malformed_programs(boot, image, elves):
+    execute_all(boot, image, elves[::11])
+
+
+@pytest.mark.long
+def test_all_malformed_programs(boot, image, elves):
+    execute_all(boot, image, elves)
+
+
+# ---- Malformed disk images ----
+
+DISKS = 7  # beside the root disk
+HOST_TOOLS = ("fsls", "fsget", "fsck", "fsput")
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory):
+    """The host tools, built with sanitizers."""
+    where = tmp_path_factory.mktemp("tools")
+    mains = {f"{name}.c" for name in (*HOST_TOOLS, "mkfs")}
+    shared = [p for p in (ROOT / "mkfs").glob("*.c") if p.name not in mains]
+    shared += (ROOT / "fs").glob("qfs_*.c")
+    shared += [ROOT / p for p in ("fs/inode.c", "fs/hash.c", "kernel/block.c", "mm/radix.c")]
+    compile = ["cc", *SANITIZE, "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{ROOT}/mkfs/host",
+               f"-I{ROOT}"]
+    build(*compile, "-c", *shared, where=where)
+    for name in HOST_TOOLS:
+        build(*compile, "-o", name, ROOT / "mkfs" / f"{name}.c", *where.glob("*.o"), where=where)
+    return where
+
+
+def damaged_images(where, count, seed):
+    build("test/fuzz/images.py", where, count, seed)
+    return sorted(where.glob("damaged.*"))
+
+
+def run_tools(sanitized, image, out):
+    """They may refuse; they may not crash, hang or touch what is not theirs."""
+    for command in (["fsls", "-R", image], ["fsget", image, "/large", out / "large"],
+                    ["fsck", image], ["fsput", image, ROOT / "README.md", "/"]):
+        p = subprocess.run([sanitized / command[0], *command[1:]], capture_output=True, timeout=60,
+                           env={"ASAN_OPTIONS": "detect_leaks=0"})
+        assert p.returncode >= 0 and b"anitizer" not in p.stderr, (command, p.stderr.decode())
+        assert b"runtime error" not in p.stderr, (command, p.stderr.decode())
+
+
+def mount_all(boot, images):
+    """=> how many could be mounted"""
+    disks = []
+    for slot, image in enumerate(images, 1):
+        disks += ["-drive", f"file={image},if=none,format=raw,id=y{slot},snapshot=on", "-device",
+                  f"virtio-blk-device,drive=y{slot},bus=virtio-mmio-bus.{slot}"]
+    g = boot(cpus=2, append="panic=exit quiet", qemu=disks)
+    names = " ".join(f"/dev/vd{'abcdefgh'[slot]}" for slot in range(1, len(images) + 1))
+    out = g.check(f"trample {names}", 120)
+    assert "leaks: none" in g.check(f"leaks trample {names}", 120)
+    return int(re.search(r"trample: (\d+) mounted", out)[1])
+
+
+def mount_and_list(boot, sanitized, where, count, seed):
+    images = damaged_images(where, count, seed)
+    mounted = sum(mount_all(boot, images[n:n + DISKS]) for n in range(0, len(images), DISKS))
+    assert mount_all(boot, [where / "sound.img"]) == 1
+    assert count // 2 < mounted <= count
+    for image in images:
+        run_tools(sanitized, image, where)
+
+
+def test_damaged_images(boot, sanitized, tmp_path):
+    mount_and_list(boot, sanitized, tmp_path, 3 * DISKS, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_many_damaged_images(boot, sanitized, tmp_path, seed):
+    mount_and_list(boot, sanitized, tmp_path, 20 * DISKS, seed)

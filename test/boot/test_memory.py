@@ -32,10 +32,21 @@ def test_usertests_quick(boot, cpus, mem):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("cpus,mem", [(1, "128M"), (4, "128M"), (8, "64M"), (2, "24M")])
+@pytest.mark.parametrize("cpus,mem", [(1, "128M"), (4, "128M"), (8, "64M"), (2, "24M"),
+                                      (1, "32M"), (3, "32M"), (8, "32M")])
 def test_usertests(boot, cpus, mem):
     g = boot(cpus=cpus, mem=mem)
     assert g.check("usertests", 3600).splitlines()[-1] == "ALL TESTS PASSED"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", range(1, 9))
+@pytest.mark.parametrize("mem", ["16M", "24M", "40M", "128M", "1G"])
+def test_all_programs(boot, cpus, mem):
+    g = boot(cpus=cpus, mem=mem, append="panic=exit")
+    for program in ("usertests -q", *PROGRAMS, "grind 500", "stressfs"):
+        g.check(program, 1200)
+        g.vm_check()
 
 
 @pytest.mark.long
