@@ -59,10 +59,12 @@ def u64(image, at):
 
 def tree(image, inode_at):
     """(blocks of the tree, blocks of data) of an inode"""
-    nodes, data = [], [b for b in (u64(image, inode_at + ROOT_AT + 8 * n) for n in range(ROOTS)) if b]
+    def pointers(at, count):
+        return [b for n in range(count) if (b := u64(image, at + 8 * n))]
+    nodes, data = [], pointers(inode_at + ROOT_AT, ROOTS)
     for _ in range(struct.unpack_from("<I", image, inode_at + HEIGHT_AT)[0]):
         nodes += data
-        data = [b for node in data for n in range(BLOCK // 8) if (b := u64(image, node * BLOCK + 8 * n))]
+        data = [b for node in data for b in pointers(node * BLOCK, BLOCK // 8)]
     return nodes, data
 
 
