@@ -30,15 +30,20 @@ drain(struct qfs_io *io)
 void
 qfs_io_add(struct qfs_io *io, u64 block, struct frame **f, u32 n)
 {
-  for(u32 take; n > 0 && io->err == 0; block += take, f += take, n -= take){
-    if(io->nruns == QFS_IO_RUNS)
+  while(n > 0 && io->err == 0){
+    if(io->nruns == QFS_IO_RUNS){
       drain(io);
-    take = min(n, io->fs->device->pages_max);
+      continue;
+    }
+    u32 take = min(n, io->fs->device->pages_max);
     struct block_request *r = &io->runs[io->nruns];
     *r = (struct block_request){ .op = io->op, .sector = block * BLOCK_SECTORS, .page = f,
                                  .len = take * QFS_BLOCK };
     io->err = block_start(io->fs->device, r);
     io->nruns += io->err == 0;
+    block += take;
+    f += take;
+    n -= take;
   }
 }
 
