@@ -184,7 +184,7 @@ void qfs_map_forget(struct qfs_inode *qi);
 
 // Give back every block at or past page `index`.
 // => 0, or -ENOMEM: not all of them yet, the rest read as holes and go when
-//    somebody comes this way again; or -EIO, -EUCLEAN: some are lost
+//    somebody comes this way again; or -EIO, -EUCLEAN: so too, or some are lost
 int qfs_map_cut(struct qfs_inode *qi, u64 index);
 
 // ---- Inode numbers and places (qfs_ialloc.c) ----

@@ -398,6 +398,7 @@ static int cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 he
 
 // Cut below the block *slot of the tree; free it too if nothing before `from` is
 // there.  A block that is free already has been here before: a knot in the tree.
+// => 0, or -ENOMEM; or the error that keeps a block from being cut in the middle
 static int
 cut_node(struct cut *c, u64 *slot, u32 height, u64 from)
 {
@@ -409,14 +410,14 @@ cut_node(struct cut *c, u64 *slot, u32 height, u64 from)
     e = cut_slots(c, f, frame_kva(f), QFS_PTRS, height, from);
     qfs_meta_put(f);
   }
-  if(e == -ENOMEM)
+  if(e == -ENOMEM || (e && from > 0))
     return e;
   c->err = c->err ? c->err : e;
   return from == 0 ? free_run(c, slot, 1, true) : 0;
 }
 
 // Cut what n slots lead to, at or past the page `from`, counted from their first.
-// => 0 or -ENOMEM
+// => as cut_node
 static int
 cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 from)
 {
