@@ -84,7 +84,9 @@ TOOLS := $(TOOLSRC:%.c=$B/%)
 HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
 	fs/inode.c fs/hash.c kernel/block.c mm/radix.c
 UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
-	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth)
+	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth block) \
+	mkfs/format.c
+UNITFS := $(wildcard fs/qfs_*.c) $(patsubst %,fs/%.c,inode attr hash)
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 FS    := $B/fs.img
 KERNEL := $K/kernel.elf
@@ -192,6 +194,8 @@ $(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
 	$(call say,LINK,$@)$(HOSTCC) $(TFLAGS) -o $@ $(filter %.o,$^) @test/unit/host/link \
 		-lcmocka -lpthread
 
+$B/test/unit/test_qfs: $(UNITFS:%=$B/unit/%.o) | $B/mkfs/fsck
+
 unit: $(UNIT)
 test test-long: $(KERNEL) $(UNIT) $B/test/fs.img $B/test/bench/fs.img $B/tools/profile.so \
 		| tools-test
@@ -246,4 +250,4 @@ FORCE:
 
 -include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC) $(BSRC))
 -include $(patsubst %,$B/host/%.d,$(TOOLSRC) $(HOSTSRC))
--include $(patsubst %,$B/unit/%.d,$(UNITSRC) $(wildcard test/unit/test_*.c))
+-include $(patsubst %,$B/unit/%.d,$(UNITSRC) $(UNITFS) $(wildcard test/unit/test_*.c))

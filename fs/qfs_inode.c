@@ -137,53 +137,57 @@ set_size(struct inode *i, u64 size)
     i->object.size = size;
 }
 
-// => in no table, its page pinned if the caller has pinned it
+// => in no table and without a place on disk
 static struct qfs_inode *
-make(struct qfs *fs, u64 ino, struct frame *home, struct qfs_dinode *disk, u32 mode)
+make(struct qfs *fs, u64 ino, u32 mode)
 {
   struct qfs_inode *qi = cache_zalloc(&inode_cache);
-  if(qi){
+  if(qi)
     inode_init(&qi->vfs, &fs->super, &qfs_inode_ops, ino, mode);
-    qfs_inode_prepare(qi, home, disk);
-  }
   return qi;
 }
 
 static int
-read_in(struct qfs *fs, u64 ino, struct qfs_inode **out)
+read_in(struct qfs *fs, struct qfs_inode *qi)
 {
   struct frame *home;
   struct qfs_dinode *disk;
-  int e = qfs_inode_place(fs, ino, &home, &disk);
+  int e = qfs_inode_place(fs, qi->vfs.ino, &home, &disk);
   if(e)
     return e;
   e = check(fs, disk);
-  *out = e ? NULL : make(fs, ino, home, disk, disk->mode);
-  if(*out == NULL){
+  if(e){
     qfs_meta_put(home);
-    return e ? e : -ENOMEM;
+    return e;
   }
-  load(*out);
-  set_size(&(*out)->vfs, disk->size);
+  qfs_inode_prepare(qi, home, disk);
+  qi->vfs.mode = disk->mode;
+  load(qi);
+  set_size(&qi->vfs, disk->size);
   return 0;
 }
 
+// It is in the table before it is read: what one reader found on the disk must not
+// enter after another has entered, changed and evicted the same inode.
 int
 qfs_iget(struct qfs *fs, u64 ino, struct inode **out)
 {
-  struct qfs_inode *qi;
   *out = inode_find(&fs->super, ino);
   if(*out)
     return 0;
-  int e = read_in(fs, ino, &qi);
-  if(e)
-    return e;
+  struct qfs_inode *qi = make(fs, ino, 0);
+  if(qi == NULL)
+    return -ENOMEM;
   *out = inode_enter(&qi->vfs);
-  if(*out == &qi->vfs)
+  bool mine = *out == &qi->vfs;
+  int e = mine ? read_in(fs, qi) : 0;
+  if(mine && e == 0)
     inode_ready(&qi->vfs);
-  else
-    free_memory(qi);
-  return 0;
+  else if(mine)
+    inode_fail(&qi->vfs);
+  if(!mine || e)
+    cache_free(&inode_cache, qi);
+  return e;
 }
 
 // ---- Making one ----
@@ -197,12 +201,13 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
   int e = qfs_ialloc(fs, &ino, &home, &disk);
   if(e)
     return e;
-  struct qfs_inode *qi = make(fs, ino, home, disk, mode);
+  struct qfs_inode *qi = make(fs, ino, mode);
   if(qi == NULL){
     qfs_meta_put(home);
     qfs_ifree(fs, ino);
     return -ENOMEM;
   }
+  qfs_inode_prepare(qi, home, disk);
   set_size(&qi->vfs, 0);
   qi->vfs.nlink = 0;
   qi->vfs.rdev = rdev;

@@ -61,8 +61,6 @@ void host_log_clear(void);
 extern u32 oom_kills;                    // times the OOM killer was called
 extern bool (*oom_killer)(void);         // what it does; NULL: finds nobody
 
-struct file { u64 refs; };               // what mm/ keeps references to
-
 // ---- Harts and tasks (tasks.c) ----
 
 // The caller goes on as the task of that hart.  => only before host_spawn

@@ -102,6 +102,8 @@ page_copy(void *dst, const void *src)
 
 // ---- Files, and who has to go ----
 
+struct file { u64 refs; };               // what mm/ keeps references to
+
 void
 file_get(struct file *f)
 {

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+//
+// qfs over the real pages: against a model, without memory, on a bad disk, and with
+// many users at once.
+
+#include "host/host.h"
+#include "fs/dentry.h"
+#include "fs/qfs.h"
+#include "host/disk.h"
+
+enum { DISK = 4 << 20, FILES = 12, LARGEST = 200000, WRITE_MAX = 20000, TASKS = 4 };
+enum { KEEPS = 3 };                    // frames: the slabs of qfs's own cache stay
+
+static struct super *super;
+static struct inode *root;
+static struct space *space;
+static va_t buffer;
+
+// ---- What qfs asks of the rest of the kernel ----
+
+struct super *super_at(u32 i) { return NULL; }
+void super_put(struct super *s) { }
+struct inode *dentry_forget(struct inode *i) { return NULL; }
+
+u64
+time_now(struct timespec *ts)
+{
+  static i64 now;
+  *ts = (struct timespec){ .sec = now++ };
+  return 0;
+}
+
+int
+snprintk(char *buf, size_t n, const char *fmt, ...)
+{
+  va_list ap;
+  va_start(ap, fmt);
+  int len = vsnprintk(buf, n, fmt, ap);
+  va_end(ap);
+  return len;
+}
+
+// ---- A mounted file system, and a program's buffer ----
+
+static void
+mount(void)
+{
+  static struct block_device *disk;
+  if(disk == NULL)
+    disk = disk_make(DISK);
+  assert_int_equal(qfs_mount_device(disk, &super), 0);
+  root = super->root;
+}
+
+static void
+unmount(void)
+{
+  inode_put(root);
+  super_shrink(super, ~0UL);
+  super->release(super);
+}
+
+static void
+start(void)
+{
+  mount();
+  space = space_create();
+  run_space(space);
+  buffer = 16 * MiB;
+  vm_map(space, buffer, page_up(LARGEST), PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+}
+
+static void
+end(void)
+{
+  unmount();
+  disk_expect_consistent();
+  run_space(NULL);
+  space_put(space);
+}
+
+static u32
+name_of(u32 k, char *name)
+{
+  return (u32)snprintk(name, 16, "file %u", k);
+}
+
+// The operations of a directory, its lock held as they want it.  Whoever holds that
+// may wait for the disk: the host's own record of locks would not have it.
+static int
+lookup(u32 k, struct inode **i)
+{
+  char name[16];
+  u32 len = name_of(k, name);
+  real_rw_read_lock(&root->lock);
+  int e = root->ops->lookup(root, name, len, i);
+  real_rw_read_unlock(&root->lock);
+  return e;
+}
+
+static int
+create(u32 k, struct inode **i)
+{
+  char name[16];
+  u32 len = name_of(k, name);
+  real_rw_write_lock(&root->lock);
+  int e = root->ops->create(root, name, len, S_IFREG | 0644, 0, i);
+  real_rw_write_unlock(&root->lock);
+  return e;
+}
+
+static int
+unlink(u32 k, struct inode *i)
+{
+  char name[16];
+  u32 len = name_of(k, name);
+  real_rw_write_lock(&root->lock);
+  int e = root->ops->unlink(root, name, len, i);
+  real_rw_write_unlock(&root->lock);
+  return e;
+}
+
+// ---- Against a model ----
+
+static struct { bool exists; u64 size; char bytes[LARGEST]; } model[FILES];
+static bool failing;                   // operations may fail for want of memory, or of a disk
+
+// Is the error one that may be?
+static bool
+excusable(int e)
+{
+  return e == -ENOSPC || (failing && (e == -ENOMEM || e == -EIO));
+}
+
+static bool
+done_or_excused(int e)
+{
+  if(e && !excusable(e))
+    panic("error %d", e);
+  return e == 0;
+}
+
+typedef int attempt(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
+
+static u64
+transfer(attempt *once, bool to_user, struct inode *i, u64 off, u64 n)
+{
+  u64 total = 0;
+  int e;
+  do {
+    u64 done;
+    e = once(&i->object, off + total, buffer + total, n - total, &done);
+    total += done;
+  } while(e == -EAGAIN && object_fault_in(buffer + total, n - total, to_user) == 0);
+  done_or_excused(e == -EAGAIN && failing ? -ENOMEM : e);
+  return total;
+}
+
+static void
+write_some(u32 k, struct inode *i)
+{
+  static char bytes[WRITE_MAX];
+  u64 off = below(3) ? model[k].size : below(LARGEST), n = below(WRITE_MAX) + 1;
+  off = min(off, (u64)LARGEST - 1);
+  n = min(n, LARGEST - off);
+  for(u64 b = 0; b < n; b++)
+    bytes[b] = (char)host_random();
+  assert_int_equal(copy_to_user(buffer, bytes, n), 0);
+  u64 done = transfer(object_write, false, i, off, n);
+  if(done){
+    u64 size = model[k].size;
+    memset(model[k].bytes + size, 0, off > size ? off - size : 0);
+    memcpy(model[k].bytes + off, bytes, done);
+    model[k].size = max(size, off + done);
+  }
+  inode_modified(i);
+}
+
+static void
+check_all(u32 k, struct inode *i)
+{
+  static char bytes[LARGEST];
+  u64 size = model[k].size, n = transfer(object_read, true, i, 0, LARGEST);
+  assert_int_equal(i->object.size, size);
+  assert_true(n == size || failing);
+  assert_int_equal(copy_from_user(bytes, buffer, n), 0);
+  assert_memory_equal(bytes, model[k].bytes, n);
+}
+
+// What is cut off is gone, even if its blocks could not all be freed.
+static void
+resize(u32 k, struct inode *i)
+{
+  u64 size = below(3) ? below(LARGEST) : 0, old = model[k].size;
+  if(size > old && !done_or_excused(object_extend(&i->object, size)))
+    return;
+  if(size <= old)
+    object_truncate(&i->object, size);
+  done_or_excused(i->ops->truncate(i, size));
+  inode_modified(i);
+  if(size > old)
+    memset(model[k].bytes + old, 0, size - old);
+  model[k].size = size;
+}
+
+static void
+change(u32 k, struct inode *i)
+{
+  switch(below(8)){
+  case 0:
+    if(done_or_excused(unlink(k, i)))
+      model[k].exists = false;
+    break;
+  case 1:
+    resize(k, i);
+    break;
+  case 2:
+    check_all(k, i);
+    break;
+  default:
+    write_some(k, i);
+  }
+}
+
+static void
+write_back(struct inode *i)
+{
+  int e = object_sync(&i->object, 0, ~0UL);
+  if(done_or_excused(e))
+    done_or_excused(inode_update(i));
+}
+
+static void
+step(void)
+{
+  u32 k = (u32)below(FILES);
+  struct inode *i;
+  int e = model[k].exists ? lookup(k, &i) : create(k, &i);
+  if(!done_or_excused(e))
+    return;
+  if(!model[k].exists){
+    model[k].exists = true;
+    model[k].size = 0;
+  }
+  change(k, i);
+  if(below(4) == 0)
+    write_back(i);
+  inode_put(i);
+  if(below(10) == 0)
+    done_or_excused(super->sync(super));
+  if(below(10) == 0)
+    objects_shrink(below(200));
+  if(below(10) == 0)
+    super_shrink(super, below(FILES));
+}
+
+// Nothing fails any more: every file is as the model says, also after the next mount.
+static void
+settle(void)
+{
+  struct inode *i;
+  failing = false;
+  fail_allocation(0, FAIL_ONCE);
+  disk_fail(0);
+  for(u32 round = 0; round < 2; round++){
+    for(u32 k = 0; k < FILES; k++){
+      int e = lookup(k, &i);
+      assert_int_equal(e, model[k].exists ? 0 : -ENOENT);
+      if(e)
+        continue;
+      check_all(k, i);
+      write_back(i);
+      inode_put(i);
+    }
+    unmount();
+    mount();
+  }
+}
+
+// Now and then an allocation fails, or a request of the disk.
+static void
+steps(bool memory_fails, u32 disk_fails)
+{
+  start();
+  failing = memory_fails || disk_fails;
+  disk_fail(disk_fails);
+  for(u64 n = 0; n < host_rounds(600); n++){
+    fail_allocation(memory_fails ? 1 + below(40) : 0, FAIL_ONCE);
+    step();
+  }
+  settle();
+  end();
+}
+
+static void random_steps(void) { steps(false, 0); }
+static void without_memory(void) { steps(true, 0); }
+static void on_a_bad_disk(void) { steps(false, 40); }
+
+// ---- Many at once ----
+
+static u64 added[FILES], working;
+
+// Whoever gets an inode gets it whole, and there is one only: nothing that is added
+// to it is lost, though it may leave memory at any time.
+static void
+add_ones(void *arg)
+{
+  for(u64 n = host_rounds(150); n > 0; n--){
+    u32 k = (u32)below(FILES);
+    struct inode *i;
+    if(lookup(k, &i) != 0 || i->ino == 0 || i->nlink != 1 || !S_ISREG(i->mode))
+      panic("file %u is not what it was", k);
+    real_rw_write_lock(&i->lock);
+    i->uid++;
+    i->ops->update(i);
+    real_rw_write_unlock(&i->lock);
+    added[k]++;
+    inode_put(i);
+    if(below(3) == 0)
+      super_shrink(super, FILES);
+  }
+  working--;
+}
+
+static void
+many_openers(void)
+{
+  struct inode *i;
+  start();
+  for(u32 k = 0; k < FILES; k++){
+    assert_int_equal(create(k, &i), 0);
+    inode_put(i);
+  }
+  working = TASKS;
+  for(u32 t = 1; t <= TASKS; t++)
+    host_spawn(t, add_ones, NULL);
+  preemption = 20;
+  host_join();
+  preemption = 0;
+  for(u32 k = 0; k < FILES; k++){
+    assert_int_equal(lookup(k, &i), 0);
+    assert_int_equal(i->uid, added[k]);
+    inode_put(i);
+  }
+  end();
+}
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(random_steps, .frames = 3000, .keeps = KEEPS),
+    TEST(without_memory, .frames = 3000, .keeps = KEEPS, .reaper = true, .harts = 2),
+    TEST(on_a_bad_disk, .frames = 3000, .keeps = KEEPS),
+    TEST(many_openers, .frames = 3000, .keeps = KEEPS, .harts = TASKS + 1),
+  };
+  return cmocka_run_group_tests_name("qfs", tests, NULL, NULL);
+}
