@@ -17,6 +17,7 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
+#include "mm/slab_inside.h"
 #include "mm/vmap.h"
 
 #define SHADOW_OFFSET 0xdffffff000000000UL
@@ -58,6 +59,15 @@ kasan_unpoison(const void *p, u64 n)
   set_shadow((u64)p, n, 0);
   if(n % UNIT)
     *shadow((u64)p + n) = n % UNIT;
+}
+
+void
+kasan_resize(const void *p, u64 n, u64 room)
+{
+  kasan_unpoison(p, n);
+  u64 used = round_up(n, UNIT);
+  if(used < room)
+    kasan_poison((const u8 *)p + used, room - used, POISON_SLACK);
 }
 
 static bool
@@ -140,6 +150,20 @@ print_shadow(u64 va)
   }
 }
 
+static void
+print_object(u64 va)
+{
+  struct frame *f = kva_frame((void *)va);
+  if(va >= VMAP_BASE || frame_kind(f) != KIND_SLAB)
+    return;
+  const struct slab *s = slab_of((void *)va);
+  const struct cache *c = s->cache;
+  u64 i = va < (u64)s->base ? 0 : (va - (u64)s->base) / c->stride;
+  u64 object = (u64)s->base + i * c->stride;
+  printk("  %ld bytes into object %lx of %u bytes, cache %s\n", (i64)(va - object), object,
+         c->size, c->name);
+}
+
 static void __attribute__((noreturn))
 report(u64 va, u64 n, bool write, u64 bad, u64 caller)
 {
@@ -150,6 +174,7 @@ report(u64 va, u64 n, bool write, u64 bad, u64 caller)
   if(s >= 1 && s < UNIT)
     bad = max(bad, round_down(bad, UNIT) + s);
   printk("\n");
+  print_object(bad);
   print_shadow(bad);
   panic("KASAN: %s of %lu bytes at %lx by %s: byte %lu is %s", write ? "store" : "load", n, va,
         name ? name : "?", bad - va, reason(s));

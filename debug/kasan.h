@@ -18,10 +18,15 @@ enum poison {
 
 #ifdef KASAN
 
+enum { KASAN_GAP = 16 };       // bytes that allocators leave between objects
+
 // Units of 8 bytes: p is a multiple of that.  n need not be, to unpoison: bytes
 // beyond it in the last unit may not be touched.
 void kasan_poison(const void *p, u64 n, enum poison why);
 void kasan_unpoison(const void *p, u64 n);
+
+// Of `room` bytes, the first n were asked for.
+void kasan_resize(const void *p, u64 n, u64 room);
 
 // Are all these bytes allowed?  For what the compiler does not see.
 void kasan_check(const void *p, u64 n, bool write);
@@ -34,8 +39,10 @@ void kasan_start(void);
 
 #else
 
+enum { KASAN_GAP = 0 };
 static inline void kasan_poison(const void *p, u64 n, enum poison why) {}
 static inline void kasan_unpoison(const void *p, u64 n) {}
+static inline void kasan_resize(const void *p, u64 n, u64 room) {}
 static inline int kasan_cover(va_t va, u64 len) { return 0; }
 static inline void kasan_start(void) {}
 

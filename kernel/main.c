@@ -5,6 +5,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "debug/kasan.h"
 #include "fs/vfs.h"
 #include "kernel/block.h"
 #include "kernel/bootargs.h"
@@ -116,7 +117,7 @@ start_memory(void)
   frame_init();
   pmap_boot();
   if(bootarg_is("slab_debug", ""))
-    slab_debug = true;
+    slab_debug = !KASAN_GAP;       // KASAN sees what it would see, and earlier
   slab_init();
   mm_init();
 }

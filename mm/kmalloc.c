@@ -3,6 +3,7 @@
 // Memory of any size: caches of a few sizes, and blocks of frames for what is
 // larger than they have.  No locks of its own.
 
+#include "debug/kasan.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "mm/frame.h"
@@ -50,6 +51,8 @@ kmalloc(u64 size)
     void *p = cache_alloc(c);
     if(unlikely(c->debug) && p)
       redzone_resize(c, p, (u32)size);
+    if(p)
+      kasan_resize(p, size, c->size);
     return p;
   }
   u32 order = order_for(size);
@@ -57,6 +60,7 @@ kmalloc(u64 size)
   if(f == NULL)
     return NULL;
   f->index = order;
+  kasan_resize(frame_kva(f), size, PAGE_SIZE << order);
   return frame_kva(f);
 }
 
@@ -86,10 +90,13 @@ krealloc(void *p, u64 size)
   if(p == NULL)
     return kmalloc(size);
   u64 have = allocated_size(p);
-  if(size <= have)
+  if(size <= have){
+    kasan_resize(p, size, have);
     return p;
+  }
   void *q = kmalloc(size);
   if(q){
+    kasan_unpoison(p, have);
     memcpy(q, p, have);
     kfree(p);
   }

@@ -12,6 +12,7 @@
 // Lock: cache.lock; the buddy's is taken below it.
 
 #include "mm/slab.h"
+#include "debug/kasan.h"
 #include "kernel/failnth.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
@@ -24,7 +25,7 @@ enum { CACHE_LINE = 64, SLAB_ORDER_MAX = 3, EMPTY_MAX = 4 };
 struct list caches = LIST_INIT(caches);
 struct spinlock caches_lock = SPINLOCK_INIT("caches");
 
-#ifdef DEBUG
+#if defined(DEBUG) && !defined(KASAN)
 bool slab_debug = true;
 #else
 bool slab_debug;
@@ -73,8 +74,8 @@ cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(
   c->name = name;
   c->size = size;
   c->debug = slab_debug;
-  c->stride = (u32)round_up(size + (c->debug ? redzone_behind(size) : 0), align);
-  c->rounds = c->debug ? 0 : magazine_rounds(size);
+  c->stride = (u32)round_up(size + (c->debug ? redzone_behind(size) : KASAN_GAP), align);
+  c->rounds = c->debug || KASAN_GAP ? 0 : magazine_rounds(size);
   c->ctor = ctor;
   choose_order(c, align);
   if(align > CACHE_LINE)
@@ -137,6 +138,7 @@ slab_adopt(struct cache *c, struct slab *s)
     else if(c->ctor)
       c->ctor(object_at(c, s, i));
   }
+  kasan_poison(s->base, (u64)c->per_slab * c->stride, POISON_FREE_OBJECT);
 }
 
 static void
@@ -167,6 +169,7 @@ take_object(struct cache *c)
     slab_move(s, &c->partial);
   c->active++;
   void *p = object_at(c, s, i);
+  kasan_unpoison(p, c->size);
   if(unlikely(c->debug))
     redzone_take(c, p);
   return p;
@@ -217,6 +220,7 @@ slab_put_locked(struct cache *c, void *p)
     freed_twice(c, p);
   if(unlikely(c->debug))
     redzone_put(c, p);
+  kasan_poison(p, c->stride, POISON_FREE_OBJECT);
   s->next[i] = s->free;
   s->free = (u16)i;
   c->active--;
