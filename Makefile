@@ -65,7 +65,7 @@ TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,unde
 say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
 
 # ---- What there is ----
-CHECKERS_DEBUG := debug/free_frame.c debug/lock_order.c
+CHECKERS_DEBUG := debug/free_frame.c debug/lock_order.c debug/fence_ledger.c
 CHECKERS_KASAN := debug/kasan.c debug/free_frame.c
 CHECKERS_UBSAN := debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c) \

@@ -5,6 +5,7 @@
 // translation, a stray pointer or a device, has changed the filling.
 
 #include "debug/free_frame.h"
+#include "debug/fence_ledger.h"
 #include "debug/kasan.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"
@@ -55,7 +56,9 @@ void
 frames_came_back(struct frame *f, u64 n)
 {
   const void *start = frame_kva(f);
-  for(u64 i = 0; i < n; i++)
+  for(u64 i = 0; i < n; i++){
+    ledger_freed(frame_pfn(f + i));
     fill(f + i);
+  }
   kasan_poison(start, n * PAGE_SIZE, POISON_FREE_FRAME);
 }

@@ -5,6 +5,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "debug/fence_ledger.h"
 #include "debug/kasan.h"
 #include "fs/vfs.h"
 #include "kernel/block.h"
@@ -146,6 +147,7 @@ kmain(u32 boot_hart, pa_t fdt)
   printk("quire: %u harts, %lu MiB of memory, %lu MiB free\n", machine.nharts,
          frames_total() * PAGE_SIZE / MiB, frames_free() * PAGE_SIZE / MiB);
   task_init();
+  ledger_start();
   start_devices();
   machine_start_harts();
   reaper_start();

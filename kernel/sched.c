@@ -166,6 +166,7 @@ void
 schedule_zombie(void)
 {
   assert(current->preempt == 1 && current->state == TASK_ZOMBIE);
+  ledger_settle();
   reschedule();
   panic("a dead task runs");
 }

@@ -33,5 +33,8 @@ syscall_dispatch(u64 nr, const u64 *args)
 {
   if(unlikely(nr >= count_of(calls) || !calls[nr]))
     return unknown(nr);
-  return calls[nr](args);
+  i64 result = calls[nr](args);
+  lock_none_held();
+  ledger_settle();
+  return result;
 }

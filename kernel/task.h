@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "debug/fence_ledger.h"
 #include "debug/lock_order.h"
 #include "kernel/list.h"
 #include "kernel/lock_types.h"
@@ -116,6 +117,7 @@ struct task {
   u64 fail_nth;             // this many allocations from now one fails; see failnth.h
   u64 refs;
   struct lock_record locks;
+  struct ledger_record ledger;
 };
 
 // task->notify.  Whoever makes a signal pending for a task sets NOTIFY_SIGNAL

@@ -65,6 +65,7 @@ sleep_on(struct waitq *q, struct spinlock *l, enum sleep_kind kind, enum task_st
   if(l)
     spin_unlock(l);
   lock_may_sleep("a wait");
+  ledger_settle();
   if(deadline_ns != NEVER){
     t->timer.fire = deadline_passed;
     timer_start(&t->timer, deadline_ns);

@@ -100,8 +100,10 @@ kmap_remove(va_t va, u64 len)
   spin_lock(&kmap_lock);
   for(u64 off = 0; off < len; off += PAGE_SIZE){
     pte_t *e = entry_at(va + off, 0);
-    if(e)
-      *e = 0;
+    if(e == NULL || *e == 0)
+      continue;
+    ledger_unmapped(va + off, pte_pfn(*e));
+    *e = 0;
   }
   spin_unlock(&kmap_lock);
 }

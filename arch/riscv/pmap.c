@@ -27,6 +27,16 @@ middle_entry(struct pmap *pm, va_t va)
   return likely(top & PTE_V) ? pte_table(top) + table_index(va, 1) : NULL;
 }
 
+// The entry of va in the leaf table that mid names, locked.
+static inline pte_t *
+open_leaf(struct pmap *pm, pte_t mid, va_t va)
+{
+  pte_t *e = lock_leaf(mid, va);
+  if(mid & PTE_V)
+    ledger_table(pm->root, e, va);
+  return e;
+}
+
 static inline pte_t *
 walk(struct pmap *pm, va_t va)
 {
@@ -34,7 +44,7 @@ walk(struct pmap *pm, va_t va)
   if(unlikely(e == NULL))
     return NULL;
   pte_t mid = atomic_load_acq(e);
-  return likely(mid & PTE_V) ? lock_leaf(mid, va) : NULL;
+  return likely(mid & PTE_V) ? open_leaf(pm, mid, va) : NULL;
 }
 
 pte_t *
@@ -42,7 +52,7 @@ pmap_find(struct pmap *pm, va_t va)
 {
   pte_t *e = middle_entry(pm, va);
   pte_t mid = e ? atomic_load_acq(e) : 0;
-  return mid ? lock_leaf(mid, va) : NULL;
+  return mid ? open_leaf(pm, mid, va) : NULL;
 }
 
 pte_t *
@@ -138,7 +148,7 @@ next_leaf(struct pmap *pm, va_t *va, va_t end)
 {
   spin_lock(&pm->upper);
   pte_t *e = next_table(pm, va, end);
-  pte_t *leaf = e ? lock_leaf(*e, *va) : NULL;
+  pte_t *leaf = e ? open_leaf(pm, *e, *va) : NULL;
   spin_unlock(&pm->upper);
   return leaf;
 }
@@ -295,6 +305,7 @@ drop_table(struct pmap *pm, pte_t *e, struct frame **list)
   struct frame *f = pte_frame(*e);
   spin_lock(&pm->upper);
   bool last = unlink_table(pm, e);
+  ledger_unlinked(pm->root, frame_pfn(f));
   spin_unlock(&pm->upper);
   f->next = *list ? (u32)frame_pfn(*list) : FRAME_NONE;
   *list = f;
@@ -381,6 +392,7 @@ pmap_destroy(struct pmap *pm)
 {
   assert(pm->active == 0 && pm->tables == 1);
   pa_frame(pm->root)->index = 0;
+  ledger_forget(pm->root);
   frame_free(pa_frame(pm->root));
   pm->root = 0;
 }

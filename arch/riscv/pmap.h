@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "debug/fence_ledger.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
 
@@ -58,7 +59,9 @@ pmap_unlock(pte_t *e)
 static inline pte_t
 pmap_set(pte_t *e, pte_t p)
 {
-  return atomic_swap(e, p);
+  pte_t old = atomic_swap(e, p);
+  ledger_set(e, old, p);
+  return old;
 }
 
 // ---- Ranges; space.lock held for writing ----

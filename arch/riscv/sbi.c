@@ -4,6 +4,7 @@
 // masks of its own hart ids, 64 at a time from a base.  No locks.
 
 #include <machine.h>
+#include "debug/fence_ledger.h"
 #include "fence.h"
 #include "sbi.h"
 
@@ -86,6 +87,7 @@ void
 fence_remote(u64 harts, va_t start, u64 size)
 {
   for_harts(harts, EXT_RFENCE, RFENCE_VMA, start, size);
+  ledger_fenced_remote(harts, start, size);
 }
 
 void

@@ -42,8 +42,10 @@ copy_entry(pte_t *to, pte_t *from, pte_t p)
       return false;
     }
   }
-  if(pte_writable(p))
+  if(pte_writable(p)){
     p = atomic_and(from, ~PTE_W);
+    ledger_set(from, p, p & ~PTE_W);
+  }
   pmap_set(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
   return true;
 }
@@ -81,8 +83,11 @@ freeze(struct pmap *pm, pte_t *e, va_t va)
   spin_lock(&pm->upper);
   pte_t *leaf = lock_leaf(*e, va);
   pte_frame(*e)->index++;
-  pm->frozen += !pte_is_frozen(*e);
-  atomic_store(e, (*e & ~PTE_V) | PTE_FROZEN_TAG);
+  if(!pte_is_frozen(*e)){
+    pm->frozen++;
+    atomic_store(e, (*e & ~PTE_V) | PTE_FROZEN_TAG);
+    ledger_unlinked(pm->root, pte_pfn(*e));
+  }
   pmap_unlock(leaf);
   spin_unlock(&pm->upper);
 }

@@ -77,6 +77,7 @@ refresh(struct pmap *pm, struct hart *h, u64 me, bool *flush)
   if(atomic_load(&pm->stale) & me){
     atomic_and(&pm->stale, ~me);
     fence_asid(asid & ASID_MASK);
+    ledger_fenced(0, ~0UL, asid & ASID_MASK);
   }
   return asid & ASID_MASK;
 }
@@ -96,9 +97,13 @@ pmap_switch(struct pmap *from, struct pmap *to)
     atomic_fence();
     asid = refresh(to, h, me, &flush);
   }
+  ledger_loads((to ? to : &kernel_pmap)->root, asid);
   satp_write(SATP_SV39 | asid << ASID_SHIFT | (to ? to : &kernel_pmap)->root >> PAGE_SHIFT);
-  if(unlikely(flush))
+  if(unlikely(flush)){
     fence_all();
+    ledger_fenced(0, ~0UL, LEDGER_ANY);
+  }
+  ledger_switched();
   if(from)
     atomic_and(&from->active, ~me);
 }
@@ -118,16 +123,19 @@ fence_local(va_t start, va_t end)
   u64 asid = loaded_asid();
   if(end - start > FENCE_PAGES_MAX * PAGE_SIZE){
     fence_asid(asid);
+    ledger_fenced(0, ~0UL, asid);
     return;
   }
   for(va_t va = start; va < end; va += PAGE_SIZE)
     fence_page(va, asid);
+  ledger_fenced(start, end, asid);
 }
 
 void
 pmap_fence_local(struct pmap *pm, va_t va)
 {
   fence_page(page_down(va), loaded_asid());
+  ledger_fenced(page_down(va), page_down(va) + PAGE_SIZE, loaded_asid());
 }
 
 void
@@ -176,11 +184,13 @@ void
 kmap_fence(va_t start, u64 size)
 {
   preempt_off();
-  if(size > FENCE_PAGES_MAX * PAGE_SIZE)
+  bool many = size > FENCE_PAGES_MAX * PAGE_SIZE;
+  if(many)
     fence_all();
   else
     for(u64 off = 0; off < size; off += PAGE_SIZE)
       fence_page_global(start + off);
+  ledger_fenced(many ? 0 : start, many ? ~0UL : start + size, LEDGER_ANY);
   if(other_harts())
     fence_remote(other_harts(), start, size);
   preempt_on();

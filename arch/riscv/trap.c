@@ -111,6 +111,8 @@ trap_user(struct trapframe *tf, u64 cause, va_t stval)
   if(likely(is_page_fault(cause))){
     intr_restore(true);
     enum fault result = vm_fault(current->space, stval, access_of(cause));
+    lock_none_held();
+    ledger_settle();
     if(unlikely(result != FAULT_OK))
       fault_signal(result, stval);
     intr_save();
