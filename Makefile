@@ -39,7 +39,7 @@ WERROR := $(if $(CI),-Werror)
 WARN   := -Wall -Wextra -Wno-unused-parameter $(WERROR)
 
 CHECK_KASAN := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffff000000000 \
-	--param asan-instrumentation-with-call-threshold=0
+	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=1 --param asan-globals=1
 CHECK_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
 
 KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
@@ -47,7 +47,8 @@ KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
 	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
 	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(CHECK_$c))
-KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
+KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
+	$(if $(CHECKS),@debug/link)
 
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
 	-march=rv64gc -mabi=lp64d -mcmodel=medany \
@@ -69,7 +70,7 @@ CHECKERS_DEBUG := debug/free_frame.c debug/lock_order.c debug/fence_ledger.c
 CHECKERS_KASAN := debug/kasan.c debug/free_frame.c
 CHECKERS_UBSAN := debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c) \
-	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c)))
+	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) debug/plant.c debug/user_copy.c))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
 LIBOBJ := $(LIBSRC:%=$B/%.o)

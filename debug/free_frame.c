@@ -56,6 +56,7 @@ void
 frames_came_back(struct frame *f, u64 n)
 {
   const void *start = frame_kva(f);
+  kasan_unpoison(start, n * PAGE_SIZE);      // objects and slack in it
   for(u64 i = 0; i < n; i++){
     ledger_freed(frame_pfn(f + i));
     fill(f + i);

@@ -7,6 +7,7 @@
 #include <pmap.h>
 #include "debug/fence_ledger.h"
 #include "debug/kasan.h"
+#include "debug/plant.h"
 #include "fs/vfs.h"
 #include "kernel/block.h"
 #include "kernel/bootargs.h"
@@ -93,6 +94,7 @@ start_init(void *unused)
 {
   char path[128];
   bootarg_copy("init", "/init", path, sizeof path);
+  plant();
   mount_root();
   mount_at("/dev", dev_mount);
   mount_at("/proc", proc_mount);

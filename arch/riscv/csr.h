@@ -13,6 +13,16 @@
 #define SSTATUS_FS_DIRTY   (3 << 13)
 #define SSTATUS_SUM  (1 << 18)
 
+// To change SUM is dear.  So it is always set, but in a DEBUG=1 build, where only
+// user copies have it, and a trap from the kernel puts it aside.
+#ifdef DEBUG
+#define SSTATUS_SUM_ALWAYS 0
+#define SSTATUS_OF_TRAP (SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SUM)
+#else
+#define SSTATUS_SUM_ALWAYS SSTATUS_SUM
+#define SSTATUS_OF_TRAP (SSTATUS_SPP | SSTATUS_SPIE)
+#endif
+
 #define SIE_SSIE     (1 << 1)
 #define SIE_STIE     (1 << 5)
 #define SIE_SEIE     (1 << 9)

@@ -24,7 +24,7 @@ void
 hart_init(void)
 {
   enum { ALL_COUNTERS = 7 };       // cycle, time, instret
-  csr_write(sstatus, SSTATUS_SUM);
+  csr_write(sstatus, SSTATUS_SUM_ALWAYS);
   csr_write(scounteren, ALL_COUNTERS);
   machine_timer_set(~0UL);
   csr_write(sie, SIE_SSIE | SIE_STIE | SIE_SEIE);

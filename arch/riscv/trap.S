@@ -179,10 +179,10 @@ trap_from_kernel:
   csrr a2, stval
   call trap_kernel
 
-  // FS may have changed meanwhile: only SPP and SPIE are put back.
+  // FS may have changed meanwhile: only SPP, SPIE and (DEBUG) SUM are put back.
   ld t0, TF_PC(sp)
   ld t1, TF_STATUS(sp)
-  li t2, SSTATUS_SPP | SSTATUS_SPIE
+  li t2, SSTATUS_OF_TRAP
   and t1, t1, t2
   csrw sepc, t0
   csrc sstatus, t2

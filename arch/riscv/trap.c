@@ -201,6 +201,9 @@ user_copy_fault(struct trapframe *tf, u64 cause, va_t stval)
 void
 trap_kernel(struct trapframe *tf, u64 cause, va_t stval)
 {
+#ifdef DEBUG
+  csr_clear(sstatus, SSTATUS_SUM);
+#endif
   if(cause & CAUSE_INTERRUPT){
     interrupt(cause);
     if(current->preempt == 0 && current->resched)
