@@ -7,7 +7,11 @@
 
 #include "kernel/types.h"
 
+#if defined(DEBUG) || defined(KASAN) || defined(UBSAN)
+enum { KSTACK_PAGES = 4 };     // calls are deeper, and locals have gaps between them
+#else
 enum { KSTACK_PAGES = 2 };
+#endif
 #define KSTACK_SIZE (KSTACK_PAGES * PAGE_SIZE)
 
 // A kernel stack with an unmapped page below it. => its lowest address, or NULL

@@ -37,5 +37,9 @@
 #define KTF_RECORD TF_SIZE
 #define KTF_SIZE   (TF_SIZE + 16)
 
+#if defined(DEBUG) || defined(KASAN) || defined(UBSAN)
+#define STACK_SIZE 16384
+#else
 #define STACK_SIZE 8192
+#endif
 #define SYS_CLONE_NR 220
