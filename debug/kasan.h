@@ -43,6 +43,7 @@ enum { KASAN_GAP = 0 };
 static inline void kasan_poison(const void *p, u64 n, enum poison why) {}
 static inline void kasan_unpoison(const void *p, u64 n) {}
 static inline void kasan_resize(const void *p, u64 n, u64 room) {}
+static inline void kasan_check(const void *p, u64 n, bool write) {}
 static inline int kasan_cover(va_t va, u64 len) { return 0; }
 static inline void kasan_start(void) {}
 
