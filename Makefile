@@ -6,11 +6,7 @@ CPUS  ?= 3
 MEM   ?= 128M
 SWAP  ?= 64M
 DISK  ?= 256M
-DEBUG ?=
-KASAN ?=
-UBSAN ?=
-APPEND ?=
-TOOLPREFIX ?=
+# And DEBUG=1 KASAN=1 UBSAN=1 APPEND=... TOOLPREFIX=...
 
 B := build
 # Kernels with checks have objects and an image of their own: build/debug-kasan, ...
@@ -238,8 +234,7 @@ compile_commands.json: | tools-build
 
 # Keeps the user's disk image.
 clean:
-	@mkdir -p $B
-	find $B -mindepth 1 -depth ! -path $(FS) -delete
+	@mkdir -p $B && find $B -mindepth 1 -depth ! -path $(FS) -delete
 	rm -f compile_commands.json
 
 help:
@@ -249,6 +244,4 @@ FORCE:
 .PHONY: all image fs-reset machine qemu qemu-gdb gdb print-gdbport unit test test-long usertests \
 	bench bench-check lint doctor compile_commands.json clean help FORCE $(addprefix tools-,$(SETS))
 
--include $(KOBJ:.o=.d) $(LIBOBJ:.o=.d) $(patsubst %,$B/%.d,$(USRC) $(TSRC) $(BSRC))
--include $(patsubst %,$B/host/%.d,$(TOOLSRC) $(HOSTSRC))
--include $(patsubst %,$B/unit/%.d,$(UNITSRC) $(UNITFS) $(wildcard test/unit/test_*.c))
+-include $(shell find $B -name '*.d' 2>/dev/null)

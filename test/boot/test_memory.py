@@ -139,6 +139,7 @@ def test_idle_harts_zero_frames(boot):
     g.run("sleep 1")
     assert zeroed(g) >= enough - 60          # what the programs since took
     g.run("spin &")
+    g.run("sleep 1")                         # until it is read from the disk
     g.run("echo 3 > /proc/sys/vm/drop_caches")
     assert zeroed(g) == 0
     pid = next(line.split()[0] for line in g.run("ps").splitlines() if line.endswith("spin"))
