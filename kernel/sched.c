@@ -71,25 +71,25 @@ tick_change(struct hart *h, bool idle, u64 now)
   }
 }
 
-static void
-charge(struct task *prev, struct task *next)
+// t has run up to now.
+static inline void
+charge(struct task *t, u64 now)
 {
-  u64 now = machine_time_ns();
-  u64 used = now - prev->mark;
-  prev->cpu_time += used;
-  prev->slice -= (i64)used;
-  next->mark = now;
-  next->switches++;
-  struct hart *h = prev->hart;
-  if(unlikely(prev == h->idle || next == h->idle))
-    tick_change(h, next == h->idle, now);
+  u64 used = now - t->mark;
+  t->cpu_time += used;
+  t->slice -= (i64)used;
+  t->mark = now;
 }
 
 // h->lock held, interrupts off.
 static void
 switch_to(struct hart *h, struct task *prev, struct task *next)
 {
-  charge(prev, next);
+  u64 now = prev->mark;
+  next->mark = now;
+  next->switches++;
+  if(unlikely(prev == h->idle || next == h->idle))
+    tick_change(h, next == h->idle, now);
   h->current = next;
   h->gone = prev->state == TASK_ZOMBIE ? prev : NULL;
   next->hart = h;
@@ -133,6 +133,7 @@ reschedule(void)
   struct hart *h = prev->hart;
   spin_lock(&h->lock);
   prev->resched = 0;
+  charge(prev, machine_time_ns());
   struct task *next = dequeue(h);
   if(prev->state == TASK_RUNNING && prev != h->idle){
     if(next)
