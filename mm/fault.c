@@ -175,11 +175,12 @@ page_dirty(const struct frame *f)
   return atomic_load(&f->word) & FRAME_DIRTY;
 }
 
-static bool
-past_end(const struct object *o, u64 index)
+// How many pages o may have.
+static u64
+object_pages(const struct object *o)
 {
   u64 size = atomic_load(&o->size);
-  return size != ~0UL && index >= page_up(size) >> PAGE_SHIFT;
+  return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
 }
 
 // A shared page may be stored to once its place in the store is reserved and it
@@ -191,53 +192,61 @@ shared_prot(const struct area *area, const struct frame *f)
   return may_write ? area->prot : without_write(area->prot);
 }
 
-// f, pinned, becomes mapped; the pin goes.  The count goes up before we look: who
-// takes the page or its dirt away marks that first and then looks whether it is
-// mapped, so one of us sees the other.
+// f, whose count of mappings includes at's already, becomes mapped there.  The count
+// goes up before we look: who takes the page or its dirt away marks that first and
+// then looks whether it is mapped, so one of us sees the other.
 // => false if it is being taken away
-static bool
+static inline bool
 map_shared(struct at at, struct frame *f)
 {
-  frame_get(f, MAPPED_1);
   if(unlikely(!object_holds(f))){
-    frame_put(f, MAPPED_1 | PIN_1);
+    frame_put(f, MAPPED_1);
     return false;
   }
   u32 prot = shared_prot(at.area, f);
   set_entry(at.e, f, prot, prot & PROT_WRITE);
-  frame_put(f, PIN_1);
   return true;
 }
 
-// Pages of the object that are in memory anyway, around the one that faulted:
+// Pages that are in memory anyway are mapped with the one that faulted: neighbours
 // within the area and the leaf table, so that no further lock is needed.
 enum { AROUND = 16 };
 
-static void
-fault_around(struct at at, u64 index)
+// => is the one that faulted among them?
+static bool
+map_around(struct at at, u64 index)
 {
   struct object *o = at.area->object;
-  va_t middle = at.va, first = round_down(middle, AROUND * PAGE_SIZE);
-  va_t end = min(first + AROUND * PAGE_SIZE, at.area->end);
-  first = max(first, at.area->start);
-  at.e -= (middle - first) >> PAGE_SHIFT;
-  index -= (middle - first) >> PAGE_SHIFT;
-  for(at.va = first; at.va < end; at.va += PAGE_SIZE, at.e++, index++){
-    struct frame *f;
-    if(*at.e == 0 && !past_end(o, index) && (f = object_peek(o, index)) != NULL)
-      (void)map_shared(at, f);
+  struct frame *v[AROUND];
+  va_t first = max(round_down(at.va, AROUND * PAGE_SIZE), at.area->start);
+  va_t end = min(round_down(at.va, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE, at.area->end);
+  u64 base = index - ((at.va - first) >> PAGE_SHIFT), from = base;
+  u64 to = min(base + ((end - first) >> PAGE_SHIFT), object_pages(o));
+  pte_t *asked = at.e, *e = asked - (index - base);
+  u32 n = object_gather(o, &from, to, MAPPED_1, v, AROUND);
+  for(u32 i = 0; i < n; i++){
+    at.e = e + (v[i]->index - base);
+    if(*at.e == 0)
+      (void)map_shared(at, v[i]);
+    else
+      frame_put(v[i], MAPPED_1);
   }
+  return *asked != 0;
 }
 
-// A store to a page of the object that is not mapped yet; f is pinned.
+// A store to a page of the object that is not mapped yet.
 static int
-file_store(struct at at, struct wanted *w, struct frame *f, u64 index)
+file_store(struct at at, struct wanted *w, u64 index)
 {
+  struct frame *f = object_peek(at.area->object, index);
   int r;
+  if(f == NULL)
+    return need(at, w, NEED_PAGE, index);
   if(!(at.area->flags & AREA_SHARED)){
     r = copy_page(at, f);
   } else if(page_dirty(f)){
-    return map_shared(at, f) ? FAULT_OK : need(at, w, NEED_PAGE, index);
+    frame_get(f, MAPPED_1);
+    r = map_shared(at, f) ? FAULT_OK : need(at, w, NEED_PAGE, index);
   } else {
     r = need(at, w, NEED_PLACE, index);
   }
@@ -250,16 +259,12 @@ file_map(struct at at, struct wanted *w)
 {
   struct object *o = at.area->object;
   u64 index = (at.area->offset + (at.va - at.area->start)) >> PAGE_SHIFT;
-  if(past_end(o, index))
+  if(index >= object_pages(o))
     return FAULT_ADRERR;
-  struct frame *f = object_peek(o, index);
-  if(f == NULL)
-    return need(at, w, NEED_PAGE, index);
   if(at.access == PROT_WRITE)
-    return file_store(at, w, f, index);
-  if(!map_shared(at, f))
+    return file_store(at, w, index);
+  if(!map_around(at, index))
     return need(at, w, NEED_PAGE, index);
-  fault_around(at, index);
   vm_count(VM_FILE_MAP);
   return FAULT_OK;
 }

@@ -128,6 +128,20 @@ object_peek(struct object *o, u64 index)
   return NULL;
 }
 
+u32
+object_gather(struct object *o, u64 *index, u64 end, u64 counts, struct frame **v, u32 n)
+{
+  u64 *pfn = (u64 *)v;           // the numbers come first, frames in their place
+  spin_lock(&o->lock);
+  u32 found = radix_gather(&o->pages, index, end - 1, false, pfn, n);
+  for(u32 i = 0; i < found; i++){
+    v[i] = pfn_frame(pfn[i]);
+    frame_get(v[i], counts);
+  }
+  spin_unlock(&o->lock);
+  return found;
+}
+
 // Does the store end before this page?  Asked under o->lock, so that either a
 // truncation finds the page in the tree, or who would read it sees the new size
 // and not the bytes that are just being cut off.

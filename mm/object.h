@@ -92,6 +92,10 @@ struct frame *object_peek(struct object *o, u64 index);
 // Only if it is there, once it is valid. => pinned or NULL; may sleep, needs no memory
 struct frame *object_find(struct object *o, u64 index);
 
+// The first pages in [*index, end) that are there, BUSY or not, up to n of them, each
+// with `counts` (PIN_1 or MAPPED_1) more.  => how many; *index is that of the last
+u32 object_gather(struct object *o, u64 *index, u64 end, u64 counts, struct frame **v, u32 n);
+
 void object_enter_dirty(struct object *o, struct frame *f);
 
 // After a store through the kernel's mapping of a pinned page that is not BUSY

@@ -218,21 +218,6 @@ object_sync(struct object *o, u64 start, u64 end)
 
 // ---- Taking pages out ----
 
-// The first pages in [*index, end), up to n, pinned; *index is that of the last.
-static u32
-pin_pages(struct object *o, u64 *index, u64 end, struct frame **v, u32 n)
-{
-  u64 pfn[BATCH];
-  spin_lock(&o->lock);
-  u32 found = radix_gather(&o->pages, index, end - 1, false, pfn, n);
-  for(u32 i = 0; i < found; i++){
-    v[i] = pfn_frame(pfn[i]);
-    frame_get(v[i], PIN_1);
-  }
-  spin_unlock(&o->lock);
-  return found;
-}
-
 // Make BUSY those of n pinned pages that nobody else has, and let go of the others;
 // if there are only others, wait for one.  => how many, in the front of v
 static u32
@@ -260,7 +245,7 @@ remove_pages(struct object *o, u64 first, u64 end)
 {
   struct frame *v[BATCH];
   u32 n;
-  for(u64 index = first; (n = pin_pages(o, &index, end, v, BATCH)) > 0; index = first){
+  for(u64 index = first; (n = object_gather(o, &index, end, PIN_1, v, BATCH)) > 0; index = first){
     n = take_pages(v, n);
     for(u32 i = 0; i < n; i++){
       take_mappings(o, v[i], TAKE_ALL);
@@ -354,7 +339,7 @@ object_shrink(struct object *o, u64 want)
   struct frame *v[BATCH];
   u64 freed = 0;
   for(u64 index = 0; freed < want; index++){
-    u32 found = pin_pages(o, &index, NO_END, v, min(want - freed, (u64)BATCH));
+    u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
       break;
     u32 n = 0;
