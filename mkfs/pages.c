@@ -19,6 +19,7 @@ enum { FRAMES = 1 << 22 };         // 16 GiB of addresses
 
 struct frame *frames;
 u64 direct_base;
+u64 frame_waiters;                 // none, ever
 static u64 next_frame = 1;         // 0 is FRAME_NONE
 static u32 free_frames;            // linked through `next`
 
@@ -63,9 +64,8 @@ frame_put_slow(struct frame *f, u64 counts)
 }
 
 void
-frame_unbusy(struct frame *f)
+frame_wake(void)
 {
-  f->word &= ~FRAME_BUSY;
 }
 
 // ---- Objects ----

@@ -334,17 +334,12 @@ frame_try_busy(struct frame *f)
   return !(atomic_or(&f->word, FRAME_BUSY) & FRAME_BUSY);
 }
 
-void
-frame_unbusy(struct frame *f)
-{
-  atomic_and(&f->word, ~FRAME_BUSY);
-  frame_state_changed();
-}
+// Who waits is counted before it looks at the word, under busy_lock, and then sleeps;
+// so once the lock has been free it sleeps, or has seen the change.
+u64 frame_waiters;
 
-// Waiters look at the word under busy_lock before they sleep, so passing
-// through it once makes sure that none of them missed the change.
 void
-frame_state_changed(void)
+frame_wake(void)
 {
   spin_lock(&busy_lock);
   spin_unlock(&busy_lock);
@@ -356,8 +351,11 @@ frame_wait(struct frame *f, u64 flag)
 {
   lock_takes(f, "frame BUSY", LOCK_SLEEPS);
   spin_lock(&busy_lock);
+  atomic_add(&frame_waiters, 1);
+  atomic_fence();
   while(atomic_load(&f->word) & flag)
     wait_io(&busy_queue, &busy_lock);
+  atomic_add(&frame_waiters, -1);
   spin_unlock(&busy_lock);
   lock_lets_go(f);
 }

@@ -162,11 +162,26 @@ bool frame_fetchable(struct frame *f);
 
 // BUSY: contents or identity are changing.  Others wait and start again.
 bool frame_try_busy(struct frame *f);       // => false if somebody else has it
-void frame_unbusy(struct frame *f);         // and wake
-
 // Wait until none of the flags (BUSY, WRITING) is set.  The caller has a pin, so
 // that the frame is still this page; sleeps.
 void frame_wait(struct frame *f, u64 flags);
-void frame_state_changed(void);             // a flag was cleared: wake who waits
+void frame_wake(void);
+extern u64 frame_waiters;
+
+// A flag was cleared: wake who waits.
+static inline void
+frame_state_changed(void)
+{
+  atomic_fence();
+  if(unlikely(atomic_load(&frame_waiters) > 0))
+    frame_wake();
+}
+
+static inline void
+frame_unbusy(struct frame *f)
+{
+  atomic_and(&f->word, ~FRAME_BUSY);
+  frame_state_changed();
+}
 
 extern struct frame *zero_frame;

@@ -151,30 +151,54 @@ past_end(const struct object *o, u64 index)
   return o->ops && index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
 }
 
-// A new page, BUSY and pinned, in the tree; `fresh`: and dirty, for the store's
-// copy does not count.
-// => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end, if not fresh
+// f becomes the page at index, BUSY and pinned.
+static inline void
+begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
+{
+  f->owner = knum(o);
+  f->index = (u32)index;
+  f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags;
+}
+
+// A new page, BUSY and pinned, in the tree.
+// => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end
 static int
-add_page(struct object *o, u64 index, bool fresh, struct frame **out)
+add_page(struct object *o, u64 index, struct frame **out)
 {
   struct frame *f = frame_alloc(KIND_KERNEL, ALLOC_USER);
   if(f == NULL)
     return -ENOMEM;
   spin_lock(&o->lock);
-  int err = !fresh && past_end(o, index) ? -ERANGE
-                                         : radix_insert(&o->pages, index, frame_pfn(f), fresh);
-  if(err == 0){
-    f->owner = knum(o);
-    f->index = (u32)index;
-    f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE |
-              (fresh ? FRAME_DIRTY : 0);
-  }
+  int err = past_end(o, index) ? -ERANGE : radix_insert(&o->pages, index, frame_pfn(f), false);
+  if(err == 0)
+    begin_page(o, f, index, 0);
   spin_unlock(&o->lock);
   if(err)
     frame_free(f);
   else
     *out = f;
   return err;
+}
+
+// The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
+// store's copy does not count.  => NULL without memory
+static inline struct frame *
+find_or_make(struct object *o, u64 index, bool *made)
+{
+  struct frame *f = NULL;
+  spin_lock(&o->lock);
+  struct radix_node *leaf = radix_reach(&o->pages, index);
+  u64 pfn = leaf ? leaf->slot[radix_slot(index, 0)] : 0;
+  *made = pfn == 0;
+  if(pfn){
+    f = pfn_frame(pfn);
+    frame_get(f, PIN_1);
+  } else if(leaf && (f = frame_alloc(KIND_KERNEL, ALLOC_USER)) != NULL){
+    begin_page(o, f, index, FRAME_DIRTY);
+    radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
+  }
+  spin_unlock(&o->lock);
+  return f;
 }
 
 // Other pins may keep the frames.  The object's hold goes while they are BUSY, or
@@ -244,7 +268,7 @@ fill(struct object *o, struct frame *f, bool alone)
     frame_unbusy(f);
     return 0;
   }
-  while(n < want && add_page(o, index + n, false, &v[n]) == 0)
+  while(n < want && add_page(o, index + n, &v[n]) == 0)
     n++;
   o->next_read = index + n;
   int err = o->ops->read_pages(o, index, v, n);
@@ -257,16 +281,35 @@ fill(struct object *o, struct frame *f, bool alone)
 
 // ---- Getting a page ----
 
+// f was BUSY when it was found.
+static void
+let_go_once_valid(struct frame *f)
+{
+  frame_wait(f, FRAME_BUSY);
+  frame_put(f, PIN_1);
+}
+
 // The page, pinned and not BUSY, if it is there; waits while it is BUSY.
 struct frame *
 object_find(struct object *o, u64 index)
 {
   struct frame *f;
-  while((f = object_pin(o, index)) && unlikely(!object_holds(f))){
-    frame_wait(f, FRAME_BUSY);
-    frame_put(f, PIN_1);
-  }
+  while((f = object_pin(o, index)) && unlikely(!object_holds(f)))
+    let_go_once_valid(f);
   return f;
+}
+
+int
+object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
+{
+  for(;;){
+    struct frame *f = *out = find_or_make(o, index, fresh);
+    int err = f ? 0 : memory_wait();
+    if(err || (f && likely(*fresh || object_holds(f))))
+      return err;
+    if(f)
+      let_go_once_valid(f);
+  }
 }
 
 // A page could not be added.  => 0: look again; else the reason not to
@@ -277,28 +320,13 @@ add_failed(int err)
 }
 
 int
-object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
-{
-  int err;
-  do {
-    *fresh = false;
-    *out = object_find(o, index);
-    if(*out)
-      return 0;
-    err = add_page(o, index, true, out);
-    *fresh = err == 0;
-  } while(unlikely(err) && (err = add_failed(err)) == 0);
-  return err;
-}
-
-int
 object_page(struct object *o, u64 index, struct frame **out)
 {
   for(bool alone = false;;){
     *out = object_find(o, index);
     if(*out)
       return 0;
-    int err = add_page(o, index, false, out);
+    int err = add_page(o, index, out);
     if(err == 0){
       err = fill(o, *out, alone);
       if(err != -EAGAIN)

@@ -32,8 +32,8 @@ child(const struct radix_node *n, u32 slot)
 
 // The first mark of a leaf, or its last, shows in the nodes above as far as it is
 // theirs too.
-static __attribute__((noinline)) void
-mark_above(struct radix *r, u64 index)
+void
+radix_mark_above(struct radix *r, u64 index)
 {
   struct radix_node *n = r->root;
   for(u32 shift = r->shift; shift > 0; shift -= RADIX_BITS){
@@ -52,23 +52,17 @@ unmark_above(struct radix_node *n, u32 shift, u64 index)
   return n->marks == 0;
 }
 
-// Of an entry in leaf n that has no mark.
-static inline void
-mark(struct radix *r, struct radix_node *n, u64 index)
-{
-  if(n->marks == 0)
-    mark_above(r, index);
-  n->marks |= 1UL << radix_slot(index, 0);
-  r->marked++;
-}
-
 bool
 radix_mark(struct radix *r, u64 index)
 {
   struct radix_node *n = radix_leaf(r, index);
-  if(n->marks >> radix_slot(index, 0) & 1)
+  u64 bit = 1UL << radix_slot(index, 0);
+  if(n->marks & bit)
     return false;
-  mark(r, n, index);
+  if(n->marks == 0)
+    radix_mark_above(r, index);
+  n->marks |= bit;
+  r->marked++;
   return true;
 }
 
@@ -131,8 +125,8 @@ grow(struct radix *r, u64 index)
 
 // The way to index, made as far as it is missing: what was made stays if the rest
 // cannot be, it is found again or goes with anything below.  => or NULL without memory
-static __attribute__((noinline)) struct radix_node *
-make_leaf(struct radix *r, u64 index)
+struct radix_node *
+radix_make_leaf(struct radix *r, u64 index)
 {
   if(grow(r, index) != 0)
     return NULL;
@@ -154,17 +148,12 @@ make_leaf(struct radix *r, u64 index)
 int
 radix_insert(struct radix *r, u64 index, u64 value, bool marked)
 {
-  struct radix_node *n = radix_leaf(r, index);
-  if(unlikely(n == NULL) && (n = make_leaf(r, index)) == NULL)
+  struct radix_node *n = radix_reach(r, index);
+  if(n == NULL)
     return -ENOMEM;
-  u32 i = radix_slot(index, 0);
-  if(n->slot[i])
+  if(n->slot[radix_slot(index, 0)])
     return -EEXIST;
-  n->slot[i] = value;
-  n->used++;
-  r->count++;
-  if(marked)
-    mark(r, n, index);
+  radix_fill(r, n, index, value, marked);
   return 0;
 }
 

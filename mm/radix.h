@@ -45,6 +45,33 @@ radix_leaf(const struct radix *r, u64 index)
   return n;
 }
 
+struct radix_node *radix_make_leaf(struct radix *r, u64 index);
+void radix_mark_above(struct radix *r, u64 index);
+
+// The same, made if it is missing.  => or NULL without memory
+static inline struct radix_node *
+radix_reach(struct radix *r, u64 index)
+{
+  struct radix_node *n = radix_leaf(r, index);
+  return likely(n) ? n : radix_make_leaf(r, index);
+}
+
+// Into an empty slot of the node that radix_reach gave.
+static inline void
+radix_fill(struct radix *r, struct radix_node *n, u64 index, u64 value, bool marked)
+{
+  u32 i = radix_slot(index, 0);
+  n->slot[i] = value;
+  n->used++;
+  r->count++;
+  if(!marked)
+    return;
+  if(n->marks == 0)
+    radix_mark_above(r, index);
+  n->marks |= 1UL << i;
+  r->marked++;
+}
+
 // => 0 if nothing is there
 static inline u64
 radix_get(const struct radix *r, u64 index)
