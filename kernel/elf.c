@@ -27,9 +27,6 @@ enum {
   SEGMENTS_MAX = 128,
 };
 
-// Where a position-independent program goes.
-#define PIE_BASE 0x2aaaaaa000UL
-
 // ---- Reading ----
 
 static bool
@@ -45,15 +42,10 @@ header_ok(const struct elf_header *h)
 
 // size: of the file.  A segment may end past it, but not by a page.
 static bool
-segment_ok(const struct elf_segment *g, va_t bias, u64 size)
+segment_ok(const struct elf_segment *g, u64 size)
 {
-  if(g->type == SEGMENT_INTERP)
-    return false;                  // wants a dynamic linker
-  if(g->type != SEGMENT_LOAD)
-    return true;
   return g->filesz <= g->memsz && g->offset + g->filesz >= g->offset &&
          g->memsz <= USER_TOP && g->vaddr <= USER_TOP - g->memsz &&
-         g->vaddr + g->memsz + bias <= USER_TOP && g->vaddr + bias >= USER_MIN &&
          (g->filesz == 0 || ((g->vaddr & PAGE_MASK) == (g->offset & PAGE_MASK) &&
                              page_down(g->offset + g->filesz - 1) < size));
 }
@@ -74,23 +66,35 @@ read_segments(struct elf *e, struct file *f, const struct elf_header *h, const v
   return got < 0 ? (int)got : (u64)got < size ? -ENOEXEC : 0;
 }
 
-// What is known once the segments are: the end, and the table's place in memory.
+static void
+survey_load(struct elf *e, const struct elf_segment *g, u64 phoff)
+{
+  e->start = min(e->start, page_down(g->vaddr));
+  e->end = max(e->end, g->vaddr + g->memsz);
+  if((g->align & (g->align - 1)) == 0)
+    e->align = max(e->align, g->align);
+  if(phoff >= g->offset && phoff - g->offset < g->filesz)
+    e->headers = g->vaddr + (phoff - g->offset);
+}
+
+// What is known once the segments are, but for the place in memory.
 static int
 survey(struct elf *e, const struct elf_header *h, u64 size)
 {
-  bool any = false;
+  e->start = USER_MAX;
+  e->align = PAGE_SIZE;
   for(u32 i = 0; i < e->nsegments; i++){
     const struct elf_segment *g = &e->segments[i];
-    if(!segment_ok(g, e->bias, size))
-      return -ENOEXEC;
-    if(g->type != SEGMENT_LOAD || g->memsz == 0)
+    if(g->type == SEGMENT_INTERP && !e->linker)
+      e->linker = g;
+    if(g->type != SEGMENT_LOAD)
       continue;
-    any = true;
-    e->end = max(e->end, e->bias + g->vaddr + g->memsz);
-    if(h->phoff >= g->offset && h->phoff - g->offset < g->filesz)
-      e->headers = e->bias + g->vaddr + (h->phoff - g->offset);
+    if(!segment_ok(g, size))
+      return -ENOEXEC;
+    if(g->memsz > 0)
+      survey_load(e, g, h->phoff);
   }
-  return any ? 0 : -ENOEXEC;
+  return e->end > 0 ? 0 : -ENOEXEC;
 }
 
 int
@@ -100,14 +104,42 @@ elf_open(struct elf *e, struct file *f, const void *head, u64 n)
   *e = (struct elf){ 0 };
   if(n < sizeof *h || !header_ok(h))
     return -ENOEXEC;
-  e->bias = h->type == ELF_DYN ? PIE_BASE : 0;
-  e->entry = e->bias + h->entry;
+  e->movable = h->type == ELF_DYN;
+  e->entry = h->entry;
   int err = read_segments(e, f, h, head, n);
   if(err == 0)
     err = survey(e, h, f->inode->object.size);
   if(err)
     elf_close(e);
   return err;
+}
+
+int
+elf_linker(const struct elf *e, struct file *f, char *path)
+{
+  u64 n = e->linker->filesz;
+  if(n < 2 || n > PATH_MAX)
+    return -ENOEXEC;
+  i64 got = file_read_kernel(f, path, n, e->linker->offset);
+  if(got < 0)
+    return (int)got;
+  return (u64)got < n || path[n - 1] != '\0' ? -ENOEXEC : 0;
+}
+
+int
+elf_place(struct elf *e, va_t want, va_t limit)
+{
+  va_t low = round_down(e->start, e->align), bias = 0;
+  if(e->end - low > limit)
+    return -ENOEXEC;
+  if(e->movable)
+    bias = round_down(min(want, limit - (e->end - low)), e->align) - low;
+  e->bias = bias;
+  e->entry += bias;
+  e->start += bias;
+  e->end += bias;
+  e->headers += e->headers ? bias : 0;
+  return e->start < USER_MIN || e->end > limit ? -ENOEXEC : 0;
 }
 
 void

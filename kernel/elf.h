@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// ELF programs: 64-bit RISC-V, static, at fixed addresses or anywhere (PIE).
+// ELF programs: 64-bit RISC-V, at fixed addresses or anywhere (PIE), static or with
+// a dynamic linker, which is such a program itself.
 
 #pragma once
 
@@ -26,16 +27,29 @@ struct elf_segment {
 struct elf {
   struct elf_segment *segments;   // kmalloc'd
   u32 nsegments;
-  va_t bias;                      // from the file's addresses to the real ones
+  const struct elf_segment *linker;   // names the dynamic linker; or NULL
+  bool movable;                   // may be anywhere
+  u64 align;                      // of the place; a power of two
+
+  // The file's addresses; after elf_place() the real ones.
+  va_t bias;                      // from the former to the latter
   va_t entry;
   va_t headers;                   // of the segment table in memory, or 0
-  va_t end;                       // of the last segment: where the heap begins
+  va_t start, end;                // of the segments; behind them the heap begins
 };
 
 // head: the first bytes of f, as many as there are.
 // => 0, -ENOEXEC, -ENOMEM, or an error of the disk
 int elf_open(struct elf *e, struct file *f, const void *head, u64 n);
 void elf_close(struct elf *e);
+
+// The dynamic linker's name, if there is one: PATH_MAX bytes of room.
+// => 0, -ENOEXEC, or an error of the disk
+int elf_linker(const struct elf *e, struct file *f, char *path);
+
+// Where it goes: below limit, and if it can be moved, at `want` or where it fits.
+// Once.  => 0 or -ENOEXEC
+int elf_place(struct elf *e, va_t want, va_t limit);
 
 // Map the segments. => 0 or -errno
 int elf_map(const struct elf *e, struct space *s, struct file *f);

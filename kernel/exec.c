@@ -22,36 +22,41 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 
-enum { HEAD_BYTES = 512, SCRIPTS_MAX = 4, SCRIPT_LINE = 256, ARGS_SHARE = 4 };
+enum { HEAD_BYTES = 512, SCRIPTS_MAX = 5, SCRIPT_LINE = 255, ARGS_SHARE = 4 };
+
+// Where a position-independent program goes; its dynamic linker goes to the top.
+#define PIE_BASE 0x2aaaaaa000UL
 
 struct exec {
   const char *path;                // as called: AT_EXECFN
   struct file *file;               // the ELF file, after all scripts
-  char head[HEAD_BYTES];           // its first bytes
+  struct file *linker_file;        // that of its dynamic linker, or NULL
+  char head[HEAD_BYTES];           // the first bytes of what was opened last
   u64 head_bytes;
   u32 nscripts;                    // how many `#!` led here, outermost first
   struct { char line[SCRIPT_LINE]; const char *interpreter, *argument; } script[SCRIPTS_MAX];
   struct args argv, envp;
-  struct elf elf;
+  struct elf elf, linker;
   struct space *space;
   va_t sp;
 };
 
 // ---- The file ----
 
+// In place of what *f was.
 static int
-open_program(struct exec *x, const char *path)
+open_program(struct exec *x, const char *path, struct file **f)
 {
-  if(x->file)
-    file_put(x->file);
-  x->file = NULL;
-  int err = vfs_open(NULL, path, O_RDONLY, 0, &x->file);
+  if(*f)
+    file_put(*f);
+  *f = NULL;
+  int err = vfs_open(NULL, path, O_RDONLY, 0, f);
   if(err)
     return err;
-  struct inode *i = x->file->inode;
+  struct inode *i = (*f)->inode;
   if(!i || !S_ISREG(i->mode) || !(i->mode & 0111))
     return -EACCES;
-  i64 n = file_read_kernel(x->file, x->head, HEAD_BYTES, 0);
+  i64 n = file_read_kernel(*f, x->head, HEAD_BYTES, 0);
   x->head_bytes = n < 0 ? 0 : (u64)n;
   return n < 0 ? (int)n : 0;
 }
@@ -62,17 +67,18 @@ is_blank(char c)
   return c == ' ' || c == '\t';
 }
 
-// `#! interpreter [argument to the end of the line]`
+// `#! interpreter [argument to the end of the line]`.  An argument that is too long
+// is cut, an interpreter's name is not.
 static int
 read_script_line(struct exec *x)
 {
   char *s = x->script[x->nscripts].line;
-  u64 n = min(x->head_bytes - 2, SCRIPT_LINE - 1UL);
+  u64 n = min(x->head_bytes, (u64)SCRIPT_LINE) - 2;
   memcpy(s, x->head + 2, n);
   s[n] = '\0';
-  char *end = strchr(s, '\n');
+  char *full = s + SCRIPT_LINE - 2, *end = strchr(s, '\n');
   if(!end)
-    return -ENOEXEC;
+    end = s + strlen(s);
   while(end > s && is_blank(end[-1]))
     end--;
   *end = '\0';
@@ -83,6 +89,8 @@ read_script_line(struct exec *x)
   x->script[x->nscripts].interpreter = s;
   while(*s && !is_blank(*s))
     s++;
+  if(s == full)
+    return -ENOEXEC;
   while(is_blank(*s))
     *s++ = '\0';
   x->script[x->nscripts].argument = *s ? s : NULL;
@@ -93,15 +101,31 @@ read_script_line(struct exec *x)
 static int
 find_program(struct exec *x)
 {
-  int err = open_program(x, x->path);
+  int err = open_program(x, x->path, &x->file);
   while(err == 0 && x->head_bytes > 2 && x->head[0] == '#' && x->head[1] == '!'){
     if(x->nscripts == SCRIPTS_MAX)
       return -ELOOP;
     err = read_script_line(x);
     if(err == 0)
-      err = open_program(x, x->script[x->nscripts++].interpreter);
+      err = open_program(x, x->script[x->nscripts++].interpreter, &x->file);
   }
   return err;
+}
+
+static int
+open_linker(struct exec *x)
+{
+  char *path = kmalloc(PATH_MAX);
+  if(!path)
+    return -ENOMEM;
+  int err = elf_linker(&x->elf, x->file, path);
+  if(err == 0)
+    err = open_program(x, path, &x->linker_file);
+  kfree(path);
+  if(err)
+    return err;
+  err = elf_open(&x->linker, x->linker_file, x->head, x->head_bytes);
+  return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
 // ---- Arguments ----
@@ -147,18 +171,25 @@ push_kernel_args(struct exec *x, const char *const *argv, const char *const *env
 // ---- The new space ----
 
 static int
+place_and_map(struct elf *e, struct file *f, va_t want, struct space *s)
+{
+  int err = elf_place(e, want, s->mmap_top);
+  return err ? err : elf_map(e, s, f);
+}
+
+static int
 build_space(struct exec *x)
 {
-  x->space = space_create();
-  if(!x->space)
+  struct space *s = x->space = space_create();
+  if(!s)
     return -ENOMEM;
-  int err = vm_stack(x->space, USER_TOP, min(current->process->stack_limit, STACK_MAX));
-  if(err == 0 && x->elf.end > x->space->mmap_top)
-    err = -ENOEXEC;                // no room left for the stack
+  int err = vm_stack(s, USER_TOP, min(current->process->stack_limit, STACK_MAX));
   if(err == 0)
-    err = elf_map(&x->elf, x->space, x->file);
-  x->space->brk_start = x->space->brk = x->elf.end;
-  x->space->exe = x->file;
+    err = place_and_map(&x->elf, x->file, PIE_BASE, s);
+  if(err == 0 && x->linker_file)
+    err = place_and_map(&x->linker, x->linker_file, s->mmap_top, s);
+  s->brk_start = s->brk = x->elf.end;
+  s->exe = x->file;
   file_get(x->file);
   return err;
 }
@@ -212,7 +243,7 @@ commit(struct exec *x, struct space *old)
   t->clear_tid = t->robust_list = 0;
   signal_exec(t);
   fp_reset();
-  tf_exec(t->tf, x->elf.entry, x->sp);
+  tf_exec(t->tf, x->linker_file ? x->linker.entry : x->elf.entry, x->sp);
   vfork_done(t);
   if(old)
     space_put(old);
@@ -222,14 +253,18 @@ static int
 load(struct exec *x)
 {
   int err = elf_open(&x->elf, x->file, x->head, x->head_bytes);
+  if(err == 0 && x->elf.linker)
+    err = open_linker(x);
   if(err == 0)
     err = build_space(x);
   if(err)
     return err;
   struct space *old = adopt(x->space);
   err = elf_clear_tails(&x->elf);
+  if(err == 0 && x->linker_file)
+    err = elf_clear_tails(&x->linker);
   if(err == 0)
-    err = exec_stack(&x->argv, &x->envp, x->path, &x->elf, &x->sp);
+    err = exec_stack(&x->argv, &x->envp, x->path, &x->elf, x->linker.bias, &x->sp);
   if(err == 0)
     err = files_unshare();
   if(err){
@@ -249,10 +284,10 @@ begin(const char *path)
     return NULL;
   u64 room = min(current->process->stack_limit, (u64)STACK_LIMIT) / ARGS_SHARE;
   x->path = path;
-  x->file = NULL;
+  x->file = x->linker_file = NULL;
   x->space = NULL;
   x->nscripts = 0;
-  x->elf.segments = NULL;
+  x->elf = x->linker = (struct elf){ 0 };
   args_init(&x->argv, room);
   args_init(&x->envp, room);
   return x;
@@ -263,11 +298,14 @@ end(struct exec *x)
 {
   if(x->file)
     file_put(x->file);
+  if(x->linker_file)
+    file_put(x->linker_file);
   if(x->space)
     space_put(x->space);
   args_free(&x->argv);
   args_free(&x->envp);
   elf_close(&x->elf);
+  elf_close(&x->linker);
   kfree(x);
 }
 

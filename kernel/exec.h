@@ -14,6 +14,7 @@ struct elf;
 // has changed
 int exec_user(const char *path, va_t argv, va_t envp);
 
-// Write the start of the current space's stack. => 0 and *sp, -E2BIG, -EFAULT
+// Write the start of the current space's stack.  linker: where the program's dynamic
+// linker is, or 0.  => 0 and *sp, -E2BIG, -EFAULT
 int exec_stack(const struct args *argv, const struct args *envp, const char *path,
-               const struct elf *e, va_t *sp);
+               const struct elf *e, va_t linker, va_t *sp);

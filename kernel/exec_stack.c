@@ -63,13 +63,13 @@ struct layout {
 };
 
 static int
-push_auxv(struct words *w, const struct elf *e, const struct layout *at)
+push_auxv(struct words *w, const struct elf *e, va_t linker, const struct layout *at)
 {
   const struct process *p = current->process;
   const u64 auxv[AUXV_WORDS] = {
     AT_HWCAP, HWCAP_IMAFDC, AT_PAGESZ, PAGE_SIZE, AT_CLKTCK, 100,
     AT_PHDR, e->headers, AT_PHENT, sizeof(struct elf_segment), AT_PHNUM, e->nsegments,
-    AT_BASE, 0, AT_FLAGS, 0, AT_ENTRY, e->entry,
+    AT_BASE, linker, AT_FLAGS, 0, AT_ENTRY, e->entry,
     AT_UID, p->uid, AT_EUID, p->uid, AT_GID, p->gid, AT_EGID, p->gid,
     AT_SECURE, 0, AT_RANDOM, at->random, AT_EXECFN, at->path, AT_NULL, 0,
   };
@@ -107,7 +107,7 @@ copy_strings(const struct layout *at, const struct args *argv, const struct args
 
 int
 exec_stack(const struct args *argv, const struct args *envp, const char *path,
-           const struct elf *e, va_t *sp)
+           const struct elf *e, va_t linker, va_t *sp)
 {
   struct space *s = current->space;
   struct layout at = lay_out(argv, envp, strlen(path) + 1);
@@ -122,7 +122,7 @@ exec_stack(const struct args *argv, const struct args *envp, const char *path,
   if(err == 0)
     err = push_strings(&w, envp, at.envp);
   if(err == 0)
-    err = push_auxv(&w, e, &at);
+    err = push_auxv(&w, e, linker, &at);
   if(err == 0)
     err = flush_words(&w);
   s->arg_start = at.argv;

@@ -120,9 +120,13 @@ sys_madvise(const u64 *a)
   }
 }
 
+enum { FLUSH_LOCAL = 1 };            // only for the calling thread
+
 i64
 sys_riscv_flush_icache(const u64 *a)
 {
+  if(a[2] & ~(u64)FLUSH_LOCAL)
+    return -EINVAL;
   pmap_fence_exec();
   return 0;
 }

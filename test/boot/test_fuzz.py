@@ -99,7 +99,7 @@ def execute_all(boot, image, files):
 
 
 def test_malformed_programs(boot, image, elves):
-    execute_all(boot, image, elves[::11])
+    execute_all(boot, image, [e for e in elves if e.name == "pie"] + elves[1::11])
 
 
 @pytest.mark.long

@@ -22,6 +22,8 @@
 #include "mm/space.h"
 
 enum { HEAD_BYTES = 512, RANGES = 512 };
+#define PROGRAM 0x2aaaaaa000UL
+#define LIMIT   (USER_TOP - 8 * MiB)
 
 static const uint8_t *bytes;
 static size_t length;
@@ -98,9 +100,11 @@ zero_user(va_t start, u64 n)
   wrong("clearing what is not mapped");
 }
 
+// Once as a program, once as a dynamic linker, which goes to the top.
 static void
-load(void)
+load(va_t want)
 {
+  static char path[PATH_MAX];
   static const struct file_ops ops = { .map = map };
   static struct inode inode;
   static struct file file = { .inode = &inode };
@@ -113,10 +117,16 @@ load(void)
   i64 n = file_read_kernel(&file, head, sizeof head, 0);
   if(elf_open(&e, &file, head, (u64)n) != 0)
     return;
-  if(e.nsegments == 0 || e.end > USER_TOP || e.end == 0)
+  if(e.nsegments == 0 || e.end > USER_TOP || e.end <= e.start)
     wrong("accepted");
-  if(elf_map(&e, NULL, &file) == 0)
-    elf_clear_tails(&e);
+  if(e.linker && elf_linker(&e, &file, path) == 0 && strnlen(path, PATH_MAX) == PATH_MAX)
+    wrong("name of the linker");
+  if(elf_place(&e, want, LIMIT) == 0){
+    if(e.start < USER_MIN || e.end > LIMIT)
+      wrong("place");
+    if(elf_map(&e, NULL, &file) == 0)
+      elf_clear_tails(&e);
+  }
   elf_close(&e);
   if(held != 0)
     wrong("references");
@@ -129,7 +139,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   bytes = data;
   length = size;
-  load();
+  load(PROGRAM);
+  load(LIMIT);
   return 0;
 }
 

@@ -20,6 +20,8 @@ USER_TOP = 0x3FC0000000
 # exit_group(0): li a0, 0; li a7, 94; ecall
 CODE = struct.pack("<3I", 0x00000513, 0x05E00893, 0x00000073)
 
+LINKER = b"/elves/pie\0"
+
 HEADER = {"type": "H", "machine": "H", "version": "I", "entry": "Q", "phoff": "Q", "shoff": "Q",
           "flags": "I", "ehsize": "H", "phentsize": "H", "phnum": "H", "shentsize": "H",
           "shnum": "H", "shstrndx": "H"}
@@ -80,7 +82,14 @@ def awkward():
     yield "many", elf([segment(vaddr=BASE + n * PAGE, filesz=0x180 if n == 0 else 0)
                        for n in range(4)], phnum=4)
     yield "pie", elf([segment(vaddr=0)], type=3, entry=0x180)
-    yield "interpreter", elf([segment(), segment(type=3)])
+    yield "pie.high", elf([segment(vaddr=USER_TOP - PAGE)], type=3, entry=USER_TOP - PAGE + 0x180)
+    yield "linker", elf([segment(), segment(type=3)])
+    linker = {"type": 3, "offset": 0x1C0, "filesz": len(LINKER), "memsz": len(LINKER)}
+    for field in SEGMENT:
+        for n, value in enumerate(AWKWARD):
+            image = bytearray(elf([segment(), segment(**linker | {field: value})]))
+            image[0x1C0:0x1C0 + len(LINKER)] = LINKER
+            yield f"linker.{field}.{n}", bytes(image)
 
 
 def damaged(rng):

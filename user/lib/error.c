@@ -25,7 +25,7 @@ error_text(long error)
     [EROFS] = "Read-only file system", [EMLINK] = "Too many links", [EPIPE] = "Broken pipe",
     [ERANGE] = "Out of range", [ENAMETOOLONG] = "File name too long",
     [ENOSYS] = "Function not implemented", [ENOTEMPTY] = "Directory not empty",
-    [ELOOP] = "Too many symbolic links",
+    [ELOOP] = "Too many symbolic links", [ELIBBAD] = "Not a dynamic linker",
   };
   uint64 n = error < 0 ? -error : error;
   return n < sizeof(texts) / sizeof(texts[0]) && texts[n] ? texts[n] : "Unknown error";

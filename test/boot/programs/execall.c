@@ -42,7 +42,8 @@ try(const char *path)
     killed++;
   else if(code == 0)
     ran++;
-  else if(code == E2BIG || code == ENOEXEC || code == ENOMEM)
+  else if(strchr((char[]){ E2BIG, ENOEXEC, ENOMEM, ENOENT, ENOTDIR, EACCES, ENAMETOOLONG,
+                           ELIBBAD, 0 }, code))
     refused++;
   else {
     printf("%s: status %d\n", path, code);
