@@ -66,8 +66,19 @@ file_put(struct file *f)
 
 enum { COUNT_MAX = 0x7ffff000 };   // of one call, as in Linux
 
+typedef i64 transfer_op(struct file *f, va_t buf, u64 n, u64 *pos);
+
+static __attribute__((noinline)) i64
+transfer_locked(struct file *f, transfer_op *op, va_t buf, u64 n)
+{
+  sleep_lock(&f->lock);
+  i64 r = op(f, buf, n, &f->pos);
+  sleep_unlock(&f->lock);
+  return r;
+}
+
 static inline i64
-transfer(struct file *f, i64 (*op)(struct file *, va_t, u64, u64 *), va_t buf, u64 n, u64 *pos)
+transfer(struct file *f, transfer_op *op, va_t buf, u64 n, u64 *pos)
 {
   if(op == NULL)
     return -EINVAL;
@@ -78,10 +89,7 @@ transfer(struct file *f, i64 (*op)(struct file *, va_t, u64, u64 *), va_t buf, u
     return f->seekable ? op(f, buf, n, pos) : -ESPIPE;
   if(!f->seekable || atomic_load(&f->refs) == 1)   // nobody else moves the position
     return op(f, buf, n, &f->pos);
-  sleep_lock(&f->lock);
-  i64 r = op(f, buf, n, &f->pos);
-  sleep_unlock(&f->lock);
-  return r;
+  return transfer_locked(f, op, buf, n);
 }
 
 i64

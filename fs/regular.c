@@ -43,18 +43,25 @@ retry(struct file *f, attempt *once, bool to_user, va_t buf, u64 n, u64 *pos, u6
   return total ? (i64)total : err;
 }
 
-// The access time is kept only as well as it is of use: was the file read since
-// it was last written?
-static void
-note_access(struct inode *i)
+static __attribute__((noinline)) void
+accessed(struct inode *i)
 {
-  if(i->super->read_only || i->atime.sec > i->mtime.sec ||
-     (i->atime.sec == i->mtime.sec && i->atime.nsec > i->mtime.nsec))
+  if(i->super->read_only)
     return;
   rw_write_lock(&i->lock);
   time_now(&i->atime);
   i->dirty = true;
   rw_write_unlock(&i->lock);
+}
+
+// The access time is kept only as well as it is of use: was the file read since
+// it was last written?
+static inline void
+note_access(struct inode *i)
+{
+  if(i->atime.sec < i->mtime.sec ||
+     (i->atime.sec == i->mtime.sec && i->atime.nsec <= i->mtime.nsec))
+    accessed(i);
 }
 
 static inline int

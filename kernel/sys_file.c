@@ -15,15 +15,21 @@
 
 typedef i64 transfer(struct file *f, va_t buf, u64 n, u64 *pos);
 
-static i64
+static __attribute__((noinline)) i64
+one_counted(struct file *f, transfer *op, va_t buf, u64 n, u64 *pos)
+{
+  i64 done = op(f, buf, n, pos);
+  file_put(f);
+  return done;
+}
+
+static inline i64
 one(int fd, transfer *op, va_t buf, u64 n, u64 *pos)
 {
   struct fd_ref r = fd_get(fd);
   if(r.file == NULL)
     return -EBADF;
-  i64 done = op(r.file, buf, n, pos);
-  fd_put(r);
-  return done;
+  return unlikely(r.counted) ? one_counted(r.file, op, buf, n, pos) : op(r.file, buf, n, pos);
 }
 
 i64 sys_read(const u64 *a) { return one(a[0], file_read, a[1], a[2], NULL); }

@@ -42,38 +42,41 @@ in_one_page(u64 off, u64 n)
 
 // ---- Reading ----
 
-// The page at index, most often there.
+// What is in one page.  => as object_read
 static inline int
-page_to_read(struct object *o, u64 index, struct frame **f)
+read_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
 {
-  *f = object_pin(o, index);
-  if(likely(*f && object_holds(*f)))
-    return 0;
-  if(*f)
-    frame_unpin(*f);
-  return object_page(o, index, f);
+  struct frame *f = object_look(o, off >> PAGE_SHIFT);
+  int err = likely(f) ? 0 : object_page(o, off >> PAGE_SHIFT, &f);
+  if(unlikely(err))
+    return err;
+  u64 got = len - copy_out(buf, (char *)frame_kva(f) + (off & PAGE_MASK), len);
+  frame_unpin(f);
+  *done += got;
+  return got ? 0 : -EAGAIN;
+}
+
+static __attribute__((noinline)) int
+read_pages(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
+{
+  int err = 0;
+  while(err == 0 && *done < n){
+    u64 at = off + *done;
+    err = read_page(o, at, buf + *done, in_one_page(at, n - *done), done);
+  }
+  return err;
 }
 
 int
 object_read(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
-  u64 size = atomic_load(&o->size), end = off < size ? off + min(n, size - off) : off;
+  u64 size = atomic_load(&o->size);
   *done = 0;
-  while(off < end){
-    struct frame *f;
-    int err = page_to_read(o, off >> PAGE_SHIFT, &f);
-    if(err)
-      return err;
-    u64 len = in_one_page(off, end - off);
-    u64 got = len - copy_out(buf, (char *)frame_kva(f) + (off & PAGE_MASK), len);
-    frame_unpin(f);
-    if(got == 0)
-      return -EAGAIN;
-    *done += got;
-    off += got;
-    buf += got;
-  }
-  return 0;
+  if(off >= size)
+    return 0;
+  n = min(n, size - off);
+  bool one = in_one_page(off, n) == n;
+  return likely(one) ? read_page(o, off, buf, n, done) : read_pages(o, off, buf, n, done);
 }
 
 i64
@@ -84,7 +87,7 @@ object_read_kernel(struct object *o, u64 off, void *buf, u64 n)
   while(done < n){
     u64 at = off + done, len = in_one_page(at, n - done);
     struct frame *f;
-    int err = page_to_read(o, at >> PAGE_SHIFT, &f);
+    int err = object_page(o, at >> PAGE_SHIFT, &f);
     if(err)
       return done ? (i64)done : err;
     memcpy((char *)buf + done, (char *)frame_kva(f) + (at & PAGE_MASK), len);

@@ -64,7 +64,12 @@ extern u64 direct_base;        // kva = pa + direct_base
 
 static inline u64 frame_pfn(const struct frame *f) { return (u64)(f - frames); }
 static inline struct frame *pfn_frame(u64 pfn) { return frames + pfn; }
-static inline pa_t frame_pa(const struct frame *f) { return frame_pfn(f) << PAGE_SHIFT; }
+static inline pa_t
+frame_pa(const struct frame *f)
+{
+  return ((u64)f - (u64)frames) * (PAGE_SIZE / sizeof(struct frame));
+}
+
 static inline struct frame *pa_frame(pa_t pa) { return frames + (pa >> PAGE_SHIFT); }
 static inline void *pa_kva(pa_t pa) { return (void *)(pa + direct_base); }
 static inline pa_t kva_pa(const void *kva) { return (u64)kva - direct_base; }

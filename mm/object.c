@@ -121,11 +121,7 @@ object_unlink_area(struct area *a)
 struct frame *
 object_peek(struct object *o, u64 index)
 {
-  struct frame *f = object_pin(o, index);
-  if(f == NULL || likely(object_holds(f)))
-    return f;
-  frame_unpin(f);
-  return NULL;
+  return object_look(o, index);
 }
 
 u32

@@ -14,12 +14,27 @@ extern struct spinlock all_objects_lock;     // innermost but for nothing
 static inline struct frame *
 object_pin(struct object *o, u64 index)
 {
+  struct frame *f = NULL;
   spin_lock(&o->lock);
   u64 pfn = radix_get(&o->pages, index);
-  if(pfn)
-    frame_get(pfn_frame(pfn), PIN_1);
+  if(likely(pfn)){
+    f = pfn_frame(pfn);
+    frame_get(f, PIN_1);
+  }
   spin_unlock(&o->lock);
-  return pfn ? pfn_frame(pfn) : NULL;
+  return f;
+}
+
+// The page at index, if it is there and valid now.  => pinned, or NULL
+static inline struct frame *
+object_look(struct object *o, u64 index)
+{
+  struct frame *f = object_pin(o, index);
+  if(likely(f) && unlikely(!object_holds(f))){
+    frame_unpin(f);
+    return NULL;
+  }
+  return f;
 }
 
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
