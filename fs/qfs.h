@@ -154,8 +154,8 @@ qfs_meta_dirty(struct qfs *fs, struct frame *f)
 // ---- Blocks (qfs_balloc.c) ----
 
 // A free block, at `goal` or as soon after it as there is one (0: anywhere).
-// => 0, -ENOSPC, -EIO, -ENOMEM
-int qfs_alloc(struct qfs *fs, u64 goal, u64 *block);
+// => the block; -ENOSPC, -EIO, -ENOMEM
+i64 qfs_alloc(struct qfs *fs, u64 goal);
 
 // Give back n blocks that lie in one bitmap block; `meta`: they were metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
@@ -176,8 +176,11 @@ struct qfs_run { u64 block; u32 n; };    // block 0: a hole
 int qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run);
 
 // The same for one page, which gets a block if it has none.
-// => 0, -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
-int qfs_map_alloc(struct qfs_inode *qi, u64 index, u64 *block);
+// => the block; -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
+i64 qfs_map_alloc(struct qfs_inode *qi, u64 index);
+
+// A metadata block for it, zeros and dirty.  => 0 and *f pinned; or as above
+int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);
 
 // Forget the block remembered for the next qfs_map_alloc.  map_lock, or the last user
 void qfs_map_forget(struct qfs_inode *qi);

@@ -63,7 +63,7 @@ qfs_alloc_end(struct qfs *fs)
 }
 
 // Take `block` itself, if it is free and the bitmap at hand tells of it.  => done?
-static bool
+static inline bool
 take_this(struct qfs *fs, u64 block)
 {
   bool taken = false;
@@ -106,26 +106,25 @@ alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
 }
 
 // A full disk is known without a search.
-static __attribute__((noinline)) int
-search(struct qfs *fs, u64 goal, u64 *block)
+static __attribute__((noinline)) i64
+search(struct qfs *fs, u64 goal)
 {
-  u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS;
-  int e = alloc_in(fs, k, goal % QFS_BITS, block);
+  u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS, block;
+  int e = alloc_in(fs, k, goal % QFS_BITS, &block);
   for(u64 tries = 0; e == -ENOSPC && tries < n && atomic_load(&fs->free_blocks) > 0; tries++){
     k = (k + 1) % n;
-    e = alloc_in(fs, k, 0, block);
+    e = alloc_in(fs, k, 0, &block);
   }
-  return e;
+  return e ? e : (i64)block;
 }
 
-int
-qfs_alloc(struct qfs *fs, u64 goal, u64 *block)
+i64
+qfs_alloc(struct qfs *fs, u64 goal)
 {
   goal = goal ? goal : atomic_load(&fs->goal);
-  if(!qfs_block_ok(fs, goal))
+  if(unlikely(!qfs_block_ok(fs, goal)))
     goal = fs->sb->data_start;
-  *block = goal;
-  return take_this(fs, goal) ? 0 : search(fs, goal, block);
+  return likely(take_this(fs, goal)) ? (i64)goal : search(fs, goal);
 }
 
 // Clear n bits.  => how many were 1

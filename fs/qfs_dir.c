@@ -83,11 +83,8 @@ top_get(struct qfs_inode *dir, struct frame **f)
 static int
 node_new(struct qfs_inode *dir, u32 level, u64 *n, struct frame **f)
 {
-  u64 block;
   *n = dir->vfs.object.size / QFS_BLOCK;
-  int e = qfs_map_alloc(dir, *n, &block);
-  if(e == 0)
-    e = qfs_meta_new(qfs_of(dir), block, f);
+  int e = qfs_map_new(dir, *n, f);
   if(e)
     return e;
   node_of(*f)->head = (struct qfs_dirhead){ .magic = QFS_DIR_MAGIC, .level = level };

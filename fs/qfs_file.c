@@ -99,8 +99,8 @@ static int
 page_mkwrite(struct object *o, u64 index)
 {
   struct qfs_inode *qi = inode_of(o);
-  u64 block;
-  return qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index, &block);
+  i64 block = qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index);
+  return block < 0 ? (int)block : 0;
 }
 
 static void

@@ -87,12 +87,9 @@ static int
 table_make(struct qfs *fs, u64 n, struct frame **f)
 {
   struct qfs_inode *t = &fs->table;
-  u64 block;
   if(n < table_blocks(fs))
     return table_get(fs, n, f);
-  int e = qfs_map_alloc(t, n, &block);
-  if(e == 0)
-    e = qfs_meta_new(fs, block, f);
+  int e = qfs_map_new(t, n, f);
   if(e)
     return e;
   t->vfs.object.size = (n + 1) * QFS_BLOCK;

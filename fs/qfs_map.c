@@ -163,16 +163,16 @@ static int
 grow(struct qfs_inode *qi)
 {
   struct qfs *fs = qfs_of(qi);
-  u64 *root = qi->disk->root, block;
+  u64 *root = qi->disk->root;
   struct frame *f;
   if(all_zero(root, QFS_ROOTS)){
     set_height(qi, qi->height + 1);
     return 0;
   }
-  int e = qfs_alloc(fs, qi->goal, &block);
-  if(e)
-    return e;
-  e = qfs_meta_new(fs, block, &f);
+  i64 block = qfs_alloc(fs, qi->goal);
+  if(block < 0)
+    return (int)block;
+  int e = qfs_meta_new(fs, block, &f);
   if(e){
     qfs_free(fs, block, 1, false);
     return e;
@@ -270,13 +270,14 @@ chain_get(struct qfs *fs, struct chain *c, u32 n, u64 goal)
 {
   c->n = n;
   for(u32 i = 0; i <= n; i++){
-    int e = qfs_alloc(fs, goal, &c->block[i]);
-    if(e){
+    i64 block = qfs_alloc(fs, goal);
+    if(block < 0){
       chain_undo(fs, c, i, i);
-      return e;
+      return (int)block;
     }
-    goal = c->block[i] + 1;
-    e = i < n ? qfs_meta_new(fs, c->block[i], &c->page[i]) : 0;
+    c->block[i] = block;
+    goal = block + 1;
+    int e = i < n ? qfs_meta_new(fs, c->block[i], &c->page[i]) : 0;
     if(e){
       chain_undo(fs, c, i + 1, i);
       return e;
@@ -304,40 +305,38 @@ chain_link(struct qfs_inode *qi, struct chain *c, u64 index, struct place *p)
 
 // Give the page where the walk to index ended too early its block and those of the
 // tree that lead there.
-static int
-fill_below(struct qfs_inode *qi, u64 index, struct place *p, u64 *block)
+static i64
+fill_below(struct qfs_inode *qi, u64 index, struct place *p)
 {
   struct chain c;
   int e = chain_get(qfs_of(qi), &c, p->height, qi->goal);
   if(e)
     return e;
-  *block = c.block[c.n];
   chain_link(qi, &c, index, p);
-  return 0;
+  return (i64)c.block[c.n];
 }
 
 // Give slot i of a page of the tree, or of the root, its block of data, if it has none.
-static int
-fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i, u64 *block)
+static inline i64
+fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i)
 {
   struct qfs *fs = qfs_of(qi);
-  *block = *slot;
-  if(*block)
-    return qfs_block_ok(fs, *block) ? 0 : -EUCLEAN;
-  int e = qfs_alloc(fs, i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal, block);
-  if(e)
-    return e;
-  qi->goal = *block + 1;
-  atomic_store_rel(slot, *block);
+  if(*slot)
+    return qfs_block_ok(fs, *slot) ? (i64)*slot : -EUCLEAN;
+  i64 block = qfs_alloc(fs, i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal);
+  if(unlikely(block < 0))
+    return block;
+  qi->goal = block + 1;
+  atomic_store_rel(slot, block);
   qfs_meta_dirty(fs, page);
   add_blocks(qi, 1);
-  return 0;
+  return block;
 }
 
 static int cut_finish(struct qfs_inode *qi);
 
-static __attribute__((noinline)) int
-alloc_from_root(struct qfs_inode *qi, u64 index, u64 *block)
+static __attribute__((noinline)) i64
+alloc_from_root(struct qfs_inode *qi, u64 index)
 {
   struct place p;
   int e = index >= qi->disk->cut ? cut_finish(qi) : 0;
@@ -347,26 +346,33 @@ alloc_from_root(struct qfs_inode *qi, u64 index, u64 *block)
     e = descend(qi, index, &p);
   if(e)
     return e;
-  e = p.height ? fill_below(qi, index, &p, block) : fill_slot(qi, p.page, p.slot, p.i, block);
+  i64 block = p.height ? fill_below(qi, index, &p) : fill_slot(qi, p.page, p.slot, p.i);
   place_put(qi, &p);
-  return e;
+  return block;
 }
 
-int
-qfs_map_alloc(struct qfs_inode *qi, u64 index, u64 *block)
+i64
+qfs_map_alloc(struct qfs_inode *qi, u64 index)
 {
-  int e;
+  i64 block;
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
-  if(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->disk->cut){
+  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->disk->cut)){
     u32 i = slot_at(index, 0);
-    e = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i, block);
+    block = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i);
   } else {
-    e = alloc_from_root(qi, index, block);
+    block = alloc_from_root(qi, index);
   }
   sleep_unlock(&qi->map_lock);
-  return e;
+  return block;
+}
+
+int
+qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f)
+{
+  i64 block = qfs_map_alloc(qi, index);
+  return block < 0 ? (int)block : qfs_meta_new(qfs_of(qi), block, f);
 }
 
 // ---- Cutting: map_lock is held ----

@@ -94,15 +94,12 @@ set_target(struct qfs_inode *qi, const char *target, u32 len)
 {
   struct qfs *fs = qfs_of(qi);
   struct frame *f;
-  u64 block;
   if(len <= QFS_SYMLINK_INLINE){
     memcpy(qi->disk->root, target, len);
     qi->vfs.object.size = len;
     return 0;
   }
-  int e = qfs_map_alloc(qi, 0, &block);
-  if(e == 0)
-    e = qfs_meta_new(fs, block, &f);
+  int e = qfs_map_new(qi, 0, &f);
   if(e)
     return e;
   memcpy(frame_kva(f), target, len);

@@ -131,6 +131,15 @@ object_extend(struct object *o, u64 size)
 
 // ---- Writing ----
 
+// The size goes up before what was stored counts as dirty: write-back cuts the last
+// page at the file's end.
+static inline void
+reach(struct object *o, u64 end)
+{
+  if(end > o->size)
+    atomic_store(&o->size, end);
+}
+
 // A page that is there.  It is dirty, and has its place, before the first byte
 // changes; and again after the last, should it have been written in between.
 static __attribute__((noinline)) int
@@ -139,6 +148,8 @@ overwrite(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *do
   int err = object_make_dirty(o, f);
   if(err == 0){
     u64 got = len - copy_in((char *)frame_kva(f) + (off & PAGE_MASK), buf, len);
+    if(got > 0)
+      reach(o, off + got);
     object_mark_dirty(o, f);
     *done += got;
     err = got ? 0 : -EAGAIN;
@@ -155,31 +166,52 @@ write_old(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   return err ? err : overwrite(o, f, off, buf, len, done);
 }
 
+// What a fresh page holds beside n bytes at in_page is zero.
+static __attribute__((noinline)) void
+zero_around(char *page, u64 in_page, u64 n)
+{
+  memset(page, 0, in_page);
+  memset(page + in_page + n, 0, PAGE_SIZE - in_page - n);
+}
+
+// Too little of the user's bytes was there to do without what the file has: as if the
+// page had not been made.
+static __attribute__((noinline)) int
+give_up(struct object *o, struct frame *f, u64 off, va_t buf, u64 got, u64 *done)
+{
+  object_forget(o, &f, 1);
+  return got ? write_old(o, off, buf, got, done) : -EAGAIN;
+}
+
+static __attribute__((noinline)) int
+no_place(struct object *o, struct frame *f, int err)
+{
+  object_forget(o, &f, 1);
+  return err;
+}
+
 // A page that was made for this, without reading what the file has there: BUSY until
 // all of it means something.  It gets its place last, when nothing can fail any more.
-static int
+static inline int
 write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *done)
 {
   char *page = frame_kva(f);
   u64 in_page = off & PAGE_MASK, got = len - copy_in(page + in_page, buf, len);
-  bool lacks = got < len && page_down(off) < o->size;
-  int err = got == 0 ? -EAGAIN : lacks ? 0 : object_reserve(o, f->index);
-  if(err || lacks){
-    object_forget(o, &f, 1);
-    return err ? err : write_old(o, off, buf, got, done);
-  }
-  if(got < PAGE_SIZE){
-    memset(page, 0, in_page);
-    memset(page + in_page + got, 0, PAGE_SIZE - in_page - got);
-  }
-  frame_unbusy(f);
-  frame_unpin(f);
+  if(unlikely(got == 0) || (unlikely(got < len) && page_down(off) < o->size))
+    return give_up(o, f, off, buf, got, done);
+  int err = object_reserve(o, f->index);
+  if(unlikely(err))
+    return no_place(o, f, err);
+  if(got < PAGE_SIZE)
+    zero_around(page, in_page, got);
+  reach(o, off + got);
+  frame_ready(f);
   *done += got;
   return 0;
 }
 
 // Not read if nothing of it will be left.
-static int
+static inline int
 write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
 {
   struct frame *f;
@@ -187,9 +219,20 @@ write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   if(len < PAGE_SIZE && page_down(off) < o->size)
     return write_old(o, off, buf, len, done);
   int err = object_page_fresh(o, off >> PAGE_SHIFT, &f, &fresh);
-  if(err)
+  if(unlikely(err))
     return err;
   return fresh ? write_fresh(o, f, off, buf, len, done) : overwrite(o, f, off, buf, len, done);
+}
+
+static __attribute__((noinline)) int
+write_pages(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
+{
+  int err = 0;
+  while(err == 0 && *done < n){
+    u64 at = off + *done;
+    err = write_page(o, at, buf + *done, in_one_page(at, n - *done), done);
+  }
+  return err;
 }
 
 int
@@ -197,13 +240,10 @@ object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
   int err = n && off > o->size ? zero_old_tail(o, o->size) : 0;
   *done = 0;
-  while(err == 0 && *done < n){
-    u64 at = off + *done;
-    err = write_page(o, at, buf + *done, in_one_page(at, n - *done), done);
-    if(*done && off + *done > o->size)
-      atomic_store(&o->size, off + *done);
-  }
-  return err;
+  if(err || n == 0)
+    return err;
+  bool one = in_one_page(off, n) == n;
+  return likely(one) ? write_page(o, off, buf, n, done) : write_pages(o, off, buf, n, done);
 }
 
 // ---- The other side ----

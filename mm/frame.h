@@ -189,4 +189,13 @@ frame_unbusy(struct frame *f)
   frame_state_changed();
 }
 
+// The same for a page of an object that the caller has made BUSY and pinned; the pin
+// goes too.
+static inline void
+frame_ready(struct frame *f)
+{
+  atomic_add_full(&f->word, -(FRAME_BUSY + PIN_1));
+  frame_state_changed();
+}
+
 extern struct frame *zero_frame;

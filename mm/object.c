@@ -295,17 +295,22 @@ object_find(struct object *o, u64 index)
   return f;
 }
 
+static __attribute__((noinline)) int
+wait_for_fresh(struct object *o, struct frame *busy, u64 index, struct frame **out, bool *fresh)
+{
+  int err = busy ? 0 : memory_wait();
+  if(busy)
+    let_go_once_valid(busy);
+  return err ? err : object_page_fresh(o, index, out, fresh);
+}
+
 int
 object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 {
-  for(;;){
-    struct frame *f = *out = find_or_make(o, index, fresh);
-    int err = f ? 0 : memory_wait();
-    if(err || (f && likely(*fresh || object_holds(f))))
-      return err;
-    if(f)
-      let_go_once_valid(f);
-  }
+  struct frame *f = *out = find_or_make(o, index, fresh);
+  if(likely(f) && likely(*fresh || object_holds(f)))
+    return 0;
+  return wait_for_fresh(o, f, index, out, fresh);
 }
 
 // A page could not be added.  => 0: look again; else the reason not to
@@ -345,12 +350,6 @@ object_enter_dirty(struct object *o, struct frame *f)
   if(radix_get(&o->pages, f->index) == frame_pfn(f))
     radix_mark(&o->pages, f->index);
   spin_unlock(&o->lock);
-}
-
-int
-object_reserve(struct object *o, u64 index)
-{
-  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
 }
 
 int

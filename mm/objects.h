@@ -41,7 +41,11 @@ object_look(struct object *o, u64 index)
 void object_forget(struct object *o, struct frame **f, u32 n);
 
 // A place in the store for a page.  => 0, -ENOSPC, -EIO ...  May sleep.
-int object_reserve(struct object *o, u64 index);
+static inline int
+object_reserve(struct object *o, u64 index)
+{
+  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
+}
 
 // A reference, unless the last one is gone already (all_objects_lock held).
 bool object_get_live(struct object *o);
