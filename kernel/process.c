@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The family of processes: birth, death, groups and sessions.
+// The family of processes: birth, death, numbers.
 //
 // family_lock covers the whole tree, the threads of every process, and the
 // numbers (pid.c).  It is taken with interrupts off, since a terminal sends
@@ -9,6 +9,7 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/itimer.h"
+#include "kernel/job.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
@@ -152,6 +153,7 @@ reparent_children(struct process *p)
     child->ppid = init_process->pid;
     list_remove(&child->sibling);
     list_append(&init_process->children, &child->sibling);
+    job_lost_parent(child, p);
     if(child->zombie || child->news)
       process_news(child);
   }
@@ -178,8 +180,9 @@ wants_no_zombies(const struct process *parent)
 static void
 become_zombie(struct process *p)
 {
-  reparent_children(p);
   p->zombie = true;
+  reparent_children(p);
+  job_ended(p);
   itimers_stop(p);
   struct process *parent = p->parent;
   process_news(p);
@@ -231,42 +234,7 @@ process_take_lead(struct process *p, struct task *t)
   task_put(old);
 }
 
-// ---- Groups and sessions ----
-
-int
-process_set_group(struct process *p, u32 pgid)
-{
-  struct pid *group = pid_find(pgid);
-  if(p->sid == p->pid)
-    return -EPERM;
-  if(p->sid != current->process->sid)
-    return -EPERM;
-  if(pgid != p->pid){
-    if(!group || list_empty(&group->group))
-      return -EPERM;
-    if(list_first(&group->group, struct process, in_group)->sid != p->sid)
-      return -EPERM;
-  }
-  if(pgid == p->pgid)
-    return 0;
-  group->users++;                  // it may be left by its last member
-  pid_leave(p);
-  p->pgid = pgid;
-  pid_join(p);
-  pid_put(group);
-  return 0;
-}
-
-int
-process_new_session(struct process *p)
-{
-  if(p->pgid == p->pid || !list_empty(&pid_find(p->pid)->group))
-    return -EPERM;
-  pid_leave(p);
-  p->pgid = p->sid = p->pid;
-  pid_join(p);
-  return 0;
-}
+// ---- Times ----
 
 void
 process_times(struct process *p, u64 *utime, u64 *stime)

@@ -42,11 +42,6 @@ void process_reap(struct process *p);
 // p has something to tell its parent.  family_lock held.
 void process_news(struct process *p);
 
-// A process group and a session of one's own, or somebody else's group.
-// => 0 or -errno
-int process_set_group(struct process *p, u32 pgid);
-int process_new_session(struct process *p);
-
 void process_init(void);
 
 // ---- task.c ----

@@ -9,7 +9,7 @@
 #include <trapframe.h>
 #include "kernel/errno.h"
 #include "kernel/itimer.h"
-#include "kernel/pid.h"
+#include "kernel/job.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
@@ -76,22 +76,10 @@ signal_mask_back(i64 result)
 
 // ---- Default actions ----
 
-// Nobody who could continue the group is left: no member's parent is in the same
-// session but another group.
-static bool
-is_orphaned(u32 pgid)
-{
-  struct process *p;
-  list_for(p, &pid_find(pgid)->group, in_group)
-    if(p->parent && p->parent->pgid != pgid && p->parent->sid == p->sid)
-      return false;
-  return true;
-}
-
 static void
 stop(struct process *p, int sig)
 {
-  if(sig != SIGSTOP && is_orphaned(p->pgid))
+  if(sig != SIGSTOP && group_is_orphaned(p->pgid))
     return;
   p->stopped = true;
   p->news = WAIT_STOPPED(sig);

@@ -195,18 +195,15 @@ signal_send(struct process *p, int sig)
 }
 
 int
-signal_send_group(u32 pgid, int sig)
+signal_send_group_locked(u32 pgid, int sig)
 {
-  bool on = spin_lock_irq(&family_lock);
   struct pid *group = pid_find(pgid);
-  bool empty = !group || list_empty(&group->group);
-  if(!empty && sig != 0){
-    struct process *p;
-    list_for(p, &group->group, in_group)
-      signal_send_kernel(p, sig);
-  }
-  spin_unlock_irq(&family_lock, on);
-  return empty ? -ESRCH : 0;
+  struct process *p;
+  if(!group || list_empty(&group->group))
+    return -ESRCH;
+  list_for(p, &group->group, in_group)
+    signal_send_kernel(p, sig);
+  return 0;
 }
 
 void

@@ -54,6 +54,7 @@ static inline u64 signal_bit(int sig) { return 1UL << (sig - 1); }
 int signal_send_locked(struct process *p, const struct siginfo *si);
 int signal_send_task_locked(struct task *t, const struct siginfo *si);
 void signal_send_kernel(struct process *p, int sig);
+int signal_send_group_locked(u32 pgid, int sig);   // => 0, -ESRCH for an empty group
 bool signal_permitted(const struct process *p);    // may the current task send to it?
 
 // All threads but `spare` are to go; and with them the process, with this status

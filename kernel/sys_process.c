@@ -6,6 +6,7 @@
 #include "kernel/errno.h"
 #include "kernel/exec.h"
 #include "kernel/fork.h"
+#include "kernel/job.h"
 #include "kernel/pid.h"
 #include "kernel/process.h"
 #include "kernel/reap.h"

@@ -212,7 +212,6 @@ extern struct spinlock family_lock;      // the process tree; taken with spin_lo
 //
 // => any context but interrupts
 int signal_send(struct process *p, int sig);       // from the kernel; => 0 or -errno
-int signal_send_group(u32 pgid, int sig);          // => 0, -ESRCH for an empty group
 void signal_raise(int sig);                        // to the current task, as from itself
 bool signal_pending(void);                         // for the current task
 bool signal_ignored(int sig);                      // or blocked, by the current task

@@ -12,6 +12,7 @@
 #include <machine.h>
 #include "fs/vfs.h"
 #include "kernel/errno.h"
+#include "kernel/job.h"
 #include "kernel/printk.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
@@ -58,6 +59,9 @@ tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   char some[STRETCH];
   u64 done = 0;
+  int err = atomic_load(&tty.termios.lflag) & TOSTOP ? terminal_check(SIGTTOU) : 0;
+  if(err)
+    return err;
   while(done < n){
     u64 now = min(n - done, STRETCH);
     if(copy_from_user(some, buf + done, now))
@@ -82,14 +86,14 @@ console_input(char c)
 }
 
 static void
-apply(const struct tty_effect *e, u32 foreground)
+apply(const struct tty_effect *e)
 {
   for(u32 i = 0; i < e->rubout; i++)
     put_out("\b \b", 3);
   if(e->echo_len > 0)
     put_out(e->echo, e->echo_len);
-  if(e->signal && foreground)
-    signal_send_group(foreground, e->signal);
+  if(e->signal)
+    terminal_signal(e->signal);
   if(e->dump)
     task_dump();
 }
@@ -104,9 +108,8 @@ tty_task(void *unused)
     u64 ready = tty.ready;
     struct tty_effect e = tty_line_take(&tty, tty.raw[tty.raw_out++ % TTY_RAW]);
     bool news = tty.ready != ready;
-    u32 foreground = tty.foreground;
     spin_unlock_irq(&tty.lock, on);
-    apply(&e, foreground);
+    apply(&e);
     if(news){
       wake_all(&tty.readable);
       poll_notify(&tty.news);
@@ -115,27 +118,6 @@ tty_task(void *unused)
 }
 
 // ---- Input ----
-
-// Is the caller in a background job of the terminal's session?
-static bool
-in_background(void)
-{
-  struct process *p = current->process;
-  return tty.foreground && p->sid == tty.session && p->pgid != tty.foreground;
-}
-
-// A background job that wants to read is stopped.
-static int
-check_foreground(void)
-{
-  if(!in_background())
-    return 0;
-  if(signal_ignored(SIGTTIN))
-    return -EIO;
-  signal_send_group(current->process->pgid, SIGTTIN);
-  atomic_or(&current->notify, NOTIFY_SIGNAL);      // another thread may have taken it
-  return -EINTR;
-}
 
 // Sleep until there is enough for a read of n bytes, as the settings say; lock
 // held.  => 0: take what there is, maybe nothing; or -EAGAIN, -EINTR
@@ -198,7 +180,7 @@ tty_read(struct file *f, va_t buf, u64 n, u64 *pos)
   char some[STRETCH];
   u64 done = 0;
   bool end = false;
-  int e = n > 0 ? check_foreground() : 0;
+  int e = n > 0 ? terminal_check(SIGTTIN) : 0;
   while(done < n && !end && e == 0){
     u64 len = 0;
     bool on = spin_lock_irq(&tty.lock);
@@ -231,8 +213,9 @@ static int
 set_termios(va_t arg, bool flush)
 {
   struct termios m;
-  if(copy_from_user(&m, arg, sizeof m))
-    return -EFAULT;
+  int err = terminal_check(SIGTTOU);
+  if(err || copy_from_user(&m, arg, sizeof m))
+    return err ? err : -EFAULT;
   bool on = spin_lock_irq(&tty.lock);
   tty.termios = m;
   tty.ready = tty.edit;              // what was typed under the old rules is sent
@@ -261,10 +244,9 @@ set_winsize(va_t arg)
   bool on = spin_lock_irq(&tty.lock);
   bool changed = memcmp(&tty.winsize, &w, sizeof w) != 0;
   tty.winsize = w;
-  u32 foreground = tty.foreground;
   spin_unlock_irq(&tty.lock, on);
-  if(changed && foreground)
-    signal_send_group(foreground, SIGWINCH);
+  if(changed)
+    terminal_signal(SIGWINCH);
   return 0;
 }
 
@@ -277,34 +259,20 @@ get_winsize(va_t arg)
   return copy_to_user(arg, &w, sizeof w) ? -EFAULT : 0;
 }
 
-// The terminal becomes the caller's session's.
-static int
-set_session(void)
-{
-  struct process *p = current->process;
-  if(p->sid != p->pid)
-    return -EPERM;
-  bool on = spin_lock_irq(&tty.lock);
-  tty.session = p->sid;
-  tty.foreground = p->pgid;
-  spin_unlock_irq(&tty.lock, on);
-  return 0;
-}
-
 static int
 set_foreground(va_t arg)
 {
   u32 pgid;
-  if(load_user_u32(&pgid, arg))
-    return -EFAULT;
-  if((i32)pgid <= 0)
-    return -EINVAL;
-  bool on = spin_lock_irq(&tty.lock);
-  bool ours = tty.session == current->process->sid;
-  if(ours)
-    tty.foreground = pgid;
-  spin_unlock_irq(&tty.lock, on);
-  return ours ? 0 : -ENOTTY;
+  int err = terminal_check(SIGTTOU);
+  if(err)
+    return err == -EIO ? -ENOTTY : err;
+  return load_user_u32(&pgid, arg) ? -EFAULT : terminal_set_foreground((i32)pgid);
+}
+
+static i64
+put_id(va_t arg, i64 id)
+{
+  return id < 0 ? id : store_user_u32(arg, (u32)id);
 }
 
 // How many bytes could be read at once; the mark of ^D is none.
@@ -322,8 +290,9 @@ bytes_ready(void)
 static int
 flush(u64 what)
 {
-  if(what > TCIOFLUSH)
-    return -EINVAL;
+  int err = terminal_check(SIGTTOU);
+  if(err || what > TCIOFLUSH)
+    return err ? err : -EINVAL;
   bool on = spin_lock_irq(&tty.lock);
   if(what != TCOFLUSH)
     tty_line_flush(&tty);
@@ -340,10 +309,10 @@ tty_ioctl(struct file *f, u64 cmd, u64 arg)
   case TCSETSW: return set_termios(arg, false);     // output is in order anyway
   case TCSETSF: return set_termios(arg, true);
   case TCFLSH: return flush(arg);
-  case TIOCSCTTY: return set_session();
-  case TIOCGPGRP: return store_user_u32(arg, tty.foreground);
+  case TIOCSCTTY: return terminal_set_session(arg == 1);
+  case TIOCGPGRP: return put_id(arg, terminal_foreground());
   case TIOCSPGRP: return set_foreground(arg);
-  case TIOCGSID: return store_user_u32(arg, tty.session);
+  case TIOCGSID: return put_id(arg, terminal_session());
   case TIOCGWINSZ: return get_winsize(arg);
   case TIOCSWINSZ: return set_winsize(arg);
   case FIONREAD: return store_user_u32(arg, bytes_ready());

@@ -22,7 +22,6 @@ struct tty {
   u64 read, ready, edit;
   struct termios termios;
   struct winsize winsize;
-  u32 foreground, session;       // process group and session; 0: none
   u8 raw[TTY_RAW];               // as it came from the line, for the tty task
   u64 raw_in, raw_out;
   bool literal;                  // ^V came before

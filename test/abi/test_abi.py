@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 
+import pexpect
 import pytest
 
 from guest import BUILD, ROOT, Guest
@@ -23,6 +24,7 @@ FLAGS = {"nolibc": ["-nostdlib"]}
 SHARED = [HERE / "programs" / f"{name}.c" for name in ("stdio", "threads")] + [
     HERE / "shared" / "dynamic.c"]
 TWINS = HERE / "shared" / "twins.c"
+TERMINAL = HERE / "terminal.c"
 LIMIT = 120
 MEM = 128  # MiB
 
@@ -77,8 +79,8 @@ def programs(cross):
     """{name: the built program}"""
     where = BUILD / "test" / "abi"
     (where / "shared").mkdir(parents=True, exist_ok=True)
-    built = {source.stem: where / source.stem for source in SOURCES}
-    for source in SOURCES:
+    built = {source.stem: where / source.stem for source in SOURCES + [TERMINAL]}
+    for source in SOURCES + [TERMINAL]:
         compile_static(cross, source, built[source.stem])
     compile_shared(cross, where / "shared")
     return built | {f"shared/{source.stem}": where / "shared" / source.stem
@@ -165,6 +167,15 @@ def test_program(machine, programs, libraries, tmp_path, name):
         machine.drop()
         raise
     assert found == expected
+
+
+def test_job_control(machine, programs, tmp_path):
+    """What jobs may do with the terminal, and what happens to those that nobody controls."""
+    expected = tmp_path / "out"
+    pexpect.run(f"qemu-riscv64 {programs['terminal']} {expected}", timeout=LIMIT)
+    g = machine.get()
+    g.run("/abi/terminal out", LIMIT)
+    assert g.run("cat out") + "\n" == expected.read_text()
 
 
 SCRIPTS = {
