@@ -61,6 +61,7 @@ static const struct { const char *name; u8 rank; } ranks[] = {
 static const char *const nesting[] = {
   "inode",                         // a directory before what is in it; rename: fs/rename.c
   "space", "leaf table",           // fork: the parent's and its new child's
+  "futex",                         // two buckets, by address
 };
 
 // ---- Reports ----

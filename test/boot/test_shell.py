@@ -43,6 +43,7 @@ LINES = [
     ("echo 'exit 3' > s; sh s; echo $?", "3"),
     ("cat nosuch 2> e | echo went on", "went on"),
     ("echo a > /nosuch/b; echo after", "*after"),
+    ("echo \"$(echo \"a $(echo \"b  )\")\")\" c", "a b  ) c"),
     ("echo out; echo err >&2 2> e; cat e", "*"),
 ]
 
@@ -81,6 +82,16 @@ def test_syntax_errors_keep_the_shell(shell):
             shell.send(CTRL_C)
             shell.wait_prompt()
     assert shell.run("echo alive") == "alive"
+
+
+def test_lines_go_on_behind_a_backslash(shell):
+    shell.send("echo one\\\n")
+    shell.expect("> $")
+    shell.send("two \\\n")
+    shell.expect("> $")
+    assert shell.run("three") == "onetwo three"
+    shell.check("echo 'echo a \\' > s; echo 'b # no more \\' >> s; echo 'echo c' >> s")
+    assert shell.run("sh s") == "a b\nc"
 
 
 def test_long_command_line(shell):

@@ -179,29 +179,6 @@ put_command_output(struct fields *f, const char *command, size_t n, bool quoted)
   free(copy);
 }
 
-// The length of "( ... )" that the parser has found to be closed.
-static size_t
-parenthesis_length(const char *s)
-{
-  size_t n = 0;
-  int depth = 0;
-  char quote = 0;
-
-  do {
-    char c = s[n];
-    if(quote){
-      if(c == quote)
-        quote = 0;
-    } else if(c == '\'' || c == '"'){
-      quote = c;
-    } else {
-      depth += (c == '(') - (c == ')');
-    }
-    n += c == '\\' && quote != '\'' && s[n + 1] ? 2 : 1;
-  } while(s[n] && depth > 0);
-  return n;
-}
-
 // s is behind the '$'. => how much of it was used
 static size_t
 put_dollar(struct fields *f, const char *s, bool quoted)
@@ -228,8 +205,8 @@ put_dollar(struct fields *f, const char *s, bool quoted)
       put_value(f, shell.argv[*s - '0'], quoted);
     return 1;
   case '(':
-    n = parenthesis_length(s);
-    put_command_output(f, s + 1, n >= 2 ? n - 2 : 0, quoted);
+    n = shell_skip_group(s) - s;
+    put_command_output(f, s + 1, n - 2, quoted);
     return n;
   case '{':
     n = name_length(s + 1);

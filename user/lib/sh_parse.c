@@ -60,15 +60,25 @@ fail_incomplete(struct parser *p, const char *error)
   fail(p, error);
 }
 
+// s is at a backslash before a line end.
+static const char *
+continue_line(struct parser *p, const char *s)
+{
+  if(s[2] == 0){
+    fail_incomplete(p, "the next line is missing");
+    return p->at;
+  }
+  return s + 2;
+}
+
 static void
 skip_space(struct parser *p)
 {
   for(;;){
     p->at = skip_blanks(p->at);
-    if(p->at[0] == '\\' && p->at[1] == '\n')
-      p->at += 2;
-    else
+    if(p->at[0] != '\\' || p->at[1] != '\n')
       break;
+    p->at = continue_line(p, p->at);
   }
   if(*p->at == '#')
     while(*p->at && *p->at != '\n')
@@ -141,38 +151,33 @@ at_end_of_list(struct parser *p)
   return false;
 }
 
-// Behind the closing quote, or the end of the text after an error.
-static const char *
-skip_quoted(struct parser *p, const char *s)
+// s is at a quote or a parenthesis. => behind the one that closes it, NULL without one
+const char *
+shell_skip_group(const char *s)
 {
-  char quote = *s++;
-  while(*s && *s != quote)
-    s += quote == '"' && s[0] == '\\' && s[1] ? 2 : 1;
-  if(!*s){
-    fail_incomplete(p, "a quote is not closed");
-    return p->at;
+  char open = *s++, close = open == '(' ? ')' : open;
+
+  while(s && *s && *s != close){
+    if(open != '\'' && s[0] == '\\' && s[1])
+      s += 2;
+    else if(open == '(' && strchr("'\"(", *s))
+      s = shell_skip_group(s);
+    else if(open == '"' && s[0] == '$' && s[1] == '(')
+      s = shell_skip_group(s + 1);
+    else
+      s++;
   }
-  return s + 1;
+  return s && *s ? s + 1 : NULL;
 }
 
-// s is at "$(".
+// The same, or the end of the text after an error.
 static const char *
-skip_substitution(struct parser *p, const char *s)
+skip_group(struct parser *p, const char *s)
 {
-  int depth = 0;
-  do {
-    if(*s == '\'' || *s == '"'){
-      s = skip_quoted(p, s);
-      continue;
-    }
-    depth += (*s == '(') - (*s == ')');
-    s += s[0] == '\\' && s[1] ? 2 : 1;
-  } while(*s && depth > 0);
-  if(depth > 0){
-    fail_incomplete(p, "$( is not closed");
-    return p->at;
-  }
-  return s;
+  const char *end = shell_skip_group(s);
+  if(!end)
+    fail_incomplete(p, *s == '(' ? "$( is not closed" : "a quote is not closed");
+  return end ? end : p->at;
 }
 
 // A word with its quotes, or NULL if there is none here.
@@ -184,9 +189,11 @@ take_word(struct parser *p)
 
   while(!ends_word(*s)){
     if(*s == '\'' || *s == '"')
-      s = skip_quoted(p, s);
+      s = skip_group(p, s);
     else if(s[0] == '$' && s[1] == '(')
-      s = skip_substitution(p, s + 1);
+      s = skip_group(p, s + 1);
+    else if(s[0] == '\\' && s[1] == '\n')
+      s = continue_line(p, s);
     else
       s += s[0] == '\\' && s[1] ? 2 : 1;
   }

@@ -42,6 +42,7 @@ struct node {
 // => the tree, NULL for an empty line or one that is not right: then *error says
 // why, and *incomplete that more lines would help
 struct node *shell_parse(const char *text, const char **error, bool *incomplete);
+const char *shell_skip_group(const char *s);
 void node_free(struct node *n);
 
 enum { STATUS_SYNTAX = 2, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127,
