@@ -72,7 +72,7 @@ sys_wait4(const u64 *a)
   if(options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | WTHREADS))
     return -EINVAL;
   int err = child_wait(which > 0 ? P_PID : which == -1 ? P_ALL : P_PGID,
-                       which > 0 ? (u32)which : (u32)-which, options | WEXITED, &n);
+                       which > 0 ? (u32)which : -(u32)which, options | WEXITED, &n);
   if(err || n.pid == 0)
     return err;
   if(a[1] && store_user_u32(a[1], (u32)n.status) < 0)

@@ -92,7 +92,7 @@ sys_kill(const u64 *a)
   else if(which == -1)
     err = send_to_all(&si);
   else
-    err = send_to_group(which == 0 ? current->process->pgid : (u32)-which, &si);
+    err = send_to_group(which == 0 ? current->process->pgid : -(u32)which, &si);
   spin_unlock_irq(&family_lock, on);
   return err;
 }
