@@ -8,8 +8,9 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
-// What the kernel needs at least, and the part of RAM it may need besides.
-enum { KERNEL = 4 << 20, KERNEL_PART = 32 };
+// What the kernel needs at least, the part of RAM it may need besides, and what
+// must stay free: whoever takes the last page is killed for it.
+enum { KERNEL = 4 << 20, KERNEL_PART = 32, SPARE = 512 << 10 };
 
 static bool
 read_meminfo(char *buf, size_t room)
@@ -54,8 +55,8 @@ left(void)
     return ~0UL;
   uint64 total = entry(info, "MemTotal:"), shared = entry(info, "Shmem:");
   uint64 taken = entry(info, "AnonPages:") + shared + KERNEL + total / KERNEL_PART;
-  uint64 there = entry(info, "MemFree:") + entry(info, "Cached:") - shared;
-  uint64 share = total > taken ? total - taken : 0;
+  uint64 share = total > taken ? total - taken : 0, there = entry(info, "MemAvailable:");
+  there = there > SPARE ? there - SPARE : 0;
   return (share < there ? share : there) + entry(info, "SwapFree:");
 }
 
