@@ -22,6 +22,7 @@ vfs_init(void)
   file_init();
   mount_init();
   rename_init();
+  tmpfs_init();
   shrinker_register(&names);
   shrinker_register(&inodes);
   flusher_start();

@@ -8,4 +8,5 @@ void dentry_init(void);
 void file_init(void);
 void mount_init(void);
 void rename_init(void);
+void tmpfs_init(void);
 void flusher_start(void);

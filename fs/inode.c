@@ -4,7 +4,8 @@
 // after its last use until memory is short or it has no name left.
 //
 // super->lock guards the super's table and lists and every step of refs between
-// 0 and 1; other steps are atomic.  It is a leaf lock but for the object's own.
+// 0 and 1; other steps are atomic.  It is a leaf lock but for the object's own and
+// that of names.
 
 #include "fs/dentry.h"
 #include "fs/vfs.h"
@@ -141,14 +142,17 @@ drop(struct inode *i)
   spin_lock(&s->lock);
   bool last = atomic_add_full(&i->refs, -1UL) == 1;
   bool keep = last && entered(i) && i->nlink > 0;
+  struct inode *parent = NULL;
   if(keep){
     list_remove(&i->unused);
     list_append(&s->unused, &i->unused);
+    if(s->in_memory)
+      parent = dentry_forget(i);     // here, for it may be found again at once
   } else if(last && entered(i)){
     leave_table(i);
   }
   spin_unlock(&s->lock);
-  return last && !keep ? evict(i) : NULL;
+  return last && !keep ? evict(i) : parent;
 }
 
 void
@@ -160,11 +164,13 @@ inode_put_last(struct inode *i)
 
 // ---- Under memory pressure ----
 
-// Is i without users and the same as on disk?  super->lock held.
+// Is i without users and the same as on disk, or its super gone?  super->lock held.
 static bool
 idle(struct inode *i)
 {
-  return atomic_load_acq(&i->refs) == 0 && !i->dirty &&
+  if(atomic_load_acq(&i->refs) > 0 || atomic_load(&i->super->refs) == 0)
+    return atomic_load(&i->refs) == 0;
+  return !i->super->in_memory && !i->dirty &&
          (i->object.refs == 0 || (i->object.refs == 1 && i->object.pages.marked == 0));
 }
 
@@ -206,7 +212,7 @@ inode_shrink(u64 want)
   u64 done = 0;
   struct super *s;
   for(u32 k = 0; done < want && (s = super_at(k)); k++){
-    done += super_shrink(s, want - done);
+    done += s->in_memory ? 0 : super_shrink(s, want - done);
     super_put(s);
   }
   return done;

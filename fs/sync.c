@@ -78,7 +78,7 @@ write_inodes(struct super *s)
 int
 super_sync(struct super *s)
 {
-  int e = s->read_only ? 0 : write_inodes(s);
+  int e = s->read_only || s->in_memory ? 0 : write_inodes(s);
   int e2 = s->sync ? s->sync(s) : 0;
   return e ? e : e2;
 }

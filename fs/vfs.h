@@ -112,6 +112,7 @@ struct super {
   struct inode *root;
   struct inode *covers;           // mount point, NULL for the root
   bool read_only;
+  bool in_memory;                 // and nowhere else: inodes stay while they have names
   bool uncached;                  // names come and go by themselves: always ask ops->lookup
   struct spinlock lock;           // below, to the blank line
   struct list inodes;             // all in memory
@@ -269,6 +270,8 @@ u64 super_shrink(struct super *s, u64 want);            // inode_shrink of one
 int qfs_mount(const char *device, struct super **out);  // fs/qfs*.c
 int proc_mount(struct super **out);
 int dev_mount(struct super **out);
+int tmpfs_mount(char *options, struct super **out);       // cuts them up
+int tmpfs_nameless(struct inode **out);                   // a file in memory, for memfd_create
 void vfs_init(void);
 
 // A character device by number; drivers call it at start.

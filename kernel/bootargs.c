@@ -72,16 +72,7 @@ bootarg_number(const char *key, u64 otherwise)
 u64
 bootarg_size(const char *key)
 {
-  static const char units[] = "KMG";
   char text[24];
-  u64 n, unit = 1;
-  if(!bootarg_copy(key, "", text, sizeof text) || text[0] == 0)
-    return 0;
-  char *last = text + strlen(text) - 1;
-  const char *u = strchr(units, *last);
-  if(u){
-    unit = KiB << 10 * (u - units);
-    *last = 0;
-  }
-  return parse_u64(text, &n) && !__builtin_mul_overflow(n, unit, &n) ? n : 0;
+  u64 n;
+  return bootarg_copy(key, "", text, sizeof text) && parse_size(text, &n) ? n : 0;
 }

@@ -73,6 +73,12 @@ mount_at(const char *where, int (*make)(struct super **))
     give_up("mount", where, err);
 }
 
+static int
+shm_mount(struct super **out)
+{
+  return tmpfs_mount(NULL, out);
+}
+
 // Descriptors 0, 1 and 2 of the first program.
 static void
 open_console(void)
@@ -97,6 +103,7 @@ start_init(void *unused)
   plant();
   mount_root();
   mount_at("/dev", dev_mount);
+  mount_at("/dev/shm", shm_mount);
   mount_at("/proc", proc_mount);
   open_console();
   const char *argv[] = { path, NULL };

@@ -147,14 +147,42 @@ strlcpy(char *d, const char *s, size_t n)
   return len;
 }
 
+// The digits at the start of s. => what follows them, or NULL if there are none or
+// too many
+static const char *
+take_number(const char *s, u64 *n)
+{
+  const char *p = s;
+  for(*n = 0; *p >= '0' && *p <= '9'; p++)
+    if(__builtin_mul_overflow(*n, 10, n) || __builtin_add_overflow(*n, (u64)(*p - '0'), n))
+      return NULL;
+  return p > s ? p : NULL;
+}
+
 bool
 parse_u64(const char *s, u64 *n)
 {
-  u64 v = 0;
-  const char *p = s;
-  for(; *p >= '0' && *p <= '9'; p++)
-    if(__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (u64)(*p - '0'), &v))
-      return false;
+  u64 v;
+  const char *end = take_number(s, &v);
+  if(end == NULL || *end)
+    return false;
   *n = v;
-  return p > s && *p == '\0';
+  return true;
+}
+
+bool
+parse_size(const char *s, u64 *n)
+{
+  static const char units[] = "KkMmGg";
+  u64 v, shift = 0;
+  const char *end = take_number(s, &v);
+  const char *unit = end && *end ? strchr(units, *end) : NULL;
+  if(unit){
+    shift = 10 + (unit - units) / 2 * 10;
+    end++;
+  }
+  if(end == NULL || *end || v > ~0UL >> shift)
+    return false;
+  *n = v << shift;
+  return true;
 }

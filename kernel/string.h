@@ -18,6 +18,7 @@ char *strchr(const char *s, int c);
 
 // The whole of s must be a decimal number. => false: it is not, or does not fit
 bool parse_u64(const char *s, u64 *n);
+bool parse_size(const char *s, u64 *n);      // with K, M or G behind it as is customary
 
 // Copies at most n-1 bytes and always ends d.  => strlen(s)
 size_t strlcpy(char *d, const char *s, size_t n);

@@ -63,8 +63,10 @@ sys_sync(const u64 *a)
 // ---- mount ----
 
 static int
-make_super(const char *type, const char *source, struct super **out)
+make_super(const char *type, const char *source, char *options, struct super **out)
 {
+  if(strcmp(type, "tmpfs") == 0)
+    return tmpfs_mount(options, out);
   if(strcmp(type, "proc") == 0)
     return proc_mount(out);
   if(strcmp(type, "devtmpfs") == 0)
@@ -74,21 +76,27 @@ make_super(const char *type, const char *source, struct super **out)
   return -ENODEV;
 }
 
-enum { TYPE_MAX = 16, SOURCE_MAX = 64 };
+enum { TYPE_MAX = 16, SOURCE_MAX = 64, OPTIONS_MAX = 256 };
+
+enum {
+  MS_NOSUID = 2, MS_NODEV = 4, MS_NOATIME = 1 << 10, MS_SILENT = 1 << 15, MS_RELATIME = 1 << 21,
+  NO_DIFFERENCE = MS_NOSUID | MS_NODEV | MS_NOATIME | MS_SILENT | MS_RELATIME,
+};
 
 i64
 sys_mount(const u64 *a)
 {
-  char source[SOURCE_MAX] = "none", type[TYPE_MAX];
+  char source[SOURCE_MAX] = "none", type[TYPE_MAX], options[OPTIONS_MAX] = "";
   struct user_path p;
   struct super *s;
   if((a[0] && copy_str_from_user(source, a[0], sizeof source) < 0) ||
-     copy_str_from_user(type, a[2], sizeof type) < 0)
+     copy_str_from_user(type, a[2], sizeof type) < 0 ||
+     (a[4] && copy_str_from_user(options, a[4], sizeof options) < 0) || (a[3] & ~NO_DIFFERENCE))
     return -EINVAL;
   int e = user_path_get(&p, AT_FDCWD, a[1]);
   if(e)
     return e;
-  e = make_super(type, source, &s);
+  e = make_super(type, source, options, &s);
   if(e == 0 && (e = vfs_mount(s, p.s)))
     super_put(s);
   user_path_put(&p);

@@ -35,6 +35,30 @@ sys_openat(const u64 *a)
   return e ? e : fd_install(f, 0, flags);
 }
 
+// ---- memfd_create ----
+
+enum { MFD_CLOEXEC = 1, MFD_EXEC = 0x10, MFD_NAME_MAX = 249 };
+
+// The name is for the eyes of people who look at /proc elsewhere.
+i64
+sys_memfd_create(const u64 *a)
+{
+  char name[MFD_NAME_MAX + 1];
+  struct inode *i;
+  struct file *f;
+  u32 flags = a[1];
+  if(flags & ~(MFD_CLOEXEC | MFD_EXEC))
+    return -EINVAL;
+  i64 e = copy_str_from_user(name, a[0], sizeof name);
+  if(e >= 0)
+    e = tmpfs_nameless(&i);
+  if(e == 0)
+    e = inode_open(i, O_RDWR, &f);
+  if(e)
+    return e == -ENAMETOOLONG ? -EINVAL : e;
+  return fd_install(f, 0, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
+}
+
 // ---- New names ----
 
 static i64

@@ -22,7 +22,7 @@
   X(67, pread64) X(68, pwrite64) X(72, pselect6)                              \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
-  X(276, renameat2) X(291, statx)                                             \
+  X(276, renameat2) X(279, memfd_create) X(291, statx)                        \
   /* processes: sys_process.c, futex.c, robust.c */                           \
   X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \
   X(98, futex) X(99, set_robust_list) X(100, get_robust_list)                 \

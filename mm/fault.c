@@ -416,7 +416,7 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
 {
   bool major = false;
   while(what >= NEED_MEMORY){
-    major |= what == NEED_PAGE && w->object->ops != NULL;
+    major |= what == NEED_PAGE && object_has_store(w->object);
     enum fault waited = wait_for(s, va, w, what);
     if(waited != FAULT_OK)
       return (int)waited;

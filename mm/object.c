@@ -258,9 +258,10 @@ fill(struct object *o, struct frame *f, bool alone)
   struct frame *v[WINDOW_MAX] = { f };
   u64 index = f->index;
   u32 n = 1, want = alone ? 1 : read_window(o, index);
-  if(o->ops == NULL){
+  if(!object_has_store(o)){
     page_zero(frame_kva(f));
-    atomic_or(&f->word, FRAME_DIRTY);
+    if(o->ops == NULL)
+      atomic_or(&f->word, FRAME_DIRTY);
     frame_unbusy(f);
     return 0;
   }
@@ -372,7 +373,7 @@ sum_pages(bool with_store, u64 *dirty)
   struct object *o;
   spin_lock(&all_objects_lock);
   list_for(o, &all_objects, link)
-    if((o->ops != NULL) == with_store){
+    if(object_has_store(o) == with_store){
       n += o->pages.count;
       if(dirty)
         *dirty += o->pages.marked;

@@ -23,6 +23,7 @@ struct object_ops {
   int (*read_pages)(struct object *o, u64 index, struct frame **f, u32 n);
 
   // Write n frames to the store.  Needs no memory and no new blocks. => 0 or -errno
+  // NULL: there is no store.  Pages begin as zeroes, and stay once they are dirty.
   int (*write_pages)(struct object *o, u64 index, struct frame **f, u32 n);
 
   // The page is about to be dirty for the first time: reserve its place.
@@ -47,6 +48,12 @@ struct object {
   u64 next_read;                  // where sequential reading would go on
   u32 window;                     // pages to read at once
 };
+
+static inline bool
+object_has_store(const struct object *o)
+{
+  return o->ops && o->ops->write_pages;
+}
 
 // => refs 1.  For an object embedded in something else (an inode).
 void object_init(struct object *o, const struct object_ops *ops, u64 size);
@@ -145,6 +152,6 @@ u64 objects_write_back(u64 want);
 u64 objects_shrink(u64 want);
 
 u64 object_pages_total(u64 *dirty);      // pages of all objects with a store
-u64 object_shared_pages(void);           // pages of shared anonymous objects
+u64 object_shared_pages(void);           // pages of those without one
 
 void objects_init(void);

@@ -205,7 +205,7 @@ wait_for_writers(struct object *o, u64 index, u64 end)
 int
 object_sync(struct object *o, u64 start, u64 end)
 {
-  if(o->ops == NULL)
+  if(!object_has_store(o))
     return 0;
   u64 first = start >> PAGE_SHIFT;
   u64 last = end > ~PAGE_MASK ? NO_END : page_up(end) >> PAGE_SHIFT;
@@ -337,7 +337,8 @@ static u64
 object_shrink(struct object *o, u64 want)
 {
   struct frame *v[BATCH];
-  u64 freed = 0;
+  u64 freed = 0, clean = o->pages.count - o->pages.marked;
+  want = min(want, clean);
   for(u64 index = 0; freed < want; index++){
     u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
@@ -355,7 +356,7 @@ object_shrink(struct object *o, u64 want)
   return freed;
 }
 
-// Call fn for objects with a store, each moved to the end of the list, until it
+// Call fn for objects of files, each moved to the end of the list, until it
 // has done `want` or every object has had its turn.
 static u64
 each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
@@ -384,7 +385,7 @@ static u64
 object_write_back(struct object *o, u64 want)
 {
   u64 before = o->pages.marked;
-  if(before == 0 || write_dirty(o, 0, NO_END, want) != 0)
+  if(before == 0 || !object_has_store(o) || write_dirty(o, 0, NO_END, want) != 0)
     return 0;
   return min(before, want);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The first process: a shell on the console, again whenever it ends, and a
-// parent for processes that have lost theirs.  The kernel has mounted what there
-// is to mount.
+// parent for processes that have lost theirs.  The kernel has mounted all but /tmp.
 //
 // With `test=PROGRAM` on the kernel's command line, that program runs instead of
 // the shell and once, with the words behind a `--` as its arguments.  Its status
@@ -25,6 +24,14 @@ open_console(void)
       sys_dup3(fd, i, 0);
   if(fd > 2)
     sys_close(fd);
+}
+
+// Where nothing has to last.  Without it files go to the disk.
+static void
+mount_tmp(void)
+{
+  sys_mkdir("/tmp", 01777);
+  sys_mount("tmpfs", "/tmp", "tmpfs", NULL);
 }
 
 // ---- The kernel's command line ----
@@ -118,6 +125,7 @@ main(void)
   struct timespec before, after;
 
   open_console();
+  mount_tmp();
   const char *test = find_test();
   if(test)
     run_test(test);

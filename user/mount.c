@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // mount: what is mounted where; or mount the file system on a device, by default a
-// qfs, on a directory.
+// qfs, on a directory.  A tmpfs needs no device, but a word in its place.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -40,18 +40,18 @@ list(void)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "t:", "mount [[-t TYPE] DEVICE DIRECTORY]" };
-  const char *type = "qfs";
+  struct options o = { argc, argv, "t:o:", "mount [[-t TYPE] [-o OPTIONS] DEVICE DIRECTORY]" };
+  const char *type = "qfs", *options = NULL;
 
-  while(option(&o))
-    type = o.value;
+  for(int c; (c = option(&o)) != 0;)
+    *(c == 't' ? &type : &options) = o.value;
   if(o.at == argc){
     list();
     return 0;
   }
   if(o.at + 2 != argc)
     usage(&o);
-  long error = sys_mount(argv[o.at], argv[o.at + 1], type);
+  long error = sys_mount(argv[o.at], argv[o.at + 1], type, options);
   if(error)
     die("%s: %s", argv[o.at], error_text(error));
   return 0;

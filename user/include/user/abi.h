@@ -12,7 +12,8 @@
 
 enum {
   NR_getcwd = 17, NR_dup = 23, NR_dup3 = 24, NR_fcntl = 25, NR_ioctl = 29, NR_mknodat = 33,
-  NR_mkdirat = 34, NR_unlinkat = 35, NR_symlinkat = 36, NR_linkat = 37, NR_mount = 40,
+  NR_mkdirat = 34, NR_unlinkat = 35, NR_symlinkat = 36, NR_linkat = 37, NR_umount2 = 39,
+  NR_mount = 40,
   NR_statfs = 43,
   NR_ftruncate = 46, NR_faccessat = 48, NR_chdir = 49, NR_fchmodat = 53, NR_openat = 56,
   NR_close = 57, NR_pipe2 = 59, NR_getdents64 = 61, NR_lseek = 62, NR_read = 63,

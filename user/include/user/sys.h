@@ -144,9 +144,15 @@ sys_statfs(const char *path, struct fs_stat *st)
 }
 
 static inline long
-sys_mount(const char *source, const char *where, const char *type)
+sys_mount(const char *source, const char *where, const char *type, const char *options)
 {
-  return syscall6(NR_mount, (long)source, (long)where, (long)type, 0, 0, 0);
+  return syscall6(NR_mount, (long)source, (long)where, (long)type, 0, (long)options, 0);
+}
+
+static inline long
+sys_umount(const char *where)
+{
+  return syscall2(NR_umount2, (long)where, 0);
 }
 
 static inline long
