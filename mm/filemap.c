@@ -53,7 +53,7 @@ read_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   u64 got = len - copy_out(buf, (char *)frame_kva(f) + (off & PAGE_MASK), len);
   frame_unpin(f);
   *done += got;
-  return got ? 0 : -EAGAIN;
+  return got == len ? 0 : -EAGAIN;
 }
 
 static __attribute__((noinline)) int
@@ -152,7 +152,7 @@ overwrite(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *do
       reach(o, off + got);
     object_mark_dirty(o, f);
     *done += got;
-    err = got ? 0 : -EAGAIN;
+    err = got == len ? 0 : -EAGAIN;
   }
   frame_unpin(f);
   return err;
@@ -180,7 +180,8 @@ static __attribute__((noinline)) int
 give_up(struct object *o, struct frame *f, u64 off, va_t buf, u64 got, u64 *done)
 {
   object_forget(o, &f, 1);
-  return got ? write_old(o, off, buf, got, done) : -EAGAIN;
+  int err = got ? write_old(o, off, buf, got, done) : 0;
+  return err ? err : -EAGAIN;
 }
 
 static __attribute__((noinline)) int
@@ -207,7 +208,7 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   reach(o, off + got);
   frame_ready(f);
   *done += got;
-  return 0;
+  return got == len ? 0 : -EAGAIN;
 }
 
 // Not read if nothing of it will be left.

@@ -220,6 +220,29 @@ a_short_copy_loses_nothing(void)
   end();
 }
 
+// One transfer within a page of the file, half of it where user memory is not there
+// yet: it goes on after a fault, whatever page of the file it is.
+static void
+a_transfer_goes_on_after_a_fault(void)
+{
+  start(3 * PAGE_SIZE + 300);
+  va_t half = buffer + PAGE_SIZE - 100;
+  fill_buffer(PAGE_SIZE, 0x22);
+  const u64 to[] = { PAGE_SIZE + 7, 3 * PAGE_SIZE + 200, 5 * PAGE_SIZE + 9, 6 * PAGE_SIZE };
+  for(u64 i = 0; i < sizeof to / sizeof to[0]; i++){
+    u64 n = i == 3 ? PAGE_SIZE : 200;
+    assert_int_equal(do_write(to[i], half, n), n);
+    assert_int_equal(byte_at(shared + to[i] + 99), 0x22);
+    assert_int_equal(byte_at(shared + to[i] + 100), 0);
+    assert_int_equal(object->size, max(to[i] + n, 3 * PAGE_SIZE + 300));
+    assert_int_equal(vm_discard(space, buffer + PAGE_SIZE, PAGE_SIZE), 0);
+  }
+  assert_int_equal(do_read(PAGE_SIZE, half, 200), 200);
+  assert_int_equal(byte_at(half + 6), pattern(PAGE_SIZE + 6));
+  assert_int_equal(byte_at(half + 199), 0);
+  end();
+}
+
 // write(fd, buf) where buf maps the very page that is written.
 static void
 a_buffer_that_maps_the_file(void)
@@ -461,7 +484,8 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(reading), TEST(read_ahead), TEST(writing), TEST(whole_pages_are_not_read),
-    TEST(a_short_copy_loses_nothing), TEST(a_buffer_that_maps_the_file),
+    TEST(a_short_copy_loses_nothing), TEST(a_transfer_goes_on_after_a_fault),
+    TEST(a_buffer_that_maps_the_file),
     TEST(extension_shows_zeroes), TEST(shrinking), TEST(written_again_while_writing),
     TEST(mapped_stores_reach_the_store), TEST(shrinking_the_cache), TEST(reads_fail),
     TEST(writes_fail), TEST(no_space_in_the_store), TEST(shared_anonymous),
