@@ -108,13 +108,14 @@ run_in_shell(const struct node *n, builtin_fn *fn, struct list *argv)
 static int
 run_program(const struct node *n, size_t assignments, struct list *argv, bool in_child)
 {
-  struct job j = { 0 };
-  long pid = in_child ? 0 : job_fork(&j);
-
-  if(pid < 0)
-    return STATUS_NOT_EXECUTABLE;
-  if(pid > 0)
-    return job_wait(&j, &pid);
+  if(!in_child){
+    struct job *j = job_new(n, false);
+    long pid = job_fork(j);
+    if(pid != 0){
+      int status = job_wait(j);
+      return pid < 0 ? STATUS_NOT_EXECUTABLE : status;
+    }
+  }
   assign(n, assignments);
   if(!redirect(n))
     exit(1);
@@ -151,22 +152,16 @@ run_child(struct node *n)
   exit(n->kind == NODE_SIMPLE ? run_simple(n, true) : run(n));
 }
 
-static size_t
-count_stages(const struct node *n)
-{
-  return n->kind == NODE_PIPE ? count_stages(n->left) + 1 : 1;
-}
-
 // Start the stages of a pipeline, the leftmost first. => the reading end that
 // the next stage gets, -1 at the right end, negative error
 static long
-start_stages(struct job *j, struct node *n, bool last, long *pids)
+start_stages(struct job *j, struct node *n, bool last)
 {
   long in = -1;
   int fds[2] = { -1, -1 };
 
   if(n->kind == NODE_PIPE){
-    in = start_stages(j, n->left, false, pids);
+    in = start_stages(j, n->left, false);
     if(in < 0)
       return in;
     n = n->right;
@@ -182,8 +177,6 @@ start_stages(struct job *j, struct node *n, bool last, long *pids)
       sys_dup3(fds[1], 1, 0);
     run_child(n);
   }
-  if(pid > 0)
-    pids[j->n - 1] = pid;
   if(in >= 0)
     sys_close(in);
   if(fds[1] >= 0)
@@ -196,15 +189,24 @@ start_stages(struct job *j, struct node *n, bool last, long *pids)
 static int
 run_job(struct node *n, bool background)
 {
-  struct job j = { .background = background };
-  long *pids = must_malloc(count_stages(n) * sizeof(*pids));
-  long r = start_stages(&j, n, true, pids);
-  int status = 0;
+  struct job *j = job_new(n, background);
+  long r = start_stages(j, n, true);
+  int status = background ? 0 : job_wait(j);
 
-  if(!background)
-    status = job_wait(&j, pids);
-  free(pids);
   return r < -1 ? STATUS_NOT_EXECUTABLE : status;
+}
+
+// The whole tree in a child.
+static int
+run_apart(struct node *n, bool background, void (*fn)(struct node *))
+{
+  struct job *j = job_new(n, background);
+  long pid = job_fork(j);
+
+  if(pid == 0)
+    fn(n);
+  int status = background ? 0 : job_wait(j);
+  return pid < 0 ? STATUS_NOT_EXECUTABLE : status;
 }
 
 static int
@@ -220,10 +222,16 @@ run_group(struct node *n)
   return status;
 }
 
-static void __attribute__((noreturn))
+static void
 run_subshell(struct node *n)
 {
   exit(redirect(n) ? run(n->left) : 1);
+}
+
+static void
+run_and_exit(struct node *n)
+{
+  exit(run(n));
 }
 
 static int
@@ -231,11 +239,7 @@ run_background(struct node *n)
 {
   if(n->kind == NODE_PIPE || n->kind == NODE_SIMPLE)
     return run_job(n, true);
-  struct job j = { .background = true };
-  long pid = job_fork(&j);
-  if(pid == 0)
-    exit(run(n));
-  return pid < 0 ? STATUS_NOT_EXECUTABLE : 0;
+  return run_apart(n, true, run_and_exit);
 }
 
 // => false: the loop ends
@@ -284,8 +288,6 @@ run_for(struct node *n)
 static int
 run_kind(struct node *n)
 {
-  struct job j = { 0 };
-  long pid;
   int status;
 
   switch(n->kind){
@@ -304,10 +306,7 @@ run_kind(struct node *n)
   case NODE_NOT:
     return !run(n->left);
   case NODE_SUBSHELL:
-    pid = job_fork(&j);
-    if(pid == 0)
-      run_subshell(n);
-    return pid < 0 ? STATUS_NOT_EXECUTABLE : job_wait(&j, &pid);
+    return run_apart(n, false, run_subshell);
   case NODE_GROUP:
     return run_group(n);
   case NODE_IF:
@@ -340,7 +339,6 @@ run(struct node *n)
 void
 shell_capture(const char *command, struct text *output)
 {
-  struct job j = { 0 };
   char buf[512];
   int fds[2];
   long n, pid, r = sys_pipe(fds, O_CLOEXEC);
@@ -349,7 +347,8 @@ shell_capture(const char *command, struct text *output)
     warn_error("pipe", r);
     return;
   }
-  pid = job_fork(&j);
+  struct job *j = job_new(&(struct node){ .kind = NODE_SIMPLE }, false);
+  pid = job_fork(j);
   if(pid == 0){
     sys_dup3(fds[1], 1, 0);
     exit(shell_run_text(command));
@@ -358,8 +357,9 @@ shell_capture(const char *command, struct text *output)
   while((n = sys_read(fds[0], buf, sizeof(buf))) > 0)
     text_add(output, buf, n);
   sys_close(fds[0]);
+  int status = job_wait(j);
   if(pid > 0)
-    shell.captured = job_wait(&j, &pid);
+    shell.captured = status;
 }
 
 // ---- Where commands come from ----
@@ -469,7 +469,7 @@ run_input(void)
 
   text_clear(&command);
   while((end = read_command_line(command.n ? "> " : "$ ", &line)) != LINE_EOF){
-    reap_background();
+    jobs_tidy(false);
     if(end == LINE_ABANDONED){
       text_clear(&command);
       shell.status = STATUS_SIGNALLED + SIGINT;

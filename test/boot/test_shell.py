@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-CTRL_C, CTRL_D, CTRL_P, CTRL_U, BACKSPACE, UP, DOWN = (
-    "\x03", "\x04", "\x10", "\x15", "\x7f", "\x1b[A", "\x1b[B")
+CTRL_C, CTRL_D, CTRL_P, CTRL_U, CTRL_Z, BACKSPACE, UP, DOWN = (
+    "\x03", "\x04", "\x10", "\x15", "\x1a", "\x7f", "\x1b[A", "\x1b[B")
 
 
 # line typed -> what it prints
@@ -244,3 +244,52 @@ def test_kill(shell):
 def test_number_of_the_shell(shell):
     """$$ is the shell's, also in the processes it makes."""
     assert shell.run("echo $$") == shell.run("(echo $$)") == shell.run("echo $$ | cat")
+
+
+def stop(g, line):
+    """Start a line and stop it by ^Z. => what is shown"""
+    g.start(line)
+    time.sleep(0.4)
+    g.send(CTRL_Z)
+    return g.wait_prompt(5)
+
+
+def test_jobs_stop_and_go_on(shell):
+    assert "[1] Stopped\tsleep 100" in stop(shell, "sleep 100")
+    assert shell.run("echo $?") == "148"
+    assert "[2] Stopped\tcat | wc" in stop(shell, "cat | wc")
+    assert shell.run("jobs") == "[1] Stopped\tsleep 100\n[2] Stopped\tcat | wc"
+    assert shell.run("bg %1") == "sleep 100 &"
+    assert shell.run("jobs") == "[1] Running\tsleep 100\n[2] Stopped\tcat | wc"
+    shell.start("fg")
+    time.sleep(0.2)
+    shell.send("two words\n" + CTRL_D)
+    assert shell.wait_prompt(5).split()[-3:] == ["1", "2", "10"]
+    assert shell.run("jobs") == "[1] Running\tsleep 100"
+    shell.start("fg 1")
+    time.sleep(0.2)
+    shell.send(CTRL_C)
+    shell.wait_prompt(5)
+    assert shell.run("jobs") == ""
+    assert shell.run("fg") == "fg: %: no such job"
+    assert shell.run("bg %7") == "bg: %7: no such job"
+
+
+def test_a_background_job_that_reads_is_stopped(shell):
+    shell.run("cat > got &")
+    shell.check("sleep 1")
+    assert shell.run("jobs") == "[1] Stopped to read\tcat >got"
+    shell.start("fg")
+    time.sleep(0.2)
+    shell.send("for the job\n" + CTRL_D)
+    shell.wait_prompt(5)
+    assert shell.run("cat got") == "for the job"
+
+
+def test_a_stopped_job_ends_with_the_shell(shell):
+    shell.run("sh")
+    stop(shell, "sleep 500")
+    assert "sleep" in shell.run("ps")
+    shell.run("exit")
+    shell.check("sleep 1")
+    assert "sleep" not in shell.run("ps")

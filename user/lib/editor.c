@@ -28,7 +28,6 @@ editor_init(struct editor *e, const char *prompt)
   *e = (struct editor){ .prompt = prompt };
   if(sys_ioctl(0, TCGETS, &e->cooked) < 0)
     return false;
-  e->cooked.cc[VSUSP] = 0;     // nobody could continue a stopped program
   return true;
 }
 

@@ -40,7 +40,8 @@ signal_text(int sig)
     [SIGBUS] = "Bus error", [SIGFPE] = "Arithmetic error", [SIGKILL] = "Killed",
     [SIGUSR1] = "User signal 1", [SIGSEGV] = "Segmentation fault",
     [SIGUSR2] = "User signal 2", [SIGPIPE] = "Broken pipe", [SIGALRM] = "Alarm clock",
-    [SIGTERM] = "Terminated",
+    [SIGTERM] = "Terminated", [SIGSTOP] = "Stopped by SIGSTOP", [SIGTSTP] = "Stopped",
+    [SIGTTIN] = "Stopped to read", [SIGTTOU] = "Stopped to write",
   };
   return sig > 0 && sig < (int)(sizeof(texts) / sizeof(texts[0])) && texts[sig]
          ? texts[sig] : "Killed by a signal";

@@ -82,11 +82,33 @@ builtin_shift(int argc, char **argv)
 static int
 builtin_wait(int argc, char **argv)
 {
-  int status;
-  while(sys_wait(-1, &status, 0) > 0)
-    ;
+  jobs_wait();
   return 0;
 }
+
+static int
+builtin_jobs(int argc, char **argv)
+{
+  jobs_tidy(true);
+  return 0;
+}
+
+// fg and bg: job `name`, or the last, goes on.
+static int
+continue_job(const char *command, const char *name, bool background)
+{
+  struct job *j = shell.has_terminal ? job_find(name) : NULL;
+
+  if(!j){
+    fprintf(2, "%s: %s: no such job\n", command, name ? name : "%");
+    return 1;
+  }
+  printf("%s%s\n", j->text.s, background ? " &" : "");
+  return job_continue(j, background);
+}
+
+static int builtin_fg(int argc, char **argv) { return continue_job("fg", argv[1], false); }
+static int builtin_bg(int argc, char **argv) { return continue_job("bg", argv[1], true); }
 
 static int
 builtin_break(int argc, char **argv)
@@ -128,6 +150,7 @@ find_builtin(const char *name)
     { ":", builtin_colon }, { "cd", builtin_cd }, { "pwd", builtin_pwd },
     { "exit", builtin_exit }, { "export", builtin_export }, { "unset", builtin_unset },
     { "shift", builtin_shift }, { "wait", builtin_wait }, { ".", builtin_source },
+    { "jobs", builtin_jobs }, { "fg", builtin_fg }, { "bg", builtin_bg },
     { "break", builtin_break }, { "continue", builtin_continue },
   };
   for(size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// sh's processes, the terminal they share, and their descriptors.
+// sh's jobs and the terminal they share.
 //
 // At a terminal each job is a process group of its own and has the terminal
 // while it is in the foreground; the shell takes it back, raw, only to read the
-// next line.  So ^C never reaches the shell: it is a character while a line is
-// typed, and a signal to the job's group after that.
+// next line.  So ^C and ^Z never reach the shell: they are characters while a line
+// is typed, and signals to the job's group after that.
 
 #include "user/shell.h"
 #include "user/user.h"
+
+static struct list jobs;         // struct job *: all that have processes, oldest first
 
 // ---- The terminal ----
 
@@ -61,19 +63,81 @@ terminal_init(void)
   shell.has_terminal = true;
 }
 
-// ---- Jobs ----
+// ---- The list ----
 
+static struct job *
+at(size_t i)
+{
+  return jobs.p[i];
+}
+
+struct job *
+job_new(const struct node *n, bool background)
+{
+  struct job *j = must_malloc(sizeof(*j));
+  *j = (struct job){ .node = n, .background = background };
+  list_add(&jobs, j);
+  return j;
+}
+
+// From now on it has a number.
+static void
+name_job(struct job *j)
+{
+  int number = 1;
+  if(j->number)
+    return;
+  for(size_t i = 0; i < jobs.n; i++)
+    if(at(i) != j && at(i)->number >= number)
+      number = at(i)->number + 1;
+  j->number = number;
+  node_text(j->node, &j->text);
+}
+
+static void
+forget(struct job *j)
+{
+  size_t i = 0;
+  while(at(i) != j)
+    i++;
+  memmove(&jobs.p[i], &jobs.p[i + 1], (jobs.n - i - 1) * sizeof(jobs.p[0]));
+  jobs.n--;
+  text_free(&j->text);
+  free(j->pids);
+  free(j);
+}
+
+struct job *
+job_find(const char *name)
+{
+  struct job *found = NULL;
+  long number = 0;
+  if(name && !parse_long(name + (*name == '%'), &number))
+    return NULL;
+  for(size_t i = 0; i < jobs.n; i++)
+    if(at(i)->left > 0 && (name ? at(i)->number == number : !found || at(i)->stopped))
+      found = at(i);
+  return found;
+}
+
+// ---- Processes ----
+
+// With job control, a job in the background that reads from the terminal is stopped;
+// without, it has nothing to read.
 static void
 enter_child(struct job *j)
 {
-  if(shell.has_terminal){
+  bool controlled = shell.has_terminal;
+
+  if(controlled){
     sys_setpgid(0, j->pgid);
     if(!j->background)
       terminal_give(sys_getpgid(0));
     set_signals(SIG_DFL);
     shell.has_terminal = false;
   }
-  if(j->background){
+  jobs.n = 0;                    // they are not this process's
+  if(j->background && !controlled){
     long fd = sys_open("/dev/null", O_RDONLY, 0);
     if(fd > 0){
       sys_dup3(fd, 0, 0);
@@ -100,15 +164,74 @@ job_fork(struct job *j)
     if(!j->background)
       terminal_give(j->pgid);
   }
-  j->last = pid;
-  j->n++;
+  j->pids = must_resize(j->pids, (j->n + 1) * sizeof(*j->pids));
+  j->pids[j->n++] = pid;
+  j->left++;
+  if(j->background)
+    name_job(j);
   return pid;
 }
 
-static void
-report(int status)
+// ---- News of them ----
+
+static bool
+take_news(struct job *j, long pid, int status)
 {
-  int sig = wait_signal(status);
+  for(size_t i = 0; i < j->n; i++){
+    if(j->pids[i] != pid)
+      continue;
+    j->stopped = wait_stopped(status);
+    if(j->stopped)
+      return true;
+    j->pids[i] = 0;
+    j->left--;
+    if(i == j->n - 1)
+      j->status = status;
+    return true;
+  }
+  return false;
+}
+
+// => false: nobody has any
+static bool
+wait_for_news(int options)
+{
+  int status;
+  long pid = sys_wait(-1, &status, options | (shell.has_terminal ? WUNTRACED : 0));
+
+  for(size_t i = 0; pid > 0 && i < jobs.n; i++)
+    if(take_news(at(i), pid, status))
+      break;
+  return pid > 0;
+}
+
+static void
+show(struct job *j)
+{
+  printf("[%d] %s\t%s\n", j->number, j->left == 0 ? "Done" : j->stopped ? signal_text(j->stopped) :
+         "Running", j->text.s);
+  j->told = j->stopped;
+}
+
+void
+jobs_tidy(bool show_all)
+{
+  while(wait_for_news(WNOHANG))
+    ;
+  for(size_t i = 0; i < jobs.n; i++)
+    if(show_all || (at(i)->stopped && !at(i)->told))
+      show(at(i));
+  for(size_t i = jobs.n; i-- > 0;)
+    if(at(i)->left == 0)
+      forget(at(i));
+}
+
+// ---- Waiting ----
+
+static void
+report(const struct job *j)
+{
+  int sig = wait_signal(j->status);
   if(sig == SIGINT && shell.has_terminal){
     shell.interrupted = true;
     fprintf(2, "\n");
@@ -118,88 +241,39 @@ report(int status)
 }
 
 int
-job_wait(struct job *j, const long *pids)
+job_wait(struct job *j)
 {
-  int status = 0, answer = 0;
-
-  for(size_t i = 0; i < j->n; i++){
-    if(sys_wait(pids[i], &status, 0) < 0)
-      continue;
-    if(pids[i] != j->last)
-      continue;
-    report(status);
-    answer = wait_signal(status) ? STATUS_SIGNALLED + wait_signal(status) : wait_code(status);
+  while(j->left > 0 && !j->stopped && wait_for_news(0))
+    ;
+  if(j->stopped){
+    name_job(j);
+    fprintf(2, "\n");
+    show(j);
+    return STATUS_SIGNALLED + j->stopped;
   }
+  int sig = wait_signal(j->status);
+  int answer = sig ? STATUS_SIGNALLED + sig : wait_code(j->status);
+  report(j);
+  forget(j);
   return answer;
 }
 
-void
-reap_background(void)
+int
+job_continue(struct job *j, bool background)
 {
-  int status;
-  while(sys_wait(-1, &status, WNOHANG) > 0)
-    ;
-}
-
-// ---- Redirections ----
-
-static bool
-redirect_one(const struct redirect *r)
-{
-  static const int flags[] = {
-    [REDIRECT_IN] = O_RDONLY,
-    [REDIRECT_OUT] = O_WRONLY | O_CREAT | O_TRUNC,
-    [REDIRECT_APPEND] = O_WRONLY | O_CREAT | O_APPEND,
-  };
-  char *word = shell_expand_one(r->word);
-  long from, result;
-
-  if(r->kind == REDIRECT_DUP){
-    result = parse_long(word, &from) && from >= 0 ? from : -EBADF;
-    if(result >= 0 && result != r->fd)
-      result = sys_dup3(from, r->fd, 0);
-  } else {
-    result = from = sys_open(word, flags[r->kind], 0666);
-    if(from >= 0 && from != r->fd){
-      result = sys_dup3(from, r->fd, 0);
-      sys_close(from);
-    }
-  }
-  if(result < 0)
-    warn_error(word, result);
-  free(word);
-  return result >= 0;
-}
-
-bool
-redirect(const struct node *n)
-{
-  for(size_t i = 0; i < n->redirects.n; i++)
-    if(!redirect_one(n->redirects.p[i]))
-      return false;
-  return true;
+  j->background = background;
+  j->stopped = 0;
+  if(!background)
+    terminal_give(j->pgid);
+  sys_kill(-j->pgid, SIGCONT);
+  return background ? 0 : job_wait(j);
 }
 
 void
-save_fds(const struct node *n, struct saved_fds *s)
+jobs_wait(void)
 {
-  *s = (struct saved_fds){ 0 };
-  for(size_t i = 0; i < n->redirects.n; i++){
-    int fd = ((struct redirect *)n->redirects.p[i])->fd;
-    if(s->copy[fd] == 0)
-      s->copy[fd] = sys_fcntl(fd, F_DUPFD_CLOEXEC, SAVED_FDS);
-  }
-}
-
-void
-restore_fds(const struct saved_fds *s)
-{
-  for(int fd = 0; fd < SAVED_FDS; fd++){
-    if(s->copy[fd] < 0)
-      sys_close(fd);
-    if(s->copy[fd] <= 0)
-      continue;
-    sys_dup3(s->copy[fd], fd, 0);
-    sys_close(s->copy[fd]);
-  }
+  for(size_t i = 0; i < jobs.n; i++)
+    while(at(i)->left > 0 && !at(i)->stopped && wait_for_news(0))
+      ;
+  jobs_tidy(false);
 }

@@ -123,6 +123,7 @@ struct sig_action {
 
 enum { WNOHANG = 1, WUNTRACED = 2 };
 static inline int wait_signal(int status) { return status & 0x7f; }    // 0: it exited
+static inline int wait_stopped(int status) { return (status & 0xff) == 0x7f ? status >> 8 : 0; }
 static inline int wait_code(int status) { return status >> 8 & 0xff; }
 
 struct rlimit {
@@ -167,6 +168,6 @@ struct termios {
 };
 
 enum { ISIG = 01, ICANON = 02, ECHO = 010, ECHOE = 020, ECHOK = 040, IEXTEN = 0100000 };
-enum { VMIN = 6, VTIME = 5, VSUSP = 10 };
+enum { VMIN = 6, VTIME = 5 };
 enum { TCGETS = 0x5401, TCSETS = 0x5402, TCSETSW = 0x5403, TIOCSCTTY = 0x540e,
        TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410 };

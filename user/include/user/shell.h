@@ -81,17 +81,33 @@ void shell_capture(const char *command, struct text *output);   // $( ); supplie
 
 // The processes of a pipeline.
 struct job {
+  const struct node *node;
   bool background;
-  long pgid, last;         // its group; the process whose status counts
-  size_t n;
+  long pgid;               // its group
+  long *pids;              // of n processes; 0: has ended. The last one's status counts
+  size_t n, left;          // left: have not ended
+  int status;
+  int stopped, told;       // the signal that stopped it; and has been shown
+  int number;              // in the list; 0: never left the foreground
+  struct text text;        // as typed, if it has a number
 };
 
 void terminal_init(void);
 void terminal_take(void);                           // to read a line
 void leave_shell(int status) __attribute__((noreturn));
+struct job *job_new(const struct node *n, bool background);
 long job_fork(struct job *j);                       // as fork; negative after a complaint
-int job_wait(struct job *j, const long *pids);      // all of it. => exit status
-void reap_background(void);
+int job_wait(struct job *j);                        // => exit status; j is gone, or stopped
+int job_continue(struct job *j, bool background);   // => exit status, as job_wait
+struct job *job_find(const char *name);             // %2 or 2; NULL: the last. => or NULL
+void jobs_tidy(bool show_all);                      // show what stopped, forget what ended
+void jobs_wait(void);                               // for all that run
+
+// ---- A tree as text (sh_text.c) ----
+
+void node_text(const struct node *n, struct text *t);
+
+// ---- Redirections (sh_redirect.c) ----
 
 // Descriptors from SAVED_FDS on are the shell's own.
 enum { SAVED_FDS = 10 };
