@@ -26,11 +26,21 @@ show_check(struct text *t, struct task *unused)
   return 0;
 }
 
-// Memory is promised freely and given out when it is touched: Linux's mode 1.
 static int
 show_overcommit(struct text *t, struct task *unused)
 {
-  text_add(t, "1\n");
+  text_add(t, "%u\n", vm_overcommit);
+  return 0;
+}
+
+// Linux's 2, strict accounting, we do not have.
+static int
+store_overcommit(const char *s, struct task *unused)
+{
+  u64 mode;
+  if(!parse_u64(s, &mode) || mode > 1)
+    return -EINVAL;
+  atomic_store(&vm_overcommit, (u32)mode);
   return 0;
 }
 
@@ -82,7 +92,8 @@ static const struct proc_entry vm[] = {
   { .name = "drop_caches", .mode = PROC_SETTING, .show = show_drop_caches,
     .store = store_drop_caches },
   { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
-  { .name = "overcommit_memory", .mode = PROC_FILE, .show = show_overcommit },
+  { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
+    .store = store_overcommit },
 };
 
 // ---- kernel ----

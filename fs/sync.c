@@ -15,9 +15,9 @@
 
 // Pages, then the attributes that speak of them.
 static int
-write_inode(struct inode *i)
+write_inode(struct inode *i, u64 start, u64 end)
 {
-  int e = i->object.refs > 0 ? object_sync(&i->object, 0, ~0UL) : 0;
+  int e = i->object.refs > 0 ? object_sync(&i->object, start, end) : 0;
   if(e == 0 && i->dirty){
     rw_write_lock(&i->lock);
     e = inode_update(i);
@@ -27,9 +27,9 @@ write_inode(struct inode *i)
 }
 
 int
-inode_sync(struct inode *i, bool data_only)
+inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only)
 {
-  int e = write_inode(i);
+  int e = write_inode(i, start, end);
   if(e == 0 && i->ops->sync)
     e = i->ops->sync(i, data_only);
   return e;
@@ -70,7 +70,7 @@ write_inodes(struct super *s)
     if(next == NULL)
       return first;
     i = next;
-    int e = write_inode(i);
+    int e = write_inode(i, 0, ~0UL);
     first = first ? first : e;
   }
 }

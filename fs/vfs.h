@@ -234,7 +234,9 @@ int vfs_unlink(struct inode *base, const char *path, bool directory);
 int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
 enum { RENAME_NOREPLACE = 1 };
 int vfs_truncate(struct inode *i, u64 size);
-int inode_sync(struct inode *i, bool data_only);        // pages and attributes are on disk
+
+// Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno
+int inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only);
 int super_sync(struct super *s);
 int vfs_sync_all(void);
 // Absolute path by which an inode is known, for getcwd and /proc.

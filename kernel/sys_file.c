@@ -233,7 +233,7 @@ sync_file(int fd, bool data_only)
   if(r.file == NULL || (r.file->flags & O_PATH))
     return -EBADF;
   struct inode *i = r.file->inode;
-  i64 e = S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync(i, data_only) : -EINVAL;
+  i64 e = S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
   fd_put(r);
   return e;
 }

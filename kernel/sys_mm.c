@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// System calls about memory, over mm/space.h.
+// System calls that change what is mapped, over mm/space.h.
 
 #include <machine.h>
 #include "kernel/errno.h"
@@ -15,7 +15,11 @@
 i64
 sys_brk(const u64 *a)
 {
-  return (i64)vm_brk(current->space, a[0]);
+  struct space *s = current->space;
+  va_t old = s->brk, brk = vm_brk(s, a[0]);
+  if(unlikely(s->future) && brk > old)
+    vm_populate_locked(s, page_down(old), brk - page_down(old));
+  return (i64)brk;
 }
 
 // ---- mmap ----
@@ -71,10 +75,10 @@ sys_mmap(const u64 *a)
                 NULL, 0, NULL);
   else
     at = map_file(a[0], len, prot, flags, (int)a[4], offset);
-  if(at >= 0 && (flags & (MAP_POPULATE | MAP_LOCKED))){
-    bool own = (prot & PROT_WRITE) && !(flags & MAP_SHARED);
-    vm_populate(current->space, (va_t)at, page_up(len), own ? ACCESS_WRITE : ACCESS_READ);
-  }
+  if(at >= 0 && (flags & MAP_POPULATE))
+    vm_make_present(current->space, (va_t)at, len);
+  else if(at >= 0 && ((flags & MAP_LOCKED) || unlikely(current->space->future)))
+    vm_populate_locked(current->space, (va_t)at, len);
   return at;                         // populated as far as it went, as Linux does it
 }
 
@@ -91,33 +95,16 @@ sys_mprotect(const u64 *a)
   return prot & ~PROT_ALL ? -EINVAL : vm_protect(current->space, a[0], a[1], prot);
 }
 
-enum {
-  MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4,
-  MADV_FREE = 8, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
-};
-
 i64
-sys_madvise(const u64 *a)
+sys_mremap(const u64 *a)
 {
-  u64 len = page_up(a[1]);
-  if((a[0] & PAGE_MASK) || a[0] > USER_MAX || a[1] > USER_MAX - a[0])
+  u32 flags = (u32)a[3];
+  if(a[3] & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
     return -EINVAL;
-  switch((int)a[2]){
-  case MADV_NORMAL:
-  case MADV_RANDOM:
-  case MADV_SEQUENTIAL:
-  case MADV_WILLNEED:
-    return 0;                        // hints that we take no notice of
-  case MADV_DONTNEED:
-  case MADV_FREE:
-    return vm_discard(current->space, a[0], len);
-  case MADV_POPULATE_READ:
-    return vm_populate(current->space, a[0], len, ACCESS_READ);
-  case MADV_POPULATE_WRITE:
-    return vm_populate(current->space, a[0], len, ACCESS_WRITE);
-  default:
-    return -EINVAL;
-  }
+  i64 at = vm_remap(current->space, a[0], a[1], a[2], flags, a[4]);
+  if(at >= 0)
+    vm_populate_locked(current->space, (va_t)at, a[2]);
+  return at;
 }
 
 enum { FLUSH_LOCAL = 1 };            // only for the calling thread

@@ -36,9 +36,11 @@
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \
   X(136, rt_sigpending) X(137, rt_sigtimedwait) X(138, rt_sigqueueinfo)       \
   X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)                              \
-  /* memory: sys_mm.c */                                                      \
-  X(214, brk) X(215, munmap) X(222, mmap) X(226, mprotect) X(233, madvise)    \
-  X(259, riscv_flush_icache)                                                  \
+  /* memory: sys_mm.c, sys_advise.c */                                        \
+  X(214, brk) X(215, munmap) X(216, mremap) X(222, mmap) X(226, mprotect)     \
+  X(227, msync) X(228, mlock) X(229, munlock) X(230, mlockall)                \
+  X(231, munlockall) X(232, mincore) X(233, madvise) X(259, riscv_flush_icache) \
+  X(284, mlock2)                                                              \
   /* time: sys_time.c, itimer.c */                                            \
   X(101, nanosleep) X(102, getitimer) X(103, setitimer)                       \
   X(113, clock_gettime) X(114, clock_getres) X(115, clock_nanosleep)          \

@@ -7,6 +7,7 @@
 //
 // Calls the slab cache and objects' area lists.  All under space.lock.
 
+#include "kernel/errno.h"
 #include "mm/area.h"
 #include "kernel/printk.h"
 #include "mm/object.h"
@@ -255,6 +256,44 @@ area_split(struct space *s, struct area *a, va_t at, struct area *upper)
     object_link_area(upper, a);
   area_resize(s, a, a->start, at);
   area_insert(s, upper);
+}
+
+// The area that contains `at` strictly inside, and so has to be cut there.
+static struct area *
+cut_by(struct space *s, va_t at)
+{
+  struct area *a = area_above(s, at);
+  return a && a->start < at ? a : NULL;
+}
+
+int
+area_cut_out(struct space *s, va_t start, va_t end)
+{
+  struct area *low = NULL, *high = NULL;
+  if(cut_by(s, start) && (low = area_alloc()) == NULL)
+    return -ENOMEM;
+  if(cut_by(s, end) && (high = area_alloc()) == NULL){
+    if(low)
+      area_free(low);
+    return -ENOMEM;
+  }
+  if(low)
+    area_split(s, cut_by(s, start), start, low);
+  if(high)
+    area_split(s, cut_by(s, end), end, high);
+  return 0;
+}
+
+// Who holds areas_lock sees flags that do not change.
+void
+area_set_flags(struct area *a, u32 flags)
+{
+  struct object *o = a->object;
+  if(o)
+    spin_lock(&o->areas_lock);
+  a->flags = flags;
+  if(o)
+    spin_unlock(&o->areas_lock);
 }
 
 static bool

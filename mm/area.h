@@ -34,6 +34,11 @@ void area_resize(struct space *s, struct area *a, va_t start, va_t end);
 // Cut a at `at`; `upper`, fresh from area_alloc, becomes the part above.
 void area_split(struct space *s, struct area *a, va_t at, struct area *upper);
 
+// Cut areas so that none crosses start or end, start < end. => 0 or -ENOMEM, nothing changed
+int area_cut_out(struct space *s, va_t start, va_t end);
+
+void area_set_flags(struct area *a, u32 flags);
+
 // Join a with its neighbours where one area can say the same.  => the area that
 // now covers a's range; areas that became empty are on `dead`, references and all
 struct area *area_merge(struct space *s, struct area *a, struct list *dead);
@@ -48,8 +53,24 @@ void areas_release(struct list *dead);
 // Grow the stack area down to va. => 0 or -ENOMEM; takes space.lock for writing
 int vm_grow_stack(struct space *s, va_t va);
 
+// ---- Parts of changing a map (map.c); space.lock held for writing ----
+
 // Take [start, end) out of the map, its pages too; areas go to `dead`.
-// => 0 or -ENOMEM (nothing changed); space.lock held for writing
+// => 0 or -ENOMEM (nothing changed)
 int unmap_range(struct space *s, va_t start, va_t end, struct list *dead);
+
+void clear_pages(struct space *s, va_t start, va_t end);
+
+// The tables that serve no area any more, around [start, end) which is free.
+void prune_around(struct space *s, va_t start, va_t end);
+
+// Where a new mapping goes: mmap's rules. => 0 or -errno
+int choose_place(struct space *s, va_t *addr, u64 len, u32 flags);
+
+static inline bool
+range_ok(va_t addr, u64 len)
+{
+  return (addr & PAGE_MASK) == 0 && addr < USER_MAX && len <= USER_MAX - addr;
+}
 
 void areas_init(void);

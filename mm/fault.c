@@ -26,7 +26,7 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/area.h"
-#include "mm/frame.h"
+#include "mm/entry.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
 
@@ -54,29 +54,6 @@ struct wanted {
 
 // ---- Setting an entry ----
 
-// Make the page's new instructions visible before anybody can fetch them.
-static inline void
-set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
-{
-  if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
-    pmap_fence_exec();
-  pmap_set(e, pte_make(f, prot, dirty));
-}
-
-// A new private page of the faulting space, its count and identity in place.
-static inline struct frame *
-private_frame(struct at at, u32 flags)
-{
-  struct frame *f = frame_alloc(KIND_ANON, ALLOC_USER | flags);
-  if(unlikely(f == NULL))
-    return NULL;
-  f->owner = knum(at.space->lineage);
-  f->index = (u32)(at.va >> PAGE_SHIFT);
-  f->hint = knum(at.space);
-  f->word = KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1;
-  return f;
-}
-
 static u32
 without_write(u32 prot)
 {
@@ -102,7 +79,7 @@ zero_map(struct at at)
 static inline int
 zero_fill(struct at at)
 {
-  struct frame *f = private_frame(at, ALLOC_ZERO);
+  struct frame *f = private_frame(at.space, at.va, ALLOC_ZERO);
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   bool replaces = *at.e != 0;
@@ -117,7 +94,7 @@ zero_fill(struct at at)
 static inline int
 copy_page(struct at at, struct frame *src)
 {
-  struct frame *f = private_frame(at, 0);
+  struct frame *f = private_frame(at.space, at.va, 0);
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   page_copy(frame_kva(f), frame_kva(src));

@@ -18,7 +18,7 @@
 
 // ---- Taking away ----
 
-static void
+void
 clear_pages(struct space *s, va_t start, va_t end)
 {
   struct gather g;
@@ -31,39 +31,11 @@ clear_pages(struct space *s, va_t start, va_t end)
   }
 }
 
-// Tables that serve no area any more, around [start, end) which is now free.
-static void
+void
 prune_around(struct space *s, va_t start, va_t end)
 {
   struct area *below = area_below(s, start), *above = area_above(s, end);
   pmap_prune(&s->pmap, start, end, below ? below->end : 0, above ? above->start : USER_MAX);
-}
-
-// The area that contains `at` strictly inside, and so has to be cut there.
-static struct area *
-cut_by(struct space *s, va_t at)
-{
-  struct area *a = area_above(s, at);
-  return a && a->start < at ? a : NULL;
-}
-
-// Cut areas so that none crosses start or end, start < end. => 0 or -ENOMEM, nothing changed
-static int
-cut_out(struct space *s, va_t start, va_t end)
-{
-  struct area *low = NULL, *high = NULL;
-  if(cut_by(s, start) && (low = area_alloc()) == NULL)
-    return -ENOMEM;
-  if(cut_by(s, end) && (high = area_alloc()) == NULL){
-    if(low)
-      area_free(low);
-    return -ENOMEM;
-  }
-  if(low)
-    area_split(s, cut_by(s, start), start, low);
-  if(high)
-    area_split(s, cut_by(s, end), end, high);
-  return 0;
 }
 
 int
@@ -72,7 +44,7 @@ unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
   struct area *a = area_above(s, start);
   if(a == NULL || a->start >= end)
     return 0;
-  if(pmap_unshare_edges(&s->pmap, start, end) != 0 || cut_out(s, start, end) != 0)
+  if(pmap_unshare_edges(&s->pmap, start, end) != 0 || area_cut_out(s, start, end) != 0)
     return -ENOMEM;
   while((a = area_above(s, start)) != NULL && a->start < end){
     clear_pages(s, a->start, a->end);
@@ -83,12 +55,6 @@ unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
   }
   prune_around(s, start, end);
   return 0;
-}
-
-static bool
-range_ok(va_t addr, u64 len)
-{
-  return (addr & PAGE_MASK) == 0 && addr < USER_MAX && len <= USER_MAX - addr;
 }
 
 int
@@ -105,28 +71,6 @@ vm_unmap(struct space *s, va_t addr, u64 len)
   return err;
 }
 
-int
-vm_discard(struct space *s, va_t addr, u64 len)
-{
-  len = page_up(len);
-  if(!range_ok(addr, len))
-    return -EINVAL;
-  rw_write_lock(&s->lock);
-  va_t va = addr;
-  int err = pmap_unshare_edges(&s->pmap, addr, addr + len);
-  while(err == 0 && va < addr + len){
-    struct area *a = area_above(s, va);
-    if(a == NULL || a->start > va){
-      err = -ENOMEM;
-    } else {
-      clear_pages(s, va, min(a->end, addr + len));
-      va = a->end;
-    }
-  }
-  rw_write_unlock(&s->lock);
-  return err;
-}
-
 // ---- mmap ----
 
 static bool
@@ -136,8 +80,7 @@ overlaps(struct space *s, va_t start, va_t end)
   return a && a->start < end;
 }
 
-// Where a new mapping goes. => 0 or -errno
-static int
+int
 choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
 {
   if(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)){
@@ -153,6 +96,23 @@ choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
   }
   *addr = area_gap(s, len, s->mmap_top);
   return *addr ? 0 : -ENOMEM;
+}
+
+u32 vm_overcommit;
+
+bool
+vm_may_promise(u64 len)
+{
+  return atomic_load(&vm_overcommit) != 0 || len >> PAGE_SHIFT <= frames_total();
+}
+
+// Does it need memory of its own, other than a file's pages?
+static bool
+promises(u32 prot, u32 flags)
+{
+  if(flags & MAP_NORESERVE)
+    return false;
+  return flags & MAP_SHARED ? flags & MAP_ANONYMOUS : prot & PROT_WRITE;
 }
 
 static void
@@ -174,6 +134,7 @@ map_locked(struct space *s, struct area *a, va_t addr, u64 len, u32 flags, struc
     return err;
   a->start = addr;
   a->end = addr + len;
+  a->flags |= s->future;
   link_area(s, a, dead);
   return (i64)addr;
 }
@@ -196,14 +157,15 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
   if(a && (o || !(flags & MAP_SHARED))){
     a->prot = prot;
     a->flags = (flags & MAP_SHARED ? AREA_SHARED : AREA_MAYWRITE) |
-               (flags & MAP_MAYWRITE ? AREA_MAYWRITE : 0);
+               (flags & MAP_MAYWRITE ? AREA_MAYWRITE : 0) |
+               (flags & MAP_LOCKED ? AREA_LOCKED : 0);
     a->object = o;
     a->offset = offset;
     a->file = file;
     len = page_up(len);
     if(len == 0 || (offset & PAGE_MASK) || offset + len < offset)
       r = len ? -EINVAL : -ENOMEM;
-    else if(len <= USER_TOP){
+    else if(len <= USER_TOP && (!promises(prot, flags) || vm_may_promise(len))){
       rw_write_lock(&s->lock);
       r = map_locked(s, a, addr, len, flags, &dead);
       rw_write_unlock(&s->lock);
@@ -245,16 +207,15 @@ protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dea
   if(err == 0)
     err = pmap_unshare(&s->pmap, start, end);
   if(err == 0)
-    err = cut_out(s, start, end);
+    err = area_cut_out(s, start, end);
   if(err)
     return err;
   for(va_t va = start; va < end;){
     struct area *a = area_above(s, va);
     va = a->end;
-    if(a->prot == prot)
-      continue;
+    if(a->prot != prot)
+      pmap_protect(&s->pmap, a->start, a->end, prot, a->flags & AREA_SHARED);
     a->prot = prot;
-    pmap_protect(&s->pmap, a->start, a->end, prot, a->flags & AREA_SHARED);
     area_merge(s, a, dead);
   }
   return 0;
@@ -296,7 +257,7 @@ grow_heap(struct space *s, va_t from, va_t to)
   a->start = from;
   a->end = to;
   a->prot = PROT_READ | PROT_WRITE;
-  a->flags = AREA_HEAP | AREA_MAYWRITE;
+  a->flags = AREA_HEAP | AREA_MAYWRITE | s->future;
   area_insert(s, a);
   return 0;
 }

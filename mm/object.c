@@ -340,6 +340,18 @@ object_page(struct object *o, u64 index, struct frame **out)
   }
 }
 
+void
+object_read_ahead(struct object *o, u64 start, u64 len)
+{
+  u64 end = min(start + len, atomic_load(&o->size));
+  for(u64 off = page_down(start); off < end; off += PAGE_SIZE){
+    struct frame *f;
+    if(object_page(o, off >> PAGE_SHIFT, &f) != 0)
+      return;
+    frame_put(f, PIN_1);
+  }
+}
+
 // ---- Dirt ----
 
 void

@@ -93,6 +93,9 @@ object_holds(const struct frame *f)
   return !(w & FRAME_BUSY) && word_share(w) != 0;
 }
 
+// Have the pages of a range in memory, as far as that goes without an error.  May sleep.
+void object_read_ahead(struct object *o, u64 start, u64 len);
+
 // Only if it is there and valid now. => pinned or NULL; never sleeps
 struct frame *object_peek(struct object *o, u64 index);
 

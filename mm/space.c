@@ -190,7 +190,7 @@ copy_area(struct space *child, struct area *a)
   c->start = a->start;
   c->end = a->end;
   c->prot = a->prot;
-  c->flags = a->flags;
+  c->flags = a->flags & ~(AREA_LOCKED | AREA_ONFAULT);
   c->object = a->object;
   c->offset = a->offset;
   c->file = a->file;
@@ -210,9 +210,11 @@ static int
 copy_map(struct space *child, struct space *parent)
 {
   for(struct area *a = area_above(parent, 0); a; a = area_above(parent, a->end)){
+    if(a->flags & AREA_DONTFORK)
+      continue;
     if(copy_area(child, a) == NULL)
       return -ENOMEM;
-    if(a->flags & AREA_SHARED)
+    if(a->flags & (AREA_SHARED | AREA_WIPEONFORK))
       continue;
     int err = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end, a->object == NULL);
     if(err)

@@ -31,6 +31,10 @@ enum {
   AREA_STACK = 2,      // grows down on a fault below it
   AREA_HEAP = 4,       // the brk area
   AREA_MAYWRITE = 8,   // mprotect may add PROT_WRITE (file opened for writing, or private)
+  AREA_LOCKED = 16,    // mlock: its pages stay; set under the object's areas_lock too
+  AREA_DONTFORK = 32,  // a child does not get it,
+  AREA_WIPEONFORK = 64,  // or gets it empty
+  AREA_ONFAULT = 128,    // locked, but not brought in before it is touched
 };
 
 // [start, end) of one protection over one store.  Anonymous private memory has
@@ -78,6 +82,7 @@ struct space {
   bool dying;
 
   u64 mapped;                  // pages of all areas
+  u32 future;                  // AREA_ flags for what will be mapped, after mlockall
 };
 
 // => refs 1 and a lineage of its own; NULL without memory
@@ -101,8 +106,35 @@ int vm_protect(struct space *s, va_t addr, u64 len, u32 prot);
 va_t vm_brk(struct space *s, va_t brk);        // => the resulting break
 int vm_stack(struct space *s, va_t top, u64 limit);
 
+
+// As mremap(2), flags checked by the caller. => the new address; -EINVAL, -EFAULT (not
+// one area), -ENOMEM
+i64 vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t new);
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+
+// The rest is about ranges of whole pages that need not be one area.  What lies in holes
+// does not hinder them but gives -ENOMEM; an area that does not `fit` (NULL: all do) is
+// -EINVAL and the end.
+
 // Drop the private pages of a range: the next touch sees fresh ones.
-int vm_discard(struct space *s, va_t addr, u64 len);
+int vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct area *a));
+
+// Change areas' flags, AREA_LOCKED only up to the first hole. => also -ENOMEM if areas had
+// to be cut and could not be
+int vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
+                    bool (*fits)(const struct area *a));
+
+// How areas are locked, some of AREA_LOCKED and _ONFAULT: those there are now if `all`,
+// and those to come.
+void vm_lock_all(struct space *s, bool all, u32 how, u32 future);
+
+// Of each page of a range: is it in memory? => -ENOMEM: a hole, in[] not filled
+int vm_incore(struct space *s, va_t addr, u64 pages, u8 *in);
+
+// May that much be promised?  With vm_overcommit as Linux's setting of that name: 0, the
+// heuristic, no single mapping larger than all of memory; 1, always.
+bool vm_may_promise(u64 len);
+extern u32 vm_overcommit;
 
 // Look at areas in order: the first with end > va. => false if none; a copy,
 // with a reference on .file
@@ -129,6 +161,13 @@ enum fault vm_fault(struct space *s, va_t va, enum access access);
 // Fault in every page of [addr, addr + len), whole pages.  What was done before an
 // error stays. => 0, -ENOMEM (also a hole), -EINVAL (not allowed), -EFAULT, -EINTR
 int vm_populate(struct space *s, va_t addr, u64 len, enum access access);
+
+// The same for all areas of a range, each as it is most likely to be used, errors or
+// not. => the first of them
+int vm_make_present(struct space *s, va_t addr, u64 len);
+
+// Something was mapped: bring it in if it is locked.
+void vm_populate_locked(struct space *s, va_t addr, u64 len);
 
 // ---- The whole system ----
 

@@ -37,7 +37,8 @@ area_va(const struct area *a, u64 index, va_t *va)
   return true;
 }
 
-enum take { TAKE_WRITE, TAKE_ALL };
+// Locked areas keep what is idle.
+enum take { TAKE_WRITE, TAKE_IDLE, TAKE_ALL };
 
 // Take write permission, or everything, from f's entry at va, if there is one.
 static void
@@ -53,7 +54,7 @@ take_entry(struct space *s, va_t va, struct frame *f, enum take what)
     pmap_unlock(e);
     return;
   }
-  if(what == TAKE_ALL){
+  if(what != TAKE_WRITE){
     pte_t old = pmap_set(e, 0);
     gather_page(&g, f, pte_dirty(old));
   } else if(pte_writable(*e)){
@@ -76,7 +77,7 @@ take_mappings(struct object *o, struct frame *f, enum take what)
     return;
   spin_lock(&o->areas_lock);
   list_for(a, &o->areas, in_object)
-    if(area_va(a, f->index, &va))
+    if(area_va(a, f->index, &va) && !(what == TAKE_IDLE && (a->flags & AREA_LOCKED)))
       take_entry(a->space, va, f, what);
   spin_unlock(&o->areas_lock);
 }
@@ -326,7 +327,7 @@ take_idle(struct object *o, struct frame *f)
 {
   if(!idle(f, SHARE_MAX * MAPPED_1) || !frame_try_busy(f))
     return false;
-  take_mappings(o, f, TAKE_ALL);
+  take_mappings(o, f, TAKE_IDLE);
   if(idle(f, 0))
     return true;
   frame_unbusy(f);

@@ -235,7 +235,7 @@ a_transfer_goes_on_after_a_fault(void)
     assert_int_equal(byte_at(shared + to[i] + 99), 0x22);
     assert_int_equal(byte_at(shared + to[i] + 100), 0);
     assert_int_equal(object->size, max(to[i] + n, 3 * PAGE_SIZE + 300));
-    assert_int_equal(vm_discard(space, buffer + PAGE_SIZE, PAGE_SIZE), 0);
+    assert_int_equal(vm_discard(space, buffer + PAGE_SIZE, PAGE_SIZE, NULL), 0);
   }
   assert_int_equal(do_read(PAGE_SIZE, half, 200), 200);
   assert_int_equal(byte_at(half + 6), pattern(PAGE_SIZE + 6));

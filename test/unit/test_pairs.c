@@ -74,9 +74,9 @@ protect(void)
 static void
 discard(void)
 {
-  vm_discard(space, shared, PAGE_SIZE);
-  vm_discard(space, private, PAGE_SIZE);
-  vm_discard(space, anon, PAGE_SIZE);
+  vm_discard(space, shared, PAGE_SIZE, NULL);
+  vm_discard(space, private, PAGE_SIZE, NULL);
+  vm_discard(space, anon, PAGE_SIZE, NULL);
 }
 
 static void

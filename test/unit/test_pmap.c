@@ -325,7 +325,7 @@ shootdowns(void)
     u64 v = 0;
     switch(below(6)){
     case 0: assert_int_equal(vm_protect(space, va, PAGE_SIZE, below(2) ? RW : PROT_READ), 0); break;
-    case 1: vm_discard(space, va, PAGE_SIZE); break;
+    case 1: vm_discard(space, va, PAGE_SIZE, NULL); break;
     case 2:
       assert_int_equal(vm_unmap(space, (va_t)a, 8 * PAGE_SIZE), 0);
       vm_map(space, GiB, 8 * PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0, NULL);

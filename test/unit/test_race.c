@@ -253,7 +253,7 @@ reader(void *arg)
     if(f != FAULT_OK && f != FAULT_ADRERR)
       panic("fault %d", f);
     if(below(3) == 0)
-      vm_discard(s, page_down(va), PAGE_SIZE);
+      vm_discard(s, page_down(va), PAGE_SIZE, NULL);
     if(below(16) == 0)
       objects_shrink(4);
   }
@@ -316,7 +316,7 @@ changer(void *arg)
     if(below(2))
       protect_some();
     else
-      vm_discard(space, from, len);
+      vm_discard(space, from, len, NULL);
   }
   run_space(NULL);
 }

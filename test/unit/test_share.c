@@ -136,10 +136,10 @@ want_of_memory(void)
   assert_int_equal(vm_unmap(child, a + PAGE_SIZE, PAGE_SIZE), -ENOMEM);
   assert_int_equal(vm_unmap(child, a + LEAF, LEAF + PAGE_SIZE), -ENOMEM);
   assert_int_equal(vm_protect(child, a, 2 * LEAF, PROT_READ), -ENOMEM);
-  assert_int_equal(vm_discard(child, a + PAGE_SIZE, PAGE_SIZE), -ENOMEM);
+  assert_int_equal(vm_discard(child, a + PAGE_SIZE, PAGE_SIZE, NULL), -ENOMEM);
   struct space *grandchild;
   assert_int_equal(space_fork(child, &grandchild), -ENOMEM);
-  assert_int_equal(vm_discard(child, a + LEAF, LEAF), 0);  // whole tables need none
+  assert_int_equal(vm_discard(child, a + LEAF, LEAF, NULL), 0);  // whole tables need none
   fail_allocation(0, FAIL_ON);
   assert_int_equal(before, free_frames());
   expect_no_lies();
@@ -261,7 +261,7 @@ step_change(struct member *m)
     return;
   else
     assert_int_equal(kind == 2 ? vm_protect(m->space, va, len, prot)
-                               : vm_discard(m->space, va, len), 0);
+                               : vm_discard(m->space, va, len, NULL), 0);
   for(u64 i = from; i < to; i++){
     m->prot[i] = kind == 0 ? ABSENT : kind == 3 ? m->prot[i] : prot;
     m->value[i] = kind == 2 ? m->value[i] : 0;

@@ -121,7 +121,7 @@ fresh_pages(void)
     assert_int_equal(vm_brk(space, 16 * MiB + 4 * PAGE_SIZE), 16 * MiB + 4 * PAGE_SIZE);
     expect_load(16 * MiB, ~0UL);
     expect_load(16 * MiB + PAGE_SIZE, 0);
-    assert_int_equal(vm_discard(space, a, PAGE_SIZE), 0);
+    assert_int_equal(vm_discard(space, a, PAGE_SIZE, NULL), 0);
     expect_load(a, 0);
     expect_load(a + PAGE_SIZE, ~0UL);
     end();
@@ -348,6 +348,13 @@ all_or_nothing(void)
                             NULL), -ENOMEM);
     assert_int_equal(space->nareas, 1);
   }
+  va_t to = a + 64 * MiB;
+  for(u64 k = 1; k <= 5; k++){            // the area, its two cuts, two tables
+    fail_allocation(k, FAIL_ONCE);
+    assert_int_equal(vm_remap(space, a + PAGE_SIZE, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
+                              MREMAP_MAYMOVE | MREMAP_FIXED, to), -ENOMEM);
+    assert_int_equal(expect_fault(to, ACCESS_READ), FAULT_MAPERR);
+  }
   for(u32 i = 0; i < 8; i++){
     expect_load(a + i * PAGE_SIZE, i);
     expect_store(a + i * PAGE_SIZE, i);
@@ -359,7 +366,7 @@ static void
 out_of_memory(void)
 {
   start();
-  va_t a = map(0, 2000, RW, ANON);
+  va_t a = map(0, 2000, RW, ANON | MAP_NORESERVE);
   u64 n = 0;
   while(expect_fault(a + n * PAGE_SIZE, ACCESS_WRITE) == FAULT_OK)
     n++;

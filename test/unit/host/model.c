@@ -229,11 +229,47 @@ discard(struct model_space *s, u32 i, u32 n)
 {
   if(may_protect(s, i, n, PROT_NONE) != 0)
     return;
-  int r = vm_discard(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i));
+  int r = vm_discard(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i), NULL);
   if(r != 0)
     panic("discard at %lx: %d", model_va(i), r);
   for(u32 k = i; k < i + n; k++)
     forget_own(&s->page[k]);
+}
+
+// Are they neighbours of one kind, so that they must be one area?
+static bool
+one_area(const struct model_page *p, u32 n)
+{
+  for(u32 k = 0; k < n; k++)
+    if(!p[k].mapped || p[k].prot != p->prot || p[k].shared != p->shared ||
+       p[k].may_write != p->may_write || p[k].object != p->object ||
+       (p->object && p[k].index != p->index + k))
+      return false;
+  return true;
+}
+
+// n pages from page i on go, or with `leave` only what is in them goes, to page `to`.
+static void
+remap(struct model_space *s, u32 i, u32 n, u32 to, bool leave)
+{
+  if(to % WINDOW_PAGES + n > WINDOW_PAGES || (to < i + n && i < to + n))
+    return;
+  u32 flags = MREMAP_MAYMOVE | MREMAP_FIXED | (leave ? MREMAP_DONTUNMAP : 0);
+  i64 r = vm_remap(s->space, model_va(i), n * PAGE_SIZE, n * PAGE_SIZE, flags, model_va(to));
+  i64 want = one_area(&s->page[i], n) ? (i64)model_va(to) : -EFAULT;
+  if(r != want)
+    panic("remap of %lx: %ld instead of %ld", model_va(i), r, want);
+  for(u32 k = 0; r > 0 && k < n; k++){
+    struct model_page *from = &s->page[i + k], *p = &s->page[to + k];
+    drop(p);
+    *p = *from;
+    if(leave)
+      forget_own(from);
+    else
+      memset(from, 0, sizeof *from);
+    if(leave && p->object)
+      p->object->users++;
+  }
 }
 
 static void
@@ -433,6 +469,7 @@ do_step(struct model_space *s, u64 step, u32 i)
   case 60:        sync_file(file); break;
   case 61:        objects_shrink(below(64)); break;
   case 62:        objects_write_back(below(64)); break;
+  case 63 ... 64: remap(s, i, n, (u32)below(PAGES), below(4) == 0); break;
   default:        populate(s, i, n); break;
   }
 }
@@ -442,7 +479,7 @@ model_step(struct model_space *s)
 {
   u32 page = (u32)below(PAGES), other = (u32)below(nharts);
   look(s, page, other);
-  do_step(s, below(64), page);
+  do_step(s, below(67), page);
   look(s, page, other);
 }
 

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+//
+// System calls about ranges of mapped memory: advice, locks, what of it is in
+// memory, and what of it has to be on disk.  Over mm/space.h.
+
+#include <machine.h>
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+#include "mm/object.h"
+#include "mm/space.h"
+
+// ---- madvise ----
+
+static bool
+unlocked(const struct area *a)
+{
+  return !(a->flags & AREA_LOCKED);
+}
+
+static bool
+private_anonymous(const struct area *a)
+{
+  return a->object == NULL;
+}
+
+static bool
+unlocked_anonymous(const struct area *a)
+{
+  return unlocked(a) && private_anonymous(a);
+}
+
+static bool
+unlocked_object(const struct area *a)
+{
+  return unlocked(a) && a->object != NULL;
+}
+
+// The pages of files come in from their disks, in order and well ahead.
+static int
+will_need(struct space *s, va_t addr, u64 len)
+{
+  struct area a;
+  va_t end = addr + len;
+  for(va_t va = addr; va < end && vm_area_at(s, va, &a) && a.start < end; va = a.end){
+    if(!a.file)
+      continue;
+    va_t from = max(va, a.start);
+    object_read_ahead(&a.file->inode->object, a.offset + (from - a.start), min(a.end, end) - from);
+    file_put(a.file);
+  }
+  return vm_change_flags(s, addr, len, 0, 0, NULL);
+}
+
+// Shared memory gives up its pages; a file would have to give up its blocks.
+static int
+remove_pages(struct space *s, va_t addr, u64 len)
+{
+  int err = vm_change_flags(s, addr, len, 0, 0, unlocked_object);
+  for(va_t va = addr; err == 0 && va < addr + len; va += PAGE_SIZE){
+    u64 offset;
+    struct object *o = vm_object_at(s, va, &offset);
+    if(o == NULL)
+      return -EACCES;
+    if(o->ops)
+      err = -EOPNOTSUPP;
+    else
+      object_discard(o, offset >> PAGE_SHIFT);
+    object_put(o);
+  }
+  return err;
+}
+
+enum what { HINT, DISCARD, FLAGS, POPULATE, SPECIAL };
+
+// By number.  Hints are taken note of and have no effect.
+static const struct advice {
+  u8 known;
+  enum what what;
+  bool (*fits)(const struct area *a);
+  u32 clear, set;
+  enum access access;
+  int (*special)(struct space *s, va_t addr, u64 len);
+} advices[] = {
+  [0 /* NORMAL */] = { 1, HINT },
+  [1 /* RANDOM */] = { 1, HINT },
+  [2 /* SEQUENTIAL */] = { 1, HINT },
+  [3 /* WILLNEED */] = { 1, SPECIAL, .special = will_need },
+  [4 /* DONTNEED */] = { 1, DISCARD, .fits = unlocked },
+  [8 /* FREE */] = { 1, DISCARD, .fits = unlocked_anonymous },
+  [9 /* REMOVE */] = { 1, SPECIAL, .special = remove_pages },
+  [10 /* DONTFORK */] = { 1, FLAGS, .set = AREA_DONTFORK },
+  [11 /* DOFORK */] = { 1, FLAGS, .clear = AREA_DONTFORK },
+  [16 /* DONTDUMP */] = { 1, HINT },
+  [17 /* DODUMP */] = { 1, HINT },
+  [18 /* WIPEONFORK */] = { 1, FLAGS, .fits = private_anonymous, .set = AREA_WIPEONFORK },
+  [19 /* KEEPONFORK */] = { 1, FLAGS, .fits = private_anonymous, .clear = AREA_WIPEONFORK },
+  [20 /* COLD */] = { 1, HINT, .fits = unlocked },
+  [21 /* PAGEOUT */] = { 1, HINT, .fits = unlocked },
+  [22 /* POPULATE_READ */] = { 1, POPULATE, .access = ACCESS_READ },
+  [23 /* POPULATE_WRITE */] = { 1, POPULATE, .access = ACCESS_WRITE },
+  [24 /* DONTNEED_LOCKED */] = { 1, DISCARD },
+};
+
+static int
+advise(const struct advice *how, struct space *s, va_t addr, u64 len)
+{
+  switch(how->what){
+  case DISCARD:
+    return vm_discard(s, addr, len, how->fits);
+  case POPULATE:
+    return vm_populate(s, addr, len, how->access);
+  case SPECIAL:
+    return how->special(s, addr, len);
+  default:
+    return vm_change_flags(s, addr, len, how->clear, how->set, how->fits);
+  }
+}
+
+// Whole pages of user addresses? => 0 (len 0: nothing to do) or -EINVAL
+static int
+whole_pages(va_t addr, u64 *len)
+{
+  if((addr & PAGE_MASK) || addr > USER_MAX || *len > USER_MAX - addr)
+    return -EINVAL;
+  *len = page_up(*len);
+  return 0;
+}
+
+i64
+sys_madvise(const u64 *a)
+{
+  u64 len = a[1];
+  u32 number = (u32)a[2];
+  if(number >= count_of(advices) || !advices[number].known || whole_pages(a[0], &len) != 0)
+    return -EINVAL;
+  return len ? advise(&advices[number], current->space, a[0], len) : 0;
+}
+
+// ---- msync ----
+
+enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+
+static int
+sync_area(const struct area *a, va_t from, va_t end, u32 flags)
+{
+  if((flags & MS_INVALIDATE) && (a->flags & AREA_LOCKED))
+    return -EBUSY;
+  if(!(flags & MS_SYNC) || !(a->flags & AREA_SHARED) || !a->file)
+    return 0;
+  u64 offset = a->offset + (from - a->start);
+  return inode_sync_range(a->file->inode, offset, offset + (end - from), true);
+}
+
+i64
+sys_msync(const u64 *a)
+{
+  struct area area;
+  va_t va = a[0], end;
+  u64 len = a[1];
+  u32 flags = (u32)a[2];
+  bool hole = false;
+  if((flags & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (va & PAGE_MASK) ||
+     ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+    return -EINVAL;
+  if(whole_pages(va, &len) != 0)
+    return -ENOMEM;
+  for(end = va + len; va < end; va = area.end){
+    if(!vm_area_at(current->space, va, &area))
+      return -ENOMEM;
+    hole |= area.start > va;
+    va_t from = max(va, area.start);
+    int err = from < end ? sync_area(&area, from, min(end, area.end), flags) : 0;
+    if(area.file)
+      file_put(area.file);
+    if(err)
+      return err;
+  }
+  return hole ? -ENOMEM : 0;
+}
+
+// ---- mincore ----
+
+enum { INCORE_PAGES = 256 };
+
+i64
+sys_mincore(const u64 *a)
+{
+  u8 in[INCORE_PAGES];
+  u64 len = a[1];
+  va_t out = a[2];
+  if(a[0] & PAGE_MASK)
+    return -EINVAL;
+  if(whole_pages(a[0], &len) != 0)
+    return -ENOMEM;
+  for(va_t va = a[0], end = va + len; va < end;){
+    u64 n = min((end - va) >> PAGE_SHIFT, (u64)INCORE_PAGES);
+    int err = vm_incore(current->space, va, n, in);
+    if(err)
+      return err;
+    if(copy_to_user(out, in, n))
+      return -EFAULT;
+    va += n * PAGE_SIZE;
+    out += n;
+  }
+  return 0;
+}
+
+// ---- mlock ----
+
+enum { MLOCK_ONFAULT = 1, MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
+
+// The pages that [addr, addr + len) touches.
+static int
+lock_range(va_t addr, u64 len, u32 how)
+{
+  va_t start = page_down(addr);
+  if(addr > USER_MAX || len > USER_MAX - addr)
+    return -ENOMEM;
+  len = page_up(addr + len) - start;
+  int err = len ? vm_change_flags(current->space, start, len,
+                                  AREA_LOCKED | AREA_ONFAULT, how, NULL) : 0;
+  if(err == 0 && how == AREA_LOCKED){
+    err = vm_make_present(current->space, start, len);
+    err = err == -EFAULT || err == -EINVAL ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
+  }
+  return err;
+}
+
+i64 sys_mlock(const u64 *a) { return lock_range(a[0], a[1], AREA_LOCKED); }
+i64 sys_munlock(const u64 *a) { return lock_range(a[0], a[1], 0); }
+
+i64
+sys_mlock2(const u64 *a)
+{
+  if(a[2] & ~(u64)MLOCK_ONFAULT)
+    return -EINVAL;
+  return lock_range(a[0], a[1], a[2] ? AREA_LOCKED | AREA_ONFAULT : AREA_LOCKED);
+}
+
+i64
+sys_mlockall(const u64 *a)
+{
+  u32 flags = (u32)a[0];
+  if(a[0] & ~(u64)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
+    return -EINVAL;
+  u32 how = AREA_LOCKED | (flags & MCL_ONFAULT ? AREA_ONFAULT : 0);
+  vm_lock_all(current->space, flags & MCL_CURRENT, how, flags & MCL_FUTURE ? how : 0);
+  if((flags & MCL_CURRENT) && how == AREA_LOCKED)
+    vm_make_present(current->space, USER_MIN, USER_TOP - USER_MIN);   // as far as it goes
+  return 0;
+}
+
+i64
+sys_munlockall(const u64 *a)
+{
+  vm_lock_all(current->space, true, 0, 0);
+  return 0;
+}

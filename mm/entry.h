@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// What every new entry of a page table needs, for those who make some.
+
+#pragma once
+
+#include <pmap.h>
+#include "mm/frame.h"
+#include "mm/space.h"
+
+// Its table is locked.  Make the page's new instructions visible before anybody can
+// fetch them.
+static inline void
+set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
+{
+  if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
+    pmap_fence_exec();
+  pmap_set(e, pte_make(f, prot, dirty));
+}
+
+// A new private page for va, its counts and identity in place; its bytes are whatever
+// they are unless ALLOC_ZERO. => NULL without memory
+static inline struct frame *
+private_frame(struct space *s, va_t va, u32 flags)
+{
+  struct frame *f = frame_alloc(KIND_ANON, ALLOC_USER | flags);
+  if(unlikely(f == NULL))
+    return NULL;
+  f->owner = knum(s->lineage);
+  f->index = (u32)(va >> PAGE_SHIFT);
+  f->hint = knum(s);
+  f->word = KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1;
+  return f;
+}

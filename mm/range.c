@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+//
+// What is said about ranges of addresses rather than single areas: advice, locks,
+// what is in memory.  Holes in a range are passed over and reported at the end.
+//
+// Locks: space.lock, for writing where something changes; taken here.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "mm/area.h"
+#include "mm/object.h"
+
+// The part of [*va, end) that the next area covers, *va moved to its start.
+// => the area, or NULL; *hole: something before it, or all, is not mapped
+static struct area *
+next_piece(struct space *s, va_t *va, va_t end, va_t *stop, bool *hole)
+{
+  struct area *a = *va < end ? area_above(s, *va) : NULL;
+  if(a && a->start >= end)
+    a = NULL;
+  *hole |= a ? a->start > *va : *va < end;
+  if(a){
+    *va = max(*va, a->start);
+    *stop = min(a->end, end);
+  }
+  return a;
+}
+
+// ---- Giving pages up ----
+
+static int
+discard_locked(struct space *s, va_t va, va_t end, bool (*fits)(const struct area *a))
+{
+  struct area *a;
+  va_t stop;
+  bool hole = false;
+  int err = pmap_unshare_edges(&s->pmap, va, end);
+  if(err)
+    return err;
+  for(; (a = next_piece(s, &va, end, &stop, &hole)) != NULL; va = stop){
+    if(fits && !fits(a))
+      return -EINVAL;
+    clear_pages(s, va, stop);
+  }
+  return hole ? -ENOMEM : 0;
+}
+
+int
+vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct area *a))
+{
+  len = page_up(len);
+  if(!range_ok(addr, len))
+    return -EINVAL;
+  rw_write_lock(&s->lock);
+  int err = discard_locked(s, addr, addr + len, fits);
+  rw_write_unlock(&s->lock);
+  return err;
+}
+
+// ---- Flags ----
+
+// whole: only up to the first hole.
+static int
+change_locked(struct space *s, va_t va, va_t end, bool whole, u32 clear, u32 set,
+              bool (*fits)(const struct area *a), struct list *dead)
+{
+  struct area *a;
+  va_t stop;
+  bool hole = false, changes = clear | set;
+  int err = changes ? area_cut_out(s, va, end) : 0;
+  for(; err == 0 && (a = next_piece(s, &va, end, &stop, &hole)) != NULL; va = stop){
+    if(fits && !fits(a))
+      return -EINVAL;
+    if(hole && whole)
+      return -ENOMEM;
+    area_set_flags(a, (a->flags & ~clear) | set);
+    area_merge(s, a, dead);
+  }
+  return err ? err : hole ? -ENOMEM : 0;
+}
+
+int
+vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
+                bool (*fits)(const struct area *a))
+{
+  struct list dead = LIST_INIT(dead);
+  len = page_up(len);
+  if(!range_ok(addr, len))
+    return -ENOMEM;
+  rw_write_lock(&s->lock);
+  int err = change_locked(s, addr, addr + len, set & AREA_LOCKED, clear, set, fits, &dead);
+  rw_write_unlock(&s->lock);
+  areas_release(&dead);
+  return err;
+}
+
+void
+vm_lock_all(struct space *s, bool all, u32 how, u32 future)
+{
+  struct list dead = LIST_INIT(dead);
+  rw_write_lock(&s->lock);
+  s->future = future;
+  if(all)                              // nothing has to be cut, so nothing fails
+    change_locked(s, USER_MIN, USER_TOP, false, AREA_LOCKED | AREA_ONFAULT, how, NULL, &dead);
+  rw_write_unlock(&s->lock);
+  areas_release(&dead);
+}
+
+// ---- What is in memory ----
+
+// The private page at va is, or else its object's.
+static bool
+incore(struct space *s, const struct area *a, va_t va)
+{
+  bool there = false;
+  pte_t *e = pmap_find(&s->pmap, va);
+  if(e){
+    enum pte_state st = pte_state(*e);
+    there = st == PTE_PRESENT || st == PTE_HIDDEN;
+    pmap_unlock(e);
+  }
+  if(there || a->object == NULL)
+    return there;
+  struct frame *f = object_peek(a->object, (a->offset + (va - a->start)) >> PAGE_SHIFT);
+  if(f)
+    frame_put(f, PIN_1);
+  return f != NULL;
+}
+
+int
+vm_incore(struct space *s, va_t addr, u64 pages, u8 *in)
+{
+  va_t va = addr, end = addr + pages * PAGE_SIZE, stop;
+  struct area *a;
+  bool hole = false;
+  rw_read_lock(&s->lock);
+  for(; (a = next_piece(s, &va, end, &stop, &hole)) != NULL && !hole; va = stop)
+    for(; va < stop; va += PAGE_SIZE)
+      in[(va - addr) >> PAGE_SHIFT] = incore(s, a, va);
+  rw_read_unlock(&s->lock);
+  return hole ? -ENOMEM : 0;
+}
+
+// ---- Bringing pages in ----
+
+// What a page is most likely to be wanted for: a private page that may be written
+// will be, so it is made at once.
+static enum access
+likely_access(const struct area *a)
+{
+  if((a->prot & PROT_WRITE) && !(a->flags & AREA_SHARED))
+    return ACCESS_WRITE;
+  return a->prot & (PROT_READ | PROT_WRITE) ? ACCESS_READ : ACCESS_EXEC;
+}
+
+int
+vm_make_present(struct space *s, va_t va, u64 len)
+{
+  va_t end = va + page_up(len), stop = end;
+  bool hole = false;
+  for(int first = 0;; va = stop){
+    rw_read_lock(&s->lock);
+    struct area *a = next_piece(s, &va, end, &stop, &hole);
+    enum access access = a ? likely_access(a) : 0;
+    rw_read_unlock(&s->lock);
+    if(a == NULL)
+      return hole ? -ENOMEM : first;
+    int err = vm_populate(s, va, stop - va, access);
+    first = first ? first : err;
+  }
+}
+
+void
+vm_populate_locked(struct space *s, va_t addr, u64 len)
+{
+  rw_read_lock(&s->lock);
+  struct area *a = area_find(s, addr);
+  bool wanted = a && (a->flags & (AREA_LOCKED | AREA_ONFAULT)) == AREA_LOCKED;
+  rw_read_unlock(&s->lock);
+  if(wanted)
+    vm_make_present(s, addr, len);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+//
+// mremap: making mappings longer or shorter, and moving them.
+//
+// A private page is found by its address, which is the same in every space of its
+// lineage.  So before one moves nobody else may name it: a move first makes every
+// page its own and every table that it will need, and only then changes anything;
+// from there on it cannot fail.  Pages of objects stay behind: their entries are
+// but a cache.
+//
+// Locks: space.lock for writing > leaf tables, one at a time.
+
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "mm/area.h"
+#include "mm/entry.h"
+#include "mm/object.h"
+#include "mm/reaper.h"
+
+// Where a range is and where it goes.
+struct move {
+  va_t from, to;
+  u64 old_len, new_len;
+  u32 flags;
+};
+
+// ---- Pages ----
+
+static bool
+private_page(pte_t p)
+{
+  return (pte_state(p) == PTE_PRESENT || pte_state(p) == PTE_HIDDEN) &&
+         frame_kind(pte_frame(p)) == KIND_ANON;
+}
+
+// The private page at entry e, which others have too, is replaced by a copy.
+static int
+copy_entry(struct space *s, const struct area *a, va_t va, pte_t *e)
+{
+  struct frame *old = pte_frame(*e), *f = private_frame(s, va, 0);
+  if(f == NULL)
+    return -ENOMEM;
+  page_copy(frame_kva(f), frame_kva(old));
+  set_entry(e, f, a->prot, true);
+  pmap_fence(&s->pmap, va, va + PAGE_SIZE);
+  frame_put(old, SHARE_1 | MAPPED_1);
+  return 0;
+}
+
+static int
+make_table(struct space *s, va_t va)
+{
+  pte_t *e = pmap_make(&s->pmap, va);
+  if(e == NULL)
+    return -ENOMEM;
+  pmap_unlock(e);
+  return 0;
+}
+
+// The page at `from`, if it has to move: it is ours alone, and has a table to go to.
+static int
+prepare_page(struct space *s, const struct area *a, va_t from, va_t to)
+{
+  pte_t *e = pmap_find(&s->pmap, from);
+  if(e == NULL)
+    return 0;
+  bool moves = private_page(*e);
+  int err = 0;
+  if(moves && word_share(atomic_load(&pte_frame(*e)->word)) > 1)
+    err = copy_entry(s, a, from, e);
+  pmap_unlock(e);
+  return err || !moves ? err : make_table(s, to);
+}
+
+static int
+prepare_pages(struct space *s, const struct area *a, const struct move *m)
+{
+  int err = pmap_unshare(&s->pmap, m->from, m->from + m->old_len);
+  for(u64 off = 0; err == 0 && off < m->old_len; off += PAGE_SIZE)
+    err = prepare_page(s, a, m->from + off, m->to + off);
+  return err;
+}
+
+static void
+move_page(struct space *s, va_t from, va_t to)
+{
+  pte_t *e = pmap_find(&s->pmap, from);
+  if(e == NULL)
+    return;
+  pte_t p = *e;
+  bool moves = private_page(p);
+  if(moves){
+    pmap_set(e, 0);
+    pte_frame(p)->index = (u32)(to >> PAGE_SHIFT);
+  }
+  pmap_unlock(e);
+  if(!moves)
+    return;
+  e = pmap_find(&s->pmap, to);
+  assert(e && *e == 0);
+  pmap_set(e, p);
+  pmap_unlock(e);
+}
+
+// ---- Moving ----
+
+// The area at the new place, as the old one but for where and how long it is.
+static void
+enter_area(struct space *s, const struct area *old, const struct move *m, struct area *a)
+{
+  a->start = m->to;
+  a->end = m->to + m->new_len;
+  a->prot = old->prot;
+  a->flags = old->flags & ~(AREA_STACK | AREA_HEAP);
+  a->object = old->object;
+  a->offset = old->object ? old->offset + (m->from - old->start) : 0;
+  a->file = old->file;
+  if(a->object)
+    object_get(a->object);
+  if(a->file)
+    file_get(a->file);
+  area_insert(s, a);
+  if(a->object)
+    object_link_area(a, NULL);
+}
+
+static i64
+move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
+{
+  int err = choose_place(s, &m->to, m->new_len, m->flags & MREMAP_FIXED ? MAP_FIXED : 0);
+  if(err == 0 && (m->flags & MREMAP_FIXED))
+    err = unmap_range(s, m->to, m->to + m->new_len, dead);
+  if(err)
+    return err;
+  struct area *old = area_find(s, m->from);      // that may have cut it
+  err = prepare_pages(s, old, m);
+  if(err == 0 && m->old_len > 0)
+    err = area_cut_out(s, m->from, m->from + m->old_len);
+  if(err){
+    prune_around(s, m->to, m->to + m->new_len);
+    return err;
+  }
+  old = area_find(s, m->from);
+  enter_area(s, old, m, new);
+  for(u64 off = 0; off < m->old_len; off += PAGE_SIZE)
+    move_page(s, m->from + off, m->to + off);
+  pmap_fence(&s->pmap, m->from, m->from + m->old_len);
+  if(m->flags & MREMAP_DONTUNMAP){
+    clear_pages(s, m->from, m->from + m->old_len);
+    area_merge(s, area_find(s, m->from), dead);
+  } else if(m->old_len > 0){
+    err = unmap_range(s, m->from, m->from + m->old_len, dead);
+  }
+  assert(err == 0);
+  area_merge(s, area_find(s, m->to), dead);   // the two may have become one
+  return (i64)m->to;
+}
+
+// ---- Growing and shrinking ----
+
+static bool
+room_above(struct space *s, const struct area *a, u64 more)
+{
+  struct area *above = area_above(s, a->end);
+  return more <= (above ? above->start : USER_TOP) - a->end;
+}
+
+static bool
+offset_fits(const struct area *a, const struct move *m)
+{
+  return a->object == NULL || a->offset + (m->from - a->start) + m->new_len >= a->offset;
+}
+
+static i64
+grow(struct space *s, struct area *a, struct move *m, struct area *new, struct list *dead)
+{
+  u64 more = m->new_len - m->old_len;
+  bool private = (a->prot & PROT_WRITE) && !(a->flags & AREA_SHARED);
+  if(m->old_len > a->end - m->from)
+    return -EFAULT;
+  if(!offset_fits(a, m) || (m->old_len == 0 && !(a->flags & AREA_SHARED)))
+    return -EINVAL;
+  if(private && !vm_may_promise(more))
+    return -ENOMEM;
+  bool stays = !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && m->old_len > 0;
+  if(stays && m->from + m->old_len == a->end && room_above(s, a, more)){
+    area_resize(s, a, a->start, a->end + more);
+    area_merge(s, a, dead);
+    return (i64)m->from;
+  }
+  return m->flags & MREMAP_MAYMOVE ? move_area(s, m, new, dead) : -ENOMEM;
+}
+
+static i64
+remap_locked(struct space *s, struct move *m, struct area *new, struct list *dead)
+{
+  struct area *a = area_find(s, m->from);
+  if(a == NULL)
+    return -EFAULT;
+  if(m->old_len >= m->new_len && !(m->flags & MREMAP_DONTUNMAP)){
+    int err = m->old_len == m->new_len ? 0
+              : unmap_range(s, m->from + m->new_len, m->from + m->old_len, dead);
+    if(err || !(m->flags & MREMAP_FIXED))
+      return err ? err : (i64)m->from;
+    m->old_len = m->new_len;
+  }
+  return grow(s, a, m, new, dead);
+}
+
+static bool
+apart(const struct move *m)
+{
+  return m->from + m->old_len <= m->to || m->to + m->new_len <= m->from;
+}
+
+static bool
+sane(const struct move *m)
+{
+  if(!range_ok(m->from, m->old_len) || m->new_len == 0 || m->new_len > USER_TOP)
+    return false;
+  if((m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(m->flags & MREMAP_MAYMOVE))
+    return false;
+  if((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
+    return false;
+  if((m->flags & MREMAP_FIXED) && (!range_ok(m->to, m->new_len) || !apart(m)))
+    return false;
+  return true;
+}
+
+i64
+vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t to)
+{
+  struct move m = { old, flags & MREMAP_FIXED ? to : 0, page_up(old_len), page_up(new_len), flags };
+  if(!sane(&m))
+    return -EINVAL;
+  struct list dead = LIST_INIT(dead);
+  struct area *new = area_alloc();
+  i64 r = -ENOMEM;
+  if(new){
+    rw_write_lock(&s->lock);
+    r = remap_locked(s, &m, new, &dead);
+    bool unused = new->start == new->end;
+    rw_write_unlock(&s->lock);
+    if(unused)
+      area_free(new);
+  }
+  areas_release(&dead);
+  return r;
+}
