@@ -363,6 +363,21 @@ dentry_rename(struct inode *from, const struct name *fn, struct inode *to,
   dentry_leave(from, fn, i);
 }
 
+// At every moment each of them is known by one name, so that `..` leads somewhere.
+void
+dentry_exchange(struct inode *from, const struct name *an, struct inode *a,
+                struct dentry *spare_a, struct inode *to, const struct name *bn,
+                struct inode *b, struct dentry *spare_b)
+{
+  inode_get(from);
+  spare_b->dir = from->id;
+  spare_b->parent = from;
+  make_known(b, spare_b);
+  dentry_leave(to, bn, b);
+  dentry_rename(from, an, to, bn, a, spare_a);
+  dentry_enter(from, an, b);
+}
+
 struct inode *
 dentry_parent(struct inode *i)
 {

@@ -60,6 +60,12 @@ void dentry_free(struct dentry *d);                    // one never used
 void dentry_rename(struct inode *from, const struct name *fn, struct inode *to,
                    const struct name *tn, struct inode *i, struct dentry *spare);
 
+// a was an in `from`, b was bn in `to`: now it is the other way round.  As above, with
+// a spare for each one's new name.
+void dentry_exchange(struct inode *from, const struct name *an, struct inode *a,
+                     struct dentry *spare_a, struct inode *to, const struct name *bn,
+                     struct inode *b, struct dentry *spare_b);
+
 // The directory that an inode's name is in. => referenced, or NULL (a root)
 struct inode *dentry_parent(struct inode *i);
 

@@ -6,6 +6,7 @@
 // inode's lock.  Pipes and terminals have none, so that a reader who waits for
 // input does not keep a writer out.
 
+#include "fs/filelock.h"
 #include "fs/init.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
@@ -56,6 +57,7 @@ file_put(struct file *f)
 {
   if(atomic_add_full(&f->refs, -1UL) != 1)
     return;
+  filelock_drop(f->inode, f);
   if(f->ops->release)
     f->ops->release(f);
   inode_put(f->inode);
@@ -95,7 +97,7 @@ transfer(struct file *f, transfer_op *op, va_t buf, u64 n, u64 *pos)
 i64
 file_read(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  if((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_PATH))
+  if((f->flags & O_ACCMODE) == O_WRONLY)
     return -EBADF;
   return transfer(f, f->ops->read, buf, n, pos);
 }
@@ -103,7 +105,7 @@ file_read(struct file *f, va_t buf, u64 n, u64 *pos)
 i64
 file_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  if((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_PATH))
+  if((f->flags & O_ACCMODE) == O_RDONLY)
     return -EBADF;
   return transfer(f, f->ops->write, buf, n, pos);
 }

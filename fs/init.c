@@ -20,6 +20,7 @@ vfs_init(void)
 {
   dentry_init();
   file_init();
+  filelock_init();
   mount_init();
   rename_init();
   tmpfs_init();

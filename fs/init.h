@@ -6,6 +6,7 @@
 
 void dentry_init(void);
 void file_init(void);
+void filelock_init(void);
 void mount_init(void);
 void rename_init(void);
 void tmpfs_init(void);

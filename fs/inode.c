@@ -39,6 +39,7 @@ inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, u64 in
   i->ops = ops;
   i->mode = mode;
   rw_init(&i->lock, "inode");
+  list_init(&i->locks);
   list_init(&i->unused);
   list_init(&i->link);
 }

@@ -114,15 +114,10 @@ vfs_symlink(struct inode *base, const char *path, const char *target)
 }
 
 int
-vfs_link(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags)
+vfs_link(struct inode *i, struct inode *base, const char *path)
 {
-  struct wish wish = { 0 };
-  int e = path_lookup(ob, old, flags, &wish.inode);
-  if(e)
-    return e;
-  e = S_ISDIR(wish.inode->mode) ? -EPERM : make_name(nb, new, &wish, make_link);
-  inode_put(wish.inode);
-  return e;
+  struct wish wish = { .inode = i };
+  return S_ISDIR(i->mode) ? -EPERM : make_name(base, path, &wish, make_link);
 }
 
 // ---- Names no more ----

@@ -250,6 +250,29 @@ rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
   return 0;
 }
 
+static int
+exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
+         struct inode *ti, const char *tname, u32 tlen, struct inode *b)
+{
+  struct qfs_inode *from = qfs_inode(fi), *to = qfs_inode(ti);
+  struct qfs_spot source, dest;
+  int e = qfs_dir_find(from, fname, flen, &source);
+  if(e)
+    return e;
+  e = qfs_dir_find(to, tname, tlen, &dest);
+  if(e == 0){
+    struct timespec now;
+    time_now(&now);
+    qfs_dir_retarget(from, &source, b->mode, b->ino);
+    qfs_dir_retarget(to, &dest, a->mode, a->ino);
+    reparent(from, qfs_inode(a), to, now);
+    reparent(to, qfs_inode(b), from, now);
+    qfs_spot_put(&dest);
+  }
+  qfs_spot_put(&source);
+  return e;
+}
+
 // ---- The rest ----
 
 static int
@@ -293,6 +316,7 @@ const struct inode_ops qfs_inode_ops = {
   .link = link,
   .unlink = unlink,
   .rename = rename,
+  .exchange = exchange,
   .readlink = readlink,
   .readdir = qfs_dir_list,
   .truncate = qfs_truncate,

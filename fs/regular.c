@@ -124,6 +124,50 @@ regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
   return r;
 }
 
+// ---- Making room ----
+
+enum { ALLOCATE_AT_ONCE = 256 * PAGE_SIZE };
+
+// The pages of [off, end) have their places, and the file reaches to end.
+static int
+allocate_locked(struct inode *i, u64 off, u64 end)
+{
+  int e = end > i->object.size ? object_extend(&i->object, end) : 0;
+  for(u64 at = page_down(off); e == 0 && at < end; at += PAGE_SIZE){
+    struct frame *f;
+    e = object_page(&i->object, at >> PAGE_SHIFT, &f);
+    if(e == 0){
+      e = object_make_dirty(&i->object, f);
+      frame_put(f, PIN_1);
+    }
+  }
+  inode_modified(i);
+  return e;
+}
+
+int
+vfs_allocate(struct inode *i, u64 off, u64 len)
+{
+  if(!S_ISREG(i->mode) || i->object.refs == 0)
+    return S_ISDIR(i->mode) ? -EISDIR : S_ISFIFO(i->mode) ? -ESPIPE : -ENODEV;
+  if(off + len > FILE_SIZE_MAX)
+    return -EFBIG;
+  u64 before = i->object.size;
+  int e = 0;
+  for(u64 at = off, next; e == 0 && at < off + len; at = next){
+    next = min(off + len, round_up(at + 1, ALLOCATE_AT_ONCE));
+    rw_write_lock(&i->lock);
+    e = allocate_locked(i, at, next);
+    rw_write_unlock(&i->lock);
+    throttle(i);
+  }
+  if(e && i->object.size > before)
+    vfs_truncate(i, before);
+  return e;
+}
+
+// ---- The rest ----
+
 static struct object *
 regular_map(struct file *f)
 {

@@ -88,15 +88,19 @@ static int
 check_rename(const struct walk *a, struct inode *moved, const struct walk *b,
              struct inode *replaced, u32 flags)
 {
-  bool directory = S_ISDIR(moved->mode);
+  bool directory = S_ISDIR(moved->mode), exchange = flags & RENAME_EXCHANGE;
   if(replaced && (flags & RENAME_NOREPLACE))
     return -EEXIST;
-  if(!directory && (a->slash || b->slash))
+  if(!directory && (a->slash || (b->slash && !exchange)))
+    return -ENOTDIR;
+  if(exchange && b->slash && !S_ISDIR(replaced->mode))
     return -ENOTDIR;
   if(a->dir != b->dir && directory && is_above(moved, b->dir))
     return -EINVAL;
   if(a->dir != b->dir && replaced && is_above(replaced, a->dir))
-    return -ENOTEMPTY;
+    return exchange ? -EINVAL : -ENOTEMPTY;
+  if(exchange)
+    return moved->mounted || replaced->mounted ? -EBUSY : 0;
   if(replaced && directory && !S_ISDIR(replaced->mode))
     return -ENOTDIR;
   if(replaced && !directory && S_ISDIR(replaced->mode))
@@ -126,6 +130,28 @@ move(struct walk *a, struct inode *moved, struct walk *b, struct inode *replaced
   return 0;
 }
 
+static int
+exchange(struct walk *a, struct inode *i, struct walk *b, struct inode *j)
+{
+  struct dentry *d = dentry_alloc(&b->last), *d2 = dentry_alloc(&a->last);
+  int e = a->dir->ops->exchange == NULL ? -EINVAL : d && d2 ? 0 : -ENOMEM;
+  if(e == 0){
+    lock_both(i, j);
+    e = a->dir->ops->exchange(a->dir, a->last.text, a->last.len, i,
+                              b->dir, b->last.text, b->last.len, j);
+    unlock_both(i, j);
+  }
+  if(e == 0){
+    dentry_exchange(a->dir, &a->last, i, d, b->dir, &b->last, j, d2);
+    return 0;
+  }
+  if(d)
+    dentry_free(d);
+  if(d2)
+    dentry_free(d2);
+  return e;
+}
+
 // Both directories are locked.  => *moved and *replaced referenced or NULL
 static int
 rename_locked(struct walk *a, struct inode **moved, struct walk *b, struct inode **replaced,
@@ -135,12 +161,12 @@ rename_locked(struct walk *a, struct inode **moved, struct walk *b, struct inode
   if(e)
     return e;
   e = name_lookup_locked(b->dir, &b->last, replaced);
-  if(e && e != -ENOENT)
+  if(e && (e != -ENOENT || (flags & RENAME_EXCHANGE)))
     return e;
   e = check_rename(a, *moved, b, *replaced, flags);
   if(e || *moved == *replaced)
     return e;
-  return move(a, *moved, b, *replaced);
+  return (flags & RENAME_EXCHANGE ? exchange : move)(a, *moved, b, *replaced);
 }
 
 static int

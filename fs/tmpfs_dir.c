@@ -240,6 +240,22 @@ rename(struct inode *from, const char *fname, u32 flen, struct inode *moved,
   return 0;
 }
 
+static int
+exchange(struct inode *from, const char *fname, u32 flen, struct inode *a,
+         struct inode *to, const char *tname, u32 tlen, struct inode *b)
+{
+  i32 down = S_ISDIR(a->mode) - S_ISDIR(b->mode);
+  entry_aim(find(tmpfs_inode(from), fname, flen), b);
+  entry_aim(find(tmpfs_inode(to), tname, tlen), a);
+  from->nlink -= down;
+  to->nlink += down;
+  inode_changed(a);
+  inode_changed(b);
+  inode_modified(from);
+  inode_modified(to);
+  return 0;
+}
+
 // ---- The rest ----
 
 static int
@@ -270,6 +286,7 @@ const struct inode_ops tmpfs_inode_ops = {
   .link = link,
   .unlink = unlink,
   .rename = rename,
+  .exchange = exchange,
   .readlink = readlink,
   .readdir = readdir,
   .truncate = tmpfs_truncate,

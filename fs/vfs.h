@@ -62,6 +62,8 @@ struct inode_ops {
   int (*unlink)(struct inode *dir, const char *name, u32 len, struct inode *target);
   int (*rename)(struct inode *from, const char *fname, u32 flen, struct inode *moved,
                 struct inode *to, const char *tname, u32 tlen, struct inode *replaced);
+  int (*exchange)(struct inode *from, const char *fname, u32 flen, struct inode *a,
+                  struct inode *to, const char *tname, u32 tlen, struct inode *b);
   int (*readlink)(struct inode *i, char *buf, u32 n);            // => length
   int (*jump)(struct inode *i, struct inode **out);              // links of /proc; else NULL
   int (*readdir)(struct inode *dir, u64 off, struct dir_sink *d);
@@ -88,6 +90,7 @@ struct inode {
   struct hash_node hash;          // super->table, under super->lock
   struct list unused;             // super->unused, under super->lock
   struct dentry *dentry;          // the name it is known by, see dentry.c
+  struct list locks;              // of programs, see filelock.c
 
   struct rwlock lock;             // below: contents and attributes
   u32 mode, nlink, uid, gid;
@@ -211,6 +214,10 @@ void file_put(struct file *f);                          // may sleep
 i64 file_read(struct file *f, va_t buf, u64 n, u64 *pos);   // pos NULL: the file's own
 i64 file_write(struct file *f, va_t buf, u64 n, u64 *pos);
 i64 file_read_kernel(struct file *f, void *buf, u64 n, u64 pos);   // regular files
+// From a file that can be mapped.  *from moves on by what was copied, and so does *to, or
+// out's own position if it is NULL.
+bool file_can_copy(const struct file *in);
+i64 file_copy(struct file *out, u64 *to, struct file *in, u64 *from, u64 n);
 enum { SEEK_SET, SEEK_CUR, SEEK_END };
 i64 file_seek(struct file *f, i64 off, int whence);         // => the new position
 extern const struct file_ops regular_file_ops;          // over inode->object
@@ -229,11 +236,12 @@ int vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct f
 int inode_open(struct inode *i, u32 flags, struct file **out);    // takes over the reference
 int vfs_create(struct inode *base, const char *path, u32 mode, u64 rdev);      // mknod, mkdir
 int vfs_symlink(struct inode *base, const char *path, const char *target);
-int vfs_link(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
+int vfs_link(struct inode *i, struct inode *base, const char *path);    // a name for i
 int vfs_unlink(struct inode *base, const char *path, bool directory);
 int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
-enum { RENAME_NOREPLACE = 1 };
+enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 int vfs_truncate(struct inode *i, u64 size);
+int vfs_allocate(struct inode *i, u64 off, u64 len);    // so that writes there find room
 
 // Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno
 int inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only);

@@ -5,7 +5,7 @@
 // files->lock guards the table; it is a leaf lock.  References to files are put
 // after it is released, for that may close them and sleep.
 
-#include "fs/vfs.h"
+#include "fs/filelock.h"
 #include "kernel/bits.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
@@ -68,6 +68,15 @@ put_in(struct files *fs, u32 fd, struct file *f, u32 flags)
     bits_set(fs->cloexec, fd, true);
   if(fd == fs->lowest_free)
     fs->lowest_free = fd + 1;
+}
+
+// f was taken out of fs: whoever closes a file gives up the locks of its process on
+// it, even if it is still open elsewhere.
+static void
+put_closed(struct files *fs, struct file *f)
+{
+  filelock_drop(f->inode, fs);
+  file_put(f);
 }
 
 static struct file *
@@ -145,7 +154,7 @@ files_put(struct files *fs)
   if(atomic_add_full(&fs->refs, -1UL) != 1)
     return;
   for(u32 fd = 0; (fd = find_open(fs, fd)) < fs->size; fd++)
-    file_put(fs->file[fd]);
+    put_closed(fs, fs->file[fd]);
   kfree(fs->file);
   kfree(fs->open);
   kfree(fs);
@@ -173,7 +182,7 @@ files_close_exec(struct files *fs)
     spin_lock(&fs->lock);
     struct file *f = take_out(fs, fd);
     spin_unlock(&fs->lock);
-    file_put(f);
+    put_closed(fs, f);
   }
 }
 
@@ -229,7 +238,7 @@ fd_replace(struct file *f, u32 fd, u32 flags)
   if(r < 0)
     file_put(f);
   else if(old)
-    file_put(old);
+    put_closed(fs, old);
   return r;
 }
 
@@ -244,8 +253,28 @@ fd_close(int fd)
   spin_unlock(&fs->lock);
   if(f == NULL)
     return -EBADF;
-  file_put(f);
+  put_closed(fs, f);
   return 0;
+}
+
+void
+fd_close_range(u32 first, u32 last, bool at_exec)
+{
+  struct files *fs = current->files;
+  for(u64 fd = first; fd <= last; fd++){
+    spin_lock(&fs->lock);
+    fd = min(fd, (u64)fs->size);
+    fd = find_open(fs, fd);
+    bool found = fd <= last && fd < fs->size;
+    struct file *f = found && !at_exec ? take_out(fs, fd) : NULL;
+    if(found && at_exec)
+      bits_set(fs->cloexec, fd, true);
+    spin_unlock(&fs->lock);
+    if(f)
+      put_closed(fs, f);
+    if(!found)
+      break;
+  }
 }
 
 int

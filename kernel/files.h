@@ -40,9 +40,10 @@ struct fd_ref { struct file *file; bool counted; };
 // Always counted, for what outlives the call. => or NULL
 struct file *fd_file(int fd);
 
-// => .file NULL if the descriptor is not open
+// => .file NULL if the descriptor is not open.  fd_get: or if it is only a place in
+// the tree of names (O_PATH)
 static inline struct fd_ref
-fd_get(int fd)
+fd_get_any(int fd)
 {
   struct files *fs = current->files;
   if(unlikely(atomic_load(&fs->refs) != 1))
@@ -55,6 +56,17 @@ fd_put(struct fd_ref r)
 {
   if(unlikely(r.counted) && r.file)
     file_put(r.file);
+}
+
+static inline struct fd_ref
+fd_get(int fd)
+{
+  struct fd_ref r = fd_get_any(fd);
+  if(r.file && unlikely(r.file->flags & O_PATH)){
+    fd_put(r);
+    r.file = NULL;
+  }
+  return r;
 }
 
 struct file *files_at(struct files *fs, u32 fd);   // of any table
@@ -71,3 +83,12 @@ int fd_replace(struct file *f, u32 fd, u32 flags);
 int fd_close(int fd);                            // may sleep
 int fd_get_cloexec(int fd);
 int fd_set_cloexec(int fd, bool on);
+
+// All descriptors from first to last: closed, or closed by the next exec.
+void fd_close_range(u32 first, u32 last, bool at_exec);      // may sleep
+
+// fcntl's commands about locks, sys_lock.c
+enum {
+  F_GETLK = 5, F_SETLK = 6, F_SETLKW = 7, F_OFD_GETLK = 36, F_OFD_SETLK = 37, F_OFD_SETLKW = 38,
+};
+i64 fcntl_lock(int fd, struct file *f, u32 cmd, va_t arg);

@@ -20,8 +20,7 @@
 #include "mm/reaper.h"
 #include "mm/slab.h"
 
-enum { RING_PAGES = 16, PIPE_BUF = 4096 };
-#define RING (RING_PAGES * PAGE_SIZE)
+enum { RING_PAGES = PIPE_SIZE / PAGE_SIZE, PIPE_BUF = 4096 };
 
 struct pipe {
   struct spinlock lock;             // below
@@ -51,7 +50,7 @@ pipe_construct(void *mem)
 // ---- The ring; p->lock held ----
 
 static u64 filled(const struct pipe *p) { return p->tail - p->head; }
-static u64 room(const struct pipe *p) { return RING - filled(p); }
+static u64 room(const struct pipe *p) { return PIPE_SIZE - filled(p); }
 
 static char **
 page_slot(struct pipe *p, u64 byte)
@@ -74,7 +73,7 @@ move_head(struct pipe *p, u64 byte)
   char **slot = page_slot(p, p->head);
   u64 end = page_down(p->head) + PAGE_SIZE;
   p->head = byte;
-  if(byte == end && byte < p->tail && p->tail <= end - PAGE_SIZE + RING)
+  if(byte == end && byte < p->tail && p->tail <= end - PAGE_SIZE + PIPE_SIZE)
     free_page(slot);
   if(p->head == p->tail){
     u64 at = (p->head - 1) / PAGE_SIZE % RING_PAGES * PAGE_SIZE;

@@ -9,6 +9,8 @@
 struct file;
 struct inode;
 
+enum { PIPE_SIZE = 1 << 16 };
+
 // A pipe with both ends open.  flags: O_NONBLOCK.  => 0, or -ENOMEM
 int pipe_create(struct file *end[2], u32 flags);
 

@@ -65,7 +65,7 @@ check_iovec(va_t iov, u64 n)
 }
 
 static i64
-each(struct file *f, transfer *op, va_t iov, u64 n)
+each(struct file *f, transfer *op, va_t iov, u64 n, u64 *pos)
 {
   i64 total = 0;
   for(u64 k = 0; k < n; k++){
@@ -74,7 +74,7 @@ each(struct file *f, transfer *op, va_t iov, u64 n)
       return total > 0 ? total : -EFAULT;
     if(v.len == 0)
       continue;
-    i64 r = op(f, v.base, v.len, NULL);
+    i64 r = op(f, v.base, v.len, pos);
     if(r < 0)
       return total > 0 ? total : r;
     total += r;
@@ -85,17 +85,40 @@ each(struct file *f, transfer *op, va_t iov, u64 n)
 }
 
 static i64
-vector(int fd, transfer *op, va_t iov, u64 n)
+vector(int fd, transfer *op, va_t iov, u64 n, u64 *pos)
 {
   int e = check_iovec(iov, n);
   struct fd_ref r = fd_get(fd);
-  i64 done = r.file == NULL ? -EBADF : e ? e : each(r.file, op, iov, n);
+  i64 done = r.file == NULL ? -EBADF : e ? e : each(r.file, op, iov, n, pos);
   fd_put(r);
   return done;
 }
 
-i64 sys_readv(const u64 *a) { return vector(a[0], file_read, a[1], a[2]); }
-i64 sys_writev(const u64 *a) { return vector(a[0], file_write, a[1], a[2]); }
+i64 sys_readv(const u64 *a) { return vector(a[0], file_read, a[1], a[2], NULL); }
+i64 sys_writev(const u64 *a) { return vector(a[0], file_write, a[1], a[2], NULL); }
+
+static i64
+vector_at(int fd, transfer *op, va_t iov, u64 n, u64 pos)
+{
+  return (i64)pos < 0 ? -EINVAL : vector(fd, op, iov, n, &pos);
+}
+
+i64 sys_preadv(const u64 *a) { return vector_at(a[0], file_read, a[1], a[2], a[3]); }
+i64 sys_pwritev(const u64 *a) { return vector_at(a[0], file_write, a[1], a[2], a[3]); }
+
+// With position -1: the file's own.  Of the flags, one asks for haste: we make it anyway.
+enum { RWF_HIPRI = 1 };
+
+static i64
+vector2(const u64 *a, transfer *op)
+{
+  if(a[5] & ~(u64)RWF_HIPRI)
+    return -EOPNOTSUPP;
+  return a[3] == ~0UL ? vector(a[0], op, a[1], a[2], NULL) : vector_at(a[0], op, a[1], a[2], a[3]);
+}
+
+i64 sys_preadv2(const u64 *a) { return vector2(a, file_read); }
+i64 sys_pwritev2(const u64 *a) { return vector2(a, file_write); }
 
 i64
 sys_lseek(const u64 *a)
@@ -114,6 +137,20 @@ i64
 sys_close(const u64 *a)
 {
   return fd_close(a[0]);
+}
+
+enum { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4 };
+
+i64
+sys_close_range(const u64 *a)
+{
+  u32 first = a[0], last = a[1], flags = a[2];
+  if(first > last || (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)))
+    return -EINVAL;
+  int e = flags & CLOSE_RANGE_UNSHARE ? files_unshare() : 0;
+  if(e == 0)
+    fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
+  return e;
 }
 
 static i64
@@ -157,21 +194,51 @@ sys_pipe2(const u64 *a)
 
 enum {
   F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030,
-  FD_CLOEXEC = 1,
+  F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032, FD_CLOEXEC = 1,
 };
 enum { STATUS_FLAGS = O_APPEND | O_NONBLOCK };    // what F_SETFL can change
 
 static i64
-status_flags(int fd, bool set, u32 flags)
+get_flags(int fd)
+{
+  struct fd_ref r = fd_get_any(fd);
+  i64 flags = r.file ? (i64)r.file->flags : -EBADF;
+  fd_put(r);
+  return flags;
+}
+
+// A pipe has the size it has; who asks for less gets more.
+static i64
+pipe_size(struct file *f, u64 least)
+{
+  if(!S_ISFIFO(f->inode->mode))
+    return -EBADF;
+  return least <= PIPE_SIZE ? PIPE_SIZE : -EPERM;
+}
+
+static bool
+is_lock_command(u32 cmd)
+{
+  return (cmd >= F_GETLK && cmd <= F_SETLKW) || (cmd >= F_OFD_GETLK && cmd <= F_OFD_SETLKW);
+}
+
+// Commands about the open file.
+static i64
+fcntl_file(int fd, u32 cmd, u64 arg)
 {
   struct fd_ref r = fd_get(fd);
-  if(r.file == NULL)
-    return -EBADF;
-  i64 old = r.file->flags;
-  if(set)
-    r.file->flags = (old & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);
+  struct file *f = r.file;
+  i64 e = f ? -EINVAL : -EBADF;
+  if(f && cmd == F_SETFL){
+    f->flags = (f->flags & ~STATUS_FLAGS) | (arg & STATUS_FLAGS);
+    e = 0;
+  } else if(f && (cmd == F_GETPIPE_SZ || cmd == F_SETPIPE_SZ)){
+    e = pipe_size(f, cmd == F_SETPIPE_SZ ? arg : 0);
+  } else if(f && is_lock_command(cmd)){
+    e = fcntl_lock(fd, f, cmd, arg);
+  }
   fd_put(r);
-  return set ? 0 : old;
+  return e;
 }
 
 i64
@@ -182,17 +249,14 @@ sys_fcntl(const u64 *a)
   case F_DUPFD_CLOEXEC: return dup_from(a[0], a[2], O_CLOEXEC);
   case F_GETFD: return fd_get_cloexec(a[0]);
   case F_SETFD: return fd_set_cloexec(a[0], a[2] & FD_CLOEXEC);
-  case F_GETFL: return status_flags(a[0], false, 0);
-  case F_SETFL: return status_flags(a[0], true, a[2]);
-  default: return -EINVAL;
+  case F_GETFL: return get_flags(a[0]);
+  default: return fcntl_file(a[0], a[1], a[2]);
   }
 }
 
 static i64
 ioctl(struct file *f, u32 cmd, u64 arg)
 {
-  if(f->flags & O_PATH)
-    return -EBADF;
   if(cmd == FIONREAD && S_ISREG(f->inode->mode)){
     u64 left = f->inode->object.size - min(f->pos, f->inode->object.size);
     return store_user_u32(arg, left);
@@ -220,8 +284,28 @@ sys_ftruncate(const u64 *a)
   if(r.file == NULL)
     return -EBADF;
   i64 e = -EINVAL;
-  if((i64)a[1] >= 0 && (r.file->flags & O_ACCMODE) != O_RDONLY && !(r.file->flags & O_PATH))
+  if((i64)a[1] >= 0 && (r.file->flags & O_ACCMODE) != O_RDONLY)
     e = vfs_truncate(r.file->inode, a[1]);
+  fd_put(r);
+  return e;
+}
+
+// Only the plain mode, which makes room; the others are exotic.
+i64
+sys_fallocate(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  if(r.file == NULL)
+    return -EBADF;
+  i64 off = a[2], len = a[3], e;
+  if(off < 0 || len <= 0)
+    e = -EINVAL;
+  else if(a[1])
+    e = -EOPNOTSUPP;
+  else if((r.file->flags & O_ACCMODE) == O_RDONLY)
+    e = -EBADF;
+  else
+    e = vfs_allocate(r.file->inode, off, len);
   fd_put(r);
   return e;
 }
@@ -230,7 +314,7 @@ static i64
 sync_file(int fd, bool data_only)
 {
   struct fd_ref r = fd_get(fd);
-  if(r.file == NULL || (r.file->flags & O_PATH))
+  if(r.file == NULL)
     return -EBADF;
   struct inode *i = r.file->inode;
   i64 e = S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
@@ -240,3 +324,29 @@ sync_file(int fd, bool data_only)
 
 i64 sys_fsync(const u64 *a) { return sync_file(a[0], false); }
 i64 sys_fdatasync(const u64 *a) { return sync_file(a[0], true); }
+
+i64
+sys_syncfs(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  i64 e = r.file ? super_sync(r.file->inode->super) : -EBADF;
+  fd_put(r);
+  return e;
+}
+
+// Advice that is understood, and not needed.
+i64
+sys_fadvise64(const u64 *a)
+{
+  enum { ADVICE_MAX = 5 };
+  struct fd_ref r = fd_get(a[0]);
+  i64 e = 0;
+  if(r.file == NULL)
+    e = -EBADF;
+  else if(S_ISFIFO(r.file->inode->mode))
+    e = -ESPIPE;
+  else if((u32)a[3] > ADVICE_MAX || (i64)a[2] < 0)
+    e = -EINVAL;
+  fd_put(r);
+  return e;
+}

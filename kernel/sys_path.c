@@ -73,10 +73,12 @@ create(int dirfd, va_t path, u32 mode, u64 rdev)
   return e;
 }
 
+enum { DIR_MODE_BITS = 01777 };      // of those asked for; the others are chmod's
+
 i64
 sys_mkdirat(const u64 *a)
 {
-  return create(a[0], a[1], S_IFDIR | (a[2] & MODE_BITS), 0);
+  return create(a[0], a[1], S_IFDIR | (a[2] & DIR_MODE_BITS), 0);
 }
 
 i64
@@ -123,16 +125,20 @@ sys_symlinkat(const u64 *a)
 i64
 sys_linkat(const u64 *a)
 {
-  struct user_path p, q;
-  u32 flags = a[4];
-  if(flags & ~AT_SYMLINK_FOLLOW)
+  struct inode *i;
+  struct user_path p;
+  u32 flags = a[4], how = flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW;
+  if(flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
     return -EINVAL;
-  int e = get_two(&p, a[0], a[1], &q, a[2], a[3]);
+  int e = user_inode(a[0], a[1], how | (flags & AT_EMPTY_PATH), &i);
   if(e)
     return e;
-  e = vfs_link(p.base, p.s, q.base, q.s, flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0);
-  user_path_put(&p);
-  user_path_put(&q);
+  e = user_path_get(&p, a[2], a[3]);
+  if(e == 0){
+    e = vfs_link(i, p.base, p.s);
+    user_path_put(&p);
+  }
+  inode_put(i);
   return e;
 }
 
@@ -157,12 +163,13 @@ i64
 sys_renameat2(const u64 *a)
 {
   struct user_path p, q;
-  if((u32)a[4] & ~RENAME_NOREPLACE)
+  u32 flags = a[4];
+  if(flags & (flags - 1) || flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
     return -EINVAL;
   int e = get_two(&p, a[0], a[1], &q, a[2], a[3]);
   if(e)
     return e;
-  e = vfs_rename(p.base, p.s, q.base, q.s, a[4]);
+  e = vfs_rename(p.base, p.s, q.base, q.s, flags);
   user_path_put(&p);
   user_path_put(&q);
   return e;

@@ -50,7 +50,7 @@ ask(struct item *it)
   struct file *f = it->file;
   if(it->fd < 0)
     return 0;
-  if(f == NULL)
+  if(f == NULL || (f->flags & O_PATH))
     return POLLNVAL;
   u32 ready = POLLIN | POLLOUT;          // a file that never makes anybody wait
   if(f->ops->poll)

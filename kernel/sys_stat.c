@@ -99,14 +99,13 @@ enum { X_OK = 1, W_OK = 2, ACCESS_BITS = 7, MODE_EXEC_ANY = 0111 };
 
 // Everybody is root: what is refused is to write on a read-only file system, and
 // to execute what nobody may.
-i64
-sys_faccessat(const u64 *a)
+static i64
+access(int dirfd, va_t path, u32 mode, u32 flags)
 {
   struct inode *i;
-  u32 mode = a[2];
-  if(mode & ~ACCESS_BITS)
+  if((mode & ~ACCESS_BITS) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
     return -EINVAL;
-  int e = user_inode(a[0], a[1], 0, &i);
+  int e = user_inode(dirfd, path, flags, &i);
   if(e)
     return e;
   if((mode & W_OK) && i->super->read_only && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
@@ -117,12 +116,15 @@ sys_faccessat(const u64 *a)
   return e;
 }
 
+i64 sys_faccessat(const u64 *a) { return access(a[0], a[1], a[2], 0); }
+i64 sys_faccessat2(const u64 *a) { return access(a[0], a[1], a[2], a[3]); }
+
 // ---- Changes ----
 
 static i64
 chmod(struct inode *i, u32 mode)
 {
-  int e = inode_chmod(i, mode);
+  int e = S_ISLNK(i->mode) ? -EOPNOTSUPP : inode_chmod(i, mode);
   inode_put(i);
   return e;
 }
@@ -131,17 +133,22 @@ i64
 sys_fchmod(const u64 *a)
 {
   struct inode *i;
-  int e = fd_inode(a[0], &i);
+  int e = fd_file_inode(a[0], &i);
   return e ? e : chmod(i, a[1]);
 }
 
-i64
-sys_fchmodat(const u64 *a)
+static i64
+chmod_at(int dirfd, va_t path, u32 mode, u32 flags)
 {
   struct inode *i;
-  int e = user_inode(a[0], a[1], 0, &i);
-  return e ? e : chmod(i, a[2]);
+  if(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    return -EINVAL;
+  int e = user_inode(dirfd, path, flags, &i);
+  return e ? e : chmod(i, mode);
 }
+
+i64 sys_fchmodat(const u64 *a) { return chmod_at(a[0], a[1], a[2], 0); }
+i64 sys_fchmodat2(const u64 *a) { return chmod_at(a[0], a[1], a[2], a[3]); }
 
 static i64
 chown(struct inode *i, u32 uid, u32 gid)
@@ -155,7 +162,7 @@ i64
 sys_fchown(const u64 *a)
 {
   struct inode *i;
-  int e = fd_inode(a[0], &i);
+  int e = fd_file_inode(a[0], &i);
   return e ? e : chown(i, a[1], a[2]);
 }
 
@@ -212,7 +219,7 @@ sys_utimensat(const u64 *a)
   if(e == 0)
     e = chosen_time(&t[1], &mtime);
   if(e == 0)
-    e = a[1] ? user_inode(a[0], a[1], flags, &i) : fd_inode(a[0], &i);
+    e = a[1] ? user_inode(a[0], a[1], flags, &i) : fd_file_inode(a[0], &i);
   if(e)
     return e;
   e = inode_set_times(i, atime, mtime);

@@ -11,17 +11,20 @@
 #include "kernel/types.h"
 
 #define SYSCALLS(X)                                                           \
-  /* files: sys_file.c, sys_path.c */                                         \
-  X(17, getcwd) X(23, dup) X(24, dup3) X(25, fcntl) X(29, ioctl)              \
+  /* files: sys_file.c, sys_lock.c, sys_path.c */                             \
+  X(17, getcwd) X(23, dup) X(24, dup3) X(25, fcntl) X(29, ioctl) X(32, flock)  \
   X(33, mknodat) X(34, mkdirat) X(35, unlinkat) X(36, symlinkat)              \
   X(37, linkat) X(38, renameat) X(39, umount2) X(40, mount) X(43, statfs)     \
-  X(44, fstatfs) X(45, truncate) X(46, ftruncate) X(48, faccessat)            \
+  X(44, fstatfs) X(45, truncate) X(46, ftruncate) X(47, fallocate) X(48, faccessat)            \
   X(49, chdir) X(50, fchdir) X(52, fchmod) X(53, fchmodat) X(54, fchownat)    \
   X(55, fchown) X(56, openat) X(57, close) X(59, pipe2) X(61, getdents64)     \
   X(62, lseek) X(63, read) X(64, write) X(65, readv) X(66, writev)            \
-  X(67, pread64) X(68, pwrite64) X(72, pselect6)                              \
+  X(67, pread64) X(68, pwrite64) X(69, preadv) X(70, pwritev) X(71, sendfile) \
+  X(72, pselect6)                                                             \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
+  X(223, fadvise64) X(267, syncfs) X(285, copy_file_range) X(286, preadv2)     \
+  X(287, pwritev2) X(436, close_range) X(439, faccessat2) X(452, fchmodat2)    \
   X(276, renameat2) X(279, memfd_create) X(291, statx)                        \
   /* processes: sys_process.c, futex.c, robust.c */                           \
   X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \

@@ -9,10 +9,9 @@
 #include "kernel/user_path.h"
 #include "mm/slab.h"
 
-int
-fd_inode(int fd, struct inode **out)
+static int
+inode_of(struct fd_ref r, struct inode **out)
 {
-  struct fd_ref r = fd_get(fd);
   if(r.file == NULL)
     return -EBADF;
   inode_get(r.file->inode);
@@ -20,6 +19,9 @@ fd_inode(int fd, struct inode **out)
   fd_put(r);
   return 0;
 }
+
+int fd_inode(int fd, struct inode **out) { return inode_of(fd_get_any(fd), out); }
+int fd_file_inode(int fd, struct inode **out) { return inode_of(fd_get(fd), out); }
 
 static int
 copy_in(struct user_path *p, va_t path)
