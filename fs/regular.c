@@ -115,13 +115,20 @@ throttle(struct inode *i)
 }
 
 static i64
+write_through(struct file *f, u64 start, i64 n)
+{
+  int e = inode_sync_range(f->inode, start, start + n, (f->flags & O_SYNC) != O_SYNC);
+  return e ? e : n;
+}
+
+static i64
 regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   u64 done;
   int err = write_once(f, buf, n, pos, &done);
   i64 r = likely(err == 0) ? (i64)done : retry(f, write_once, false, buf, n, pos, done, err);
   throttle(f->inode);
-  return r;
+  return unlikely(f->flags & O_DSYNC) && r > 0 ? write_through(f, *pos - r, r) : r;
 }
 
 // ---- Making room ----

@@ -30,6 +30,15 @@ def test_sync_is_enough(boot, image, tmp_path):
     g.check("pattern check /data 300 5")
 
 
+def test_written_through(boot, image):
+    """With O_SYNC it is there when write returns, and nothing else has to be done."""
+    g = boot(image=image, snapshot=False)
+    g.check("osync /data")
+    g.close()
+    g = boot(image=image, snapshot=False)
+    assert g.run("cat /data") == "on the disk"
+
+
 def disk(guest):
     """Requests and KiB, read and written, of the first disk so far."""
     f = guest.run("cat /proc/diskstats").split()
