@@ -40,45 +40,64 @@ area_va(const struct area *a, u64 index, va_t *va)
 // Locked areas keep what is idle.
 enum take { TAKE_WRITE, TAKE_IDLE, TAKE_ALL };
 
-// Take write permission, or everything, from f's entry at va, if there is one.
+// From f's entry, if that is what e is; its table is locked.
 static void
-take_entry(struct space *s, va_t va, struct frame *f, enum take what)
+take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f, enum take what)
+{
+  enum pte_state st = pte_state(*e);
+  if((st != PTE_PRESENT && st != PTE_HIDDEN) || pte_frame(*e) != f)
+    return;
+  if(what != TAKE_WRITE)
+    gather_page(g, f, pte_dirty(pmap_set(e, 0)));
+  else if(pte_writable(*e))
+    pmap_set(e, pte_cleaned(*e));
+  else
+    return;
+  gather_range(g, va, va + PAGE_SIZE);
+}
+
+// A table stays locked from one page to the next if it serves both.
+static void
+take_from_area(struct area *a, struct frame **v, u32 n, enum take what)
 {
   struct gather g;
-  gather_init(&g, s);
-  pte_t *e = pmap_reach(&s->pmap, va);
-  if(e == NULL)
-    return;
-  enum pte_state st = pte_state(*e);
-  if((st != PTE_PRESENT && st != PTE_HIDDEN) || pte_frame(*e) != f){
-    pmap_unlock(e);
-    return;
+  pte_t *e = NULL;
+  va_t va, before = 0;
+  gather_init(&g, a->space);
+  for(u32 i = 0; i < n; i++){
+    if(!area_va(a, v[i]->index, &va) || word_mapped(atomic_load(&v[i]->word)) == 0)
+      continue;
+    pte_t *here = e ? pmap_beside(e, (va - before) >> PAGE_SHIFT) : NULL;
+    if(here == NULL){
+      if(e)
+        pmap_unlock(e);
+      here = pmap_reach(&a->space->pmap, va);
+    }
+    e = here;
+    before = va;
+    if(e)
+      take_entry(&g, e, va, v[i], what);
   }
-  if(what != TAKE_WRITE){
-    pte_t old = pmap_set(e, 0);
-    gather_page(&g, f, pte_dirty(old));
-  } else if(pte_writable(*e)){
-    pmap_set(e, pte_cleaned(*e));
-  } else {
+  if(e)
     pmap_unlock(e);
-    return;
-  }
-  gather_range(&g, va, va + PAGE_SIZE);
-  pmap_unlock(e);
   gather_flush(&g);
 }
 
+// Take write permission, or everything, from every entry that names one of n pages
+// (at most GATHER_MAX, by rising index), and fence, once for each area.
 static void
-take_mappings(struct object *o, struct frame *f, enum take what)
+take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
 {
   struct area *a;
-  va_t va;
-  if(word_mapped(atomic_load(&f->word)) == 0)
+  u32 unmapped = 0;
+  while(unmapped < n && word_mapped(atomic_load(&v[unmapped]->word)) == 0)
+    unmapped++;
+  if(unmapped == n)
     return;
   spin_lock(&o->areas_lock);
   list_for(a, &o->areas, in_object)
-    if(area_va(a, f->index, &va) && !(what == TAKE_IDLE && (a->flags & AREA_LOCKED)))
-      take_entry(a->space, va, f, what);
+    if(!(what == TAKE_IDLE && (a->flags & AREA_LOCKED)))
+      take_from_area(a, v + unmapped, n - unmapped, what);
   spin_unlock(&o->areas_lock);
 }
 
@@ -138,8 +157,7 @@ end_run(struct object *o, struct frame **v, u32 n, int err)
 static int
 write_run(struct object *o, struct frame **v, u32 n)
 {
-  for(u32 i = 0; i < n; i++)
-    take_mappings(o, v[i], TAKE_WRITE);
+  take_mappings(o, v, n, TAKE_WRITE);
   int err = o->ops->write_pages(o, v[0]->index, v, n);
   if(err == 0)
     vm_count(VM_PAGE_OUT);
@@ -248,11 +266,10 @@ remove_pages(struct object *o, u64 first, u64 end)
   u32 n;
   for(u64 index = first; (n = object_gather(o, &index, end, PIN_1, v, BATCH)) > 0; index = first){
     n = take_pages(v, n);
-    for(u32 i = 0; i < n; i++){
-      take_mappings(o, v[i], TAKE_ALL);
+    take_mappings(o, v, n, TAKE_ALL);
+    for(u32 i = 0; i < n; i++)
       if(atomic_load(&v[i]->word) & FRAME_WRITING)
         frame_wait(v[i], FRAME_WRITING);
-    }
     if(n > 0)
       object_forget(o, v, n);
   }
@@ -321,17 +338,26 @@ idle(const struct frame *f, u64 but_for)
   return (w & (COUNTS | FRAME_DIRTY | FRAME_WRITING)) == (SHARE_1 | PIN_1);
 }
 
-// Take the mappings of f if nothing else keeps it.  => true: it is BUSY and may go
-static bool
-take_idle(struct object *o, struct frame *f)
+// Of n pinned pages, make those BUSY that nothing keeps once their mappings are
+// taken, and let go of the others.  => how many, in the front of v
+static u32
+take_idle(struct object *o, struct frame **v, u32 n)
 {
-  if(!idle(f, SHARE_MAX * MAPPED_1) || !frame_try_busy(f))
-    return false;
-  take_mappings(o, f, TAKE_IDLE);
-  if(idle(f, 0))
-    return true;
-  frame_unbusy(f);
-  return false;
+  u32 busy = 0, got = 0;
+  for(u32 i = 0; i < n; i++)
+    if(idle(v[i], SHARE_MAX * MAPPED_1) && frame_try_busy(v[i]))
+      v[busy++] = v[i];
+    else
+      frame_put(v[i], PIN_1);
+  take_mappings(o, v, busy, TAKE_IDLE);
+  for(u32 i = 0; i < busy; i++)
+    if(idle(v[i], 0)){
+      v[got++] = v[i];
+    } else {
+      frame_unbusy(v[i]);
+      frame_put(v[i], PIN_1);
+    }
+  return got;
 }
 
 static u64
@@ -344,12 +370,7 @@ object_shrink(struct object *o, u64 want)
     u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
       break;
-    u32 n = 0;
-    for(u32 i = 0; i < found; i++)
-      if(take_idle(o, v[i]))
-        v[n++] = v[i];
-      else
-        frame_put(v[i], PIN_1);
+    u32 n = take_idle(o, v, found);
     if(n > 0)
       object_forget(o, v, n);
     freed += n;

@@ -54,6 +54,13 @@ pmap_unlock(pte_t *e)
   frame_unlock(kva_frame((void *)page_down((u64)e)));
 }
 
+// The entry `pages` further on.  => NULL if another table has it
+static inline pte_t *
+pmap_beside(pte_t *e, i64 pages)
+{
+  return page_down((u64)(e + pages)) == page_down((u64)e) ? e + pages : NULL;
+}
+
 // The one function that writes a leaf entry of a space; table locked.
 // => the old entry, whose D bit the caller must not lose
 static inline pte_t
