@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).parent
 SOURCES = sorted((HERE / "programs").glob("*.c"))
 FLAGS = {"nolibc": ["-nostdlib"]}
 NATIVE = {"mapping"}
-SHARED = [HERE / "programs" / f"{name}.c" for name in ("stdio", "threads")] + [
+SHARED = [HERE / "programs" / f"{name}.c" for name in ("pager", "stdio", "threads")] + [
     HERE / "shared" / "dynamic.c"]
 TWINS = HERE / "shared" / "twins.c"
 TERMINAL = HERE / "terminal.c"

@@ -80,6 +80,13 @@ codes(void)
   FAULTS("no code", page, ((void (*)(void))page)());
   FAULTS("past the file", file + PAGE + 1, *(volatile char *)(file + PAGE + 1) = 1);
   FAULTS("illegal", pc, asm volatile(".word 0"));
+  FAULTS("privileged", pc, asm volatile("csrr t0, sstatus" ::: "t0"));
+  FAULTS("breakpoint", pc, asm volatile("ebreak"));
+  FAULTS("jump nowhere", page + 3 * PAGE + 2, ((void (*)(void))(page + 3 * PAGE + 2))());
+  FAULTS("unaligned", NULL, *(volatile long *)(file + 3) = 1);
+  volatile long zero = 0;
+  FAULTS("division", NULL, zero = 7 / zero);
+  printf("quotient %ld\n", (long)zero);
   FAULTS("kernel", 0xffffffff80000000, *(volatile char *)0xffffffff80000000);
 }
 
