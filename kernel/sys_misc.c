@@ -88,7 +88,7 @@ sys_getrandom(const u64 *a)
 
 // ---- Limits ----
 
-enum { RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMITS = 16 };
+enum { RLIMIT_STACK = 3, RLIMIT_CORE = 4, RLIMIT_NOFILE = 7, RLIMITS = 16 };
 
 struct rlimit { u64 soft, hard; };
 
@@ -101,6 +101,8 @@ limit_get(u32 resource)
     return (struct rlimit){ p->stack_limit, p->stack_limit_max };
   case RLIMIT_NOFILE:
     return (struct rlimit){ current->files->limit, FILES_LIMIT_MAX };
+  case RLIMIT_CORE:                // no such file is ever written
+    return (struct rlimit){ 0, LIMIT_NONE };
   default:
     return (struct rlimit){ LIMIT_NONE, LIMIT_NONE };
   }
@@ -127,6 +129,8 @@ limit_set(u32 resource, struct rlimit to)
       return -EPERM;
     current->files->limit = (u32)to.soft;
     return 0;
+  case RLIMIT_CORE:
+    return to.soft == 0 ? 0 : -EPERM;
   default:
     return to.soft == LIMIT_NONE && to.hard == LIMIT_NONE ? 0 : -EPERM;
   }

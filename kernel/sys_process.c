@@ -8,12 +8,14 @@
 #include "kernel/fork.h"
 #include "kernel/job.h"
 #include "kernel/pid.h"
+#include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/reap.h"
 #include "kernel/rusage.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
+#include "kernel/user_path.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
 
@@ -50,6 +52,45 @@ sys_execve(const u64 *a)
   i64 r = copy_str_from_user(path, a[0], PATH_MAX);
   if(r >= 0)
     r = r == 0 ? -ENOENT : exec_user(path, a[1], a[2]);
+  kfree(path);
+  return r;
+}
+
+// The name that scripts and AT_EXECFN get for what a descriptor stands for.
+static i64
+name_by_descriptor(char *path, int fd, va_t rest)
+{
+  u64 n = snprintk(path, PATH_MAX, "/proc/self/fd/%d", fd);
+  i64 r = copy_str_from_user(path + n + 1, rest, PATH_MAX - n - 1);
+  struct inode *i;
+  if(r < 0)
+    return r;
+  if(path[n + 1] == '/' || fd == AT_FDCWD){
+    memmove(path, path + n + 1, (u64)r + 1);
+    return r;
+  }
+  if(fd_inode(fd, &i) < 0)
+    return -EBADF;
+  inode_put(i);
+  if(r > 0)
+    path[n] = '/';
+  return r;
+}
+
+i64
+sys_execveat(const u64 *a)
+{
+  u32 flags = (u32)a[4];
+  if(flags & ~(u32)AT_EMPTY_PATH)
+    return -EINVAL;
+  char *path = kmalloc(PATH_MAX);
+  if(!path)
+    return -ENOMEM;
+  i64 r = name_by_descriptor(path, (int)a[0], a[1]);
+  if(r == 0 && !(flags & AT_EMPTY_PATH))
+    r = -ENOENT;
+  if(r >= 0)
+    r = exec_user(path, a[2], a[3]);
   kfree(path);
   return r;
 }
@@ -100,6 +141,15 @@ sys_waitid(const u64 *a)
   if(a[2] && copy_to_user(a[2], &si, offsetof(struct siginfo, utime)))
     return -EFAULT;
   return n.pid ? put_usage(a[4], &n) : 0;
+}
+
+i64
+sys_getcpu(const u64 *a)
+{
+  u32 hart = this_hart()->index;
+  if((a[0] && store_user_u32(a[0], hart) < 0) || (a[1] && store_user_u32(a[1], 0) < 0))
+    return -EFAULT;
+  return 0;
 }
 
 i64

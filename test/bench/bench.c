@@ -3,10 +3,12 @@
 // bench: what the operations of a kernel cost.  The same program runs on quire
 // and on Linux for riscv64; docs/bench.md says what its rows are.
 //
-//   bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [ROW ...]
+//   bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]
 //     -d   where the files are made; bench must have been called by its full path
 //     -r   do the short rows so many times as often
 //     -s   size of the swap rows' region; these run only when asked for
+//     -x   what fork_exec_exit executes instead of this program; it has to end with
+//          status 7
 //
 // A line a row: name, figure, unit, `ok` or `BAD`, operations, ticks.  The figure
 // is in nanoseconds, or instructions when those take one each.  The status is 1 if
@@ -135,8 +137,8 @@ complain(const char *what, const char *about)
 int
 main(int argc, char **argv)
 {
-  static const char help[] = "bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [ROW ...]";
-  struct options o = { argc, argv, "d:r:s:", help };
+  static const char help[] = "bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]";
+  struct options o = { argc, argv, "d:r:s:x:", help };
   if(argc == 2 && strcmp(argv[1], "nothing") == 0)
     return EXEC_STATUS;
   self = argv[0];
@@ -146,6 +148,9 @@ main(int argc, char **argv)
       scale = atoi(o.value);
       if(scale == 0)
         complain("not a factor", o.value);
+      break;
+    case 'x':
+      self = o.value;
       break;
     case 's':
       swap_bytes = (uint64)atoi(o.value) * MIB;
