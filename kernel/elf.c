@@ -22,7 +22,7 @@
 enum {
   ELF_CLASS_64 = 2, ELF_LITTLE_ENDIAN = 1, ELF_MACHINE_RISCV = 243,
   ELF_EXEC = 2, ELF_DYN = 3,
-  SEGMENT_LOAD = 1, SEGMENT_INTERP = 3,
+  SEGMENT_LOAD = 1, SEGMENT_INTERP = 3, SEGMENT_STACK = 0x6474e551,
   SEGMENT_X = 1, SEGMENT_W = 2, SEGMENT_R = 4,
   SEGMENTS_MAX = 128,
 };
@@ -87,6 +87,8 @@ survey(struct elf *e, const struct elf_header *h, u64 size)
     const struct elf_segment *g = &e->segments[i];
     if(g->type == SEGMENT_INTERP && !e->linker)
       e->linker = g;
+    if(g->type == SEGMENT_STACK)
+      e->executable_stack = g->flags & SEGMENT_X;
     if(g->type != SEGMENT_LOAD)
       continue;
     if(!segment_ok(g, size))

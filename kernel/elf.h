@@ -29,6 +29,7 @@ struct elf {
   u32 nsegments;
   const struct elf_segment *linker;   // names the dynamic linker; or NULL
   bool movable;                   // may be anywhere
+  bool executable_stack;
   u64 align;                      // of the place; a power of two
 
   // The file's addresses; after elf_place() the real ones.

@@ -177,13 +177,23 @@ place_and_map(struct elf *e, struct file *f, va_t want, struct space *s)
   return err ? err : elf_map(e, s, f);
 }
 
+// Nested functions of C, which are called through pointers, have code on the stack.
+static int
+make_stack(struct space *s, bool executable)
+{
+  int err = vm_stack(s, USER_TOP, min(current->process->stack_limit, STACK_MAX));
+  if(err || !executable)
+    return err;
+  return vm_protect(s, USER_TOP - PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
 static int
 build_space(struct exec *x)
 {
   struct space *s = x->space = space_create();
   if(!s)
     return -ENOMEM;
-  int err = vm_stack(s, USER_TOP, min(current->process->stack_limit, STACK_MAX));
+  int err = make_stack(s, x->elf.executable_stack);
   if(err == 0)
     err = place_and_map(&x->elf, x->file, PIE_BASE, s);
   if(err == 0 && x->linker_file)

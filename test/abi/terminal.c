@@ -225,8 +225,8 @@ orphans(void)
     _exit(WIFSTOPPED(s) ? 0 : 1);
   }
   waitpid(p, &s, 0);
-  say("its parent", WEXITSTATUS(s));
   read(tell[0], &c, 1);
+  say("its parent", WEXITSTATUS(s));
 }
 
 static void

@@ -106,9 +106,25 @@ from_a_file(void)
   unlink("code.tmp");
 }
 
-int
-main(void)
+// A function within a function, called through a pointer: its way to the variables of
+// the outer one is code on the stack.
+static int
+call(int (*fn)(int))
 {
+  return fn(20);
+}
+
+static void
+on_the_stack(int n)
+{
+  int add(int x) { return x + n; }
+  printf("on the stack: %d\n", call(add));
+}
+
+int
+main(int argc, char **argv)
+{
+  on_the_stack(argc + 2);
   code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   all_threads();
   two_mappings();
