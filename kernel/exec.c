@@ -286,12 +286,13 @@ load(struct exec *x)
   return 0;
 }
 
-static struct exec *
-begin(const char *path)
+// => 0 and *out, whose file is found; or -errno
+static int
+begin(const char *path, struct exec **out)
 {
   struct exec *x = kmalloc(sizeof *x);
   if(!x)
-    return NULL;
+    return -ENOMEM;
   u64 room = min(current->process->stack_limit, (u64)STACK_LIMIT) / ARGS_SHARE;
   x->path = path;
   x->file = x->linker_file = NULL;
@@ -300,12 +301,16 @@ begin(const char *path)
   x->elf = x->linker = (struct elf){ 0 };
   args_init(&x->argv, room);
   args_init(&x->envp, room);
-  return x;
+  *out = x;
+  return find_program(x);
 }
 
-static void
-end(struct exec *x)
+// err: of what was done so far.
+static int
+end(struct exec *x, int err)
 {
+  if(err == 0)
+    err = load(x);
   if(x->file)
     file_put(x->file);
   if(x->linker_file)
@@ -317,37 +322,29 @@ end(struct exec *x)
   elf_close(&x->elf);
   elf_close(&x->linker);
   kfree(x);
+  return err;
 }
 
 int
 exec_user(const char *path, va_t argv, va_t envp)
 {
-  struct exec *x = begin(path);
-  if(!x)
-    return -ENOMEM;
-  int err = find_program(x);
+  struct exec *x = NULL;
+  int err = begin(path, &x);
   if(err == 0)
     err = push_user_args(x, argv, envp);
-  if(err == 0)
-    err = load(x);
-  end(x);
-  return err;
+  return x ? end(x, err) : err;
 }
 
 int
 exec_kernel(const char *path, const char *const *argv, const char *const *envp)
 {
+  struct exec *x = NULL;
   if(!current->fs && !(current->fs = fs_pos_create()))
     return -ENOMEM;
-  struct exec *x = begin(path);
-  if(!x)
-    return -ENOMEM;
-  int err = find_program(x);
+  int err = begin(path, &x);
   if(err == 0)
     err = push_kernel_args(x, argv, envp);
-  if(err == 0)
-    err = load(x);
-  end(x);
+  err = x ? end(x, err) : err;
   if(err == 0)
     user_enter();
   return err;

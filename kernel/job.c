@@ -16,20 +16,22 @@ static u32 session, foreground;      // of the terminal; 0: none
 
 // ---- Groups and sessions ----
 
+// => 0: there is no such group
+static u32
+session_of(const struct pid *group)
+{
+  if(!group || list_empty(&group->group))
+    return 0;
+  return list_first(&group->group, struct process, in_group)->sid;
+}
+
 int
 process_set_group(struct process *p, u32 pgid)
 {
   struct pid *group = pid_find(pgid);
-  if(p->sid == p->pid)
+  if(p->sid == p->pid || p->sid != current->process->sid ||
+     (pgid != p->pid && session_of(group) != p->sid))
     return -EPERM;
-  if(p->sid != current->process->sid)
-    return -EPERM;
-  if(pgid != p->pid){
-    if(!group || list_empty(&group->group))
-      return -EPERM;
-    if(list_first(&group->group, struct process, in_group)->sid != p->sid)
-      return -EPERM;
-  }
   if(pgid == p->pgid)
     return 0;
   group->users++;                  // it may be left by its last member
@@ -153,15 +155,12 @@ terminal_set_session(bool force)
 static int
 set_foreground_locked(u32 pgid)
 {
-  struct pid *group = pid_find(pgid);
+  u32 sid = session_of(pid_find(pgid));
   if(session != current->process->sid)
     return -ENOTTY;
-  if(!group || list_empty(&group->group))
-    return -ESRCH;
-  if(list_first(&group->group, struct process, in_group)->sid != session)
-    return -EPERM;
-  foreground = pgid;
-  return 0;
+  if(sid == session)
+    foreground = pgid;
+  return sid == session ? 0 : sid ? -EPERM : -ESRCH;
 }
 
 int

@@ -183,18 +183,6 @@ signal_permitted(const struct process *p)
 }
 
 int
-signal_send(struct process *p, int sig)
-{
-  if(sig < 0 || sig > SIGNALS)
-    return -EINVAL;
-  bool on = spin_lock_irq(&family_lock);
-  if(sig != 0)
-    signal_send_kernel(p, sig);
-  spin_unlock_irq(&family_lock, on);
-  return 0;
-}
-
-int
 signal_send_group_locked(u32 pgid, int sig)
 {
   struct pid *group = pid_find(pgid);

@@ -8,14 +8,12 @@
 #include "kernel/fork.h"
 #include "kernel/job.h"
 #include "kernel/pid.h"
-#include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/reap.h"
 #include "kernel/rusage.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
-#include "kernel/user_path.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
 
@@ -52,45 +50,6 @@ sys_execve(const u64 *a)
   i64 r = copy_str_from_user(path, a[0], PATH_MAX);
   if(r >= 0)
     r = r == 0 ? -ENOENT : exec_user(path, a[1], a[2]);
-  kfree(path);
-  return r;
-}
-
-// The name that scripts and AT_EXECFN get for what a descriptor stands for.
-static i64
-name_by_descriptor(char *path, int fd, va_t rest)
-{
-  u64 n = snprintk(path, PATH_MAX, "/proc/self/fd/%d", fd);
-  i64 r = copy_str_from_user(path + n + 1, rest, PATH_MAX - n - 1);
-  struct inode *i;
-  if(r < 0)
-    return r;
-  if(path[n + 1] == '/' || fd == AT_FDCWD){
-    memmove(path, path + n + 1, (u64)r + 1);
-    return r;
-  }
-  if(fd_inode(fd, &i) < 0)
-    return -EBADF;
-  inode_put(i);
-  if(r > 0)
-    path[n] = '/';
-  return r;
-}
-
-i64
-sys_execveat(const u64 *a)
-{
-  u32 flags = (u32)a[4];
-  if(flags & ~(u32)AT_EMPTY_PATH)
-    return -EINVAL;
-  char *path = kmalloc(PATH_MAX);
-  if(!path)
-    return -ENOMEM;
-  i64 r = name_by_descriptor(path, (int)a[0], a[1]);
-  if(r == 0 && !(flags & AT_EMPTY_PATH))
-    r = -ENOENT;
-  if(r >= 0)
-    r = exec_user(path, a[2], a[3]);
   kfree(path);
   return r;
 }
@@ -205,25 +164,18 @@ sys_setpgid(const u64 *a)
   return r;
 }
 
-i64
-sys_getpgid(const u64 *a)
+static i64
+number_of(u64 pid, bool session)
 {
   bool on = spin_lock_irq(&family_lock);
-  struct process *p = process_of((u32)a[0]);
-  i64 r = p ? (i64)p->pgid : -ESRCH;
+  struct process *p = process_of((u32)pid);
+  i64 r = p ? (i64)(session ? p->sid : p->pgid) : -ESRCH;
   spin_unlock_irq(&family_lock, on);
   return r;
 }
 
-i64
-sys_getsid(const u64 *a)
-{
-  bool on = spin_lock_irq(&family_lock);
-  struct process *p = process_of((u32)a[0]);
-  i64 r = p ? (i64)p->sid : -ESRCH;
-  spin_unlock_irq(&family_lock, on);
-  return r;
-}
+i64 sys_getpgid(const u64 *a) { return number_of(a[0], false); }
+i64 sys_getsid(const u64 *a) { return number_of(a[0], true); }
 
 i64
 sys_setsid(const u64 *a)

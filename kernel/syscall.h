@@ -33,7 +33,7 @@
   X(155, getpgid) X(156, getsid) X(157, setsid) X(158, getgroups)             \
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \
-  X(178, gettid) X(220, clone) X(221, execve) X(260, wait4) X(281, execveat)  \
+  X(178, gettid) X(220, clone) X(221, execve) X(260, wait4)                   \
   /* signals: sys_signal.c, sys_sigwait.c */                                  \
   X(129, kill) X(130, tkill) X(131, tgkill) X(132, sigaltstack)               \
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \

@@ -211,7 +211,6 @@ extern struct spinlock family_lock;      // the process tree; taken with spin_lo
 // ---- Signals; see signal.c ----
 //
 // => any context but interrupts
-int signal_send(struct process *p, int sig);       // from the kernel; => 0 or -errno
 void signal_raise(int sig);                        // to the current task, as from itself
 bool signal_pending(void);                         // for the current task
 bool signal_ignored(int sig);                      // or blocked, by the current task

@@ -226,13 +226,15 @@ set_termios(va_t arg, bool flush)
   return 0;
 }
 
+// A setting, at most as large as the largest.
 static int
-get_termios(va_t arg)
+give(va_t arg, const void *setting, u64 n)
 {
+  struct termios copy;
   bool on = spin_lock_irq(&tty.lock);
-  struct termios m = tty.termios;
+  memcpy(&copy, setting, n);
   spin_unlock_irq(&tty.lock, on);
-  return copy_to_user(arg, &m, sizeof m) ? -EFAULT : 0;
+  return copy_to_user(arg, &copy, n) ? -EFAULT : 0;
 }
 
 static int
@@ -248,15 +250,6 @@ set_winsize(va_t arg)
   if(changed)
     terminal_signal(SIGWINCH);
   return 0;
-}
-
-static int
-get_winsize(va_t arg)
-{
-  bool on = spin_lock_irq(&tty.lock);
-  struct winsize w = tty.winsize;
-  spin_unlock_irq(&tty.lock, on);
-  return copy_to_user(arg, &w, sizeof w) ? -EFAULT : 0;
 }
 
 static int
@@ -304,7 +297,7 @@ static i64
 tty_ioctl(struct file *f, u64 cmd, u64 arg)
 {
   switch(cmd){
-  case TCGETS: return get_termios(arg);
+  case TCGETS: return give(arg, &tty.termios, sizeof tty.termios);
   case TCSETS:
   case TCSETSW: return set_termios(arg, false);     // output is in order anyway
   case TCSETSF: return set_termios(arg, true);
@@ -313,7 +306,7 @@ tty_ioctl(struct file *f, u64 cmd, u64 arg)
   case TIOCGPGRP: return put_id(arg, terminal_foreground());
   case TIOCSPGRP: return set_foreground(arg);
   case TIOCGSID: return put_id(arg, terminal_session());
-  case TIOCGWINSZ: return get_winsize(arg);
+  case TIOCGWINSZ: return give(arg, &tty.winsize, sizeof tty.winsize);
   case TIOCSWINSZ: return set_winsize(arg);
   case FIONREAD: return store_user_u32(arg, bytes_ready());
   default: return -ENOTTY;

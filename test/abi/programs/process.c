@@ -128,38 +128,6 @@ shell(void)
   remove("shell.out");
 }
 
-// Programs by descriptor.
-static void
-by_descriptor(void)
-{
-  char *argv[] = { "sh", "-c", "exit 6", NULL };
-  int shell = open("/bin/sh", O_RDONLY), bin = open("/bin", O_RDONLY | O_DIRECTORY);
-  pid_t p = fork();
-  if(p == 0){
-    fexecve(shell, argv, environ);
-    _exit(99);
-  }
-  status_of("fexecve", p);
-  if((p = fork()) == 0){
-    execveat(bin, "sh", argv, environ, 0);
-    _exit(99);
-  }
-  status_of("execveat", p);
-  if((p = fork()) == 0){
-    execveat(-1, "/bin/sh", argv, environ, AT_EMPTY_PATH);
-    _exit(99);
-  }
-  status_of("by path", p);
-  printf("no name: %d", execveat(shell, "", argv, environ, 0));
-  printf(" %s\n", strerror(errno));
-  printf("no descriptor: %d", execveat(-1, "sh", argv, environ, 0));
-  printf(" %s\n", strerror(errno));
-  printf("no directory: %d", execveat(shell, "sh", argv, environ, 0));
-  printf(" %s\n", strerror(errno));
-  printf("bad flag: %d", execveat(bin, "sh", argv, environ, 1));
-  printf(" %s\n", strerror(errno));
-}
-
 static void
 start(int argc, char **argv, char **env)
 {
@@ -194,8 +162,6 @@ main(int argc, char **argv, char **env)
   pipes();
   fflush(stdout);
   shell();
-  fflush(stdout);
-  by_descriptor();
   printf("hart %d\n", sched_getcpu() >= 0);
   atexit((void (*)(void))(void *)sync);
   return -1;
