@@ -160,19 +160,37 @@ def on_linux(program, libraries, where):
 NAMES = [source.stem for source in SOURCES] + [f"shared/{source.stem}" for source in SHARED]
 
 
+def expected_of(name, programs, libraries, where):
+    return EXPECTED.get(name) or on_linux(programs[name], libraries, where)
+
+
+def run_program(g, name):
+    """=> (output, status)"""
+    g.run(f"/abi/{name} < /dev/null > out", LIMIT)
+    status = int(g.run("echo $?"))
+    found = g.run("cat out") + "\n", status
+    g.vm_check()
+    return found
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_program(machine, programs, libraries, tmp_path, name):
-    expected = EXPECTED.get(name) or on_linux(programs[name], libraries, tmp_path)
-    g = machine.get()
+    expected = expected_of(name, programs, libraries, tmp_path)
     try:
-        g.run(f"/abi/{name} < /dev/null > out", LIMIT)
-        status = int(g.run("echo $?"))
-        found = g.run("cat out") + "\n", status
-        g.vm_check()
+        found = run_program(machine.get(), name)
     except Exception:
         machine.drop()
         raise
     assert found == expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus,mem", [(1, "48M"), (2, "64M"), (8, "256M")])
+def test_programs_on(machine, programs, libraries, tmp_path, boot, cpus, mem):
+    g = boot(cpus=cpus, mem=mem, image=machine.image)
+    g.check("mkdir t && cd t")
+    for name in NAMES:
+        assert run_program(g, name) == expected_of(name, programs, libraries, tmp_path), name
 
 
 def test_job_control(machine, programs, tmp_path):
