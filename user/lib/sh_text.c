@@ -25,7 +25,7 @@ add_words(const struct node *n, struct text *t)
 void
 node_text(const struct node *n, struct text *t)
 {
-  static const struct { const char *before, *between, *after; } forms[] = {
+  static const struct form { const char *before, *between, *after; } forms[] = {
     [NODE_SIMPLE] = { "", "", "" }, [NODE_PIPE] = { "", " | ", "" },
     [NODE_AND] = { "", " && ", "" }, [NODE_OR] = { "", " || ", "" },
     [NODE_THEN] = { "", "; ", "" }, [NODE_BACKGROUND] = { "", "", " &" },
@@ -33,16 +33,19 @@ node_text(const struct node *n, struct text *t)
     [NODE_GROUP] = { "{ ", "", "; }" }, [NODE_IF] = { "if ", "; then ", "; fi" },
     [NODE_WHILE] = { "while ", "; do ", "; done" }, [NODE_FOR] = { "for ", "; do ", "; done" },
   };
-  text_format(t, "%s", forms[n->kind].before);
+  // The parser puts loops and conditions into groups, for their redirections.
+  bool unseen = n->kind == NODE_GROUP && n->left->kind >= NODE_IF;
+  const struct form *f = &forms[unseen ? NODE_SIMPLE : n->kind];
+  text_format(t, "%s", f->before);
   if(n->left)
     node_text(n->left, t);
   if(n->kind == NODE_SIMPLE || n->kind == NODE_FOR)
     add_words(n, t);
   if(n->right){
-    text_format(t, "%s", forms[n->kind].between);
+    text_format(t, "%s", f->between);
     node_text(n->right, t);
   }
-  text_format(t, "%s", forms[n->kind].after);
+  text_format(t, "%s", f->after);
   if(n->kind == NODE_SUBSHELL || n->kind == NODE_GROUP)
     add_words(n, t);
 }
