@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The end, when an invariant is broken: every other hart is stopped, the state
-// is printed, and the machine halts, or with `panic=exit` powers off with a
+// The end, when an invariant is broken: every other hart is stopped, what each was
+// doing is printed, and the machine halts, or with `panic=exit` powers off with a
 // failure status.  Takes no locks and allocates nothing.
 
 #include <machine.h>
@@ -45,12 +45,24 @@ begin(void)
 }
 
 static void
-report_task(void)
+report_task(const struct task *t)
 {
-  struct task *t = current;
   printk("hart %u, %s %u \"%s\", preemption %s (%u)\n", t->hart ? t->hart->id : 0,
          t->space ? "process" : "kernel task", t->tid, t->comm, t->preempt ? "off" : "on",
          t->preempt);
+  lock_print_held(t);
+}
+
+static void
+report_others(void)
+{
+  for(u32 i = 0; i < nharts; i++){
+    if(&harts[i] == this_hart() || !(harts_online >> i & 1))
+      continue;
+    report_task(harts[i].current);
+    if(!machine_backtrace_stopped(&harts[i]))
+      printk("did not stop\n");
+  }
 }
 
 static void __attribute__((noreturn, format(printf, 2, 0)))
@@ -62,10 +74,11 @@ die(const struct trapframe *tf, const char *fmt, va_list ap)
     end();                         // not even this works: no more words
   vsnprintk(message, sizeof message, fmt, ap);
   printk("\npanic: %s\n", message);
-  report_task();
+  report_task(current);
   if(tf)
     machine_registers(tf);
   machine_backtrace(tf);
+  report_others();
   end();
 }
 

@@ -139,6 +139,7 @@ struct hart {
   u64 tick;                 // time of the next tick, ~0 when idle
   struct timers timers;
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
+  void *stopped_at;         // its stack frame, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
   u64 events[16];           // vm_count
   struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off

@@ -67,6 +67,8 @@ trap_panic(const struct trapframe *tf, u64 cause, va_t stval)
 
 // ---- Registers and call chains ----
 
+enum { CHAIN = 40 };               // printed at most
+
 // Of a return address the call before it is meant: a call that never returns may
 // be the last instruction of its function.
 static void
@@ -90,26 +92,29 @@ machine_registers(const struct trapframe *tf)
 }
 
 static bool
-on_stack(u64 fp)
+on_stack(const struct task *t, u64 fp)
 {
   extern u8 emergency_stack[];
-  u64 task = (u64)current->stack, emergency = (u64)emergency_stack;
+  u64 task = (u64)t->stack, emergency = (u64)emergency_stack;
   return fp % 16 == 0 && ((fp - 16 >= task && fp <= task + KSTACK_SIZE) ||
                           (fp - 16 >= emergency && fp <= emergency + KSTACK_SIZE));
 }
 
-// Below a frame pointer lie the return address and the caller's frame pointer.
-// Traps from the kernel leave such a record too, so the chain passes through them.
+// Below a frame pointer lie the return address and the caller's frame pointer; in a
+// function that calls nobody only the latter, in the first place.  Traps from the
+// kernel leave such a record too, so the chain passes through them.
 static u32 __attribute__((noinline))    // a caller that calls nobody has no such record
-walk(u64 fp, u64 *pc, u32 most)
+walk(const struct task *t, u64 fp, u64 *pc, u32 most)
 {
   u32 n = 0;
-  while(n < most && on_stack(fp)){
+  while(n < most && on_stack(t, fp)){
     const u64 *record = (const u64 *)fp - 2;
-    pc[n++] = record[1];
-    if(record[0] <= fp && on_stack(record[0]))
+    bool leaf = on_stack(t, record[1]);
+    if(!leaf)
+      pc[n++] = record[1];
+    if(record[leaf] <= fp && on_stack(t, record[leaf]))
       break;
-    fp = record[0];
+    fp = record[leaf];
   }
   return n;
 }
@@ -117,7 +122,7 @@ walk(u64 fp, u64 *pc, u32 most)
 u32
 machine_callers(u64 *pc, u32 most)
 {
-  u32 n = walk((u64)__builtin_frame_address(0), pc, most);
+  u32 n = walk(current, (u64)__builtin_frame_address(0), pc, most);
   if(n < most)
     pc[n] = 0;
   return n;
@@ -133,8 +138,8 @@ machine_print_callers(const u64 *pc, u32 n)
 void
 machine_backtrace(const struct trapframe *tf)
 {
-  u64 pc[40], off;
-  u32 n = walk(tf ? tf->s[0] : (u64)__builtin_frame_address(0), pc, count_of(pc));
+  u64 pc[CHAIN], off;
+  u32 n = walk(current, tf ? tf->s[0] : (u64)__builtin_frame_address(0), pc, count_of(pc));
   printk("call chain:\n");
   if(tf){
     print_place(tf->pc, false);
@@ -142,4 +147,15 @@ machine_backtrace(const struct trapframe *tf)
       print_place(tf->ra, true);
   }
   machine_print_callers(pc, n);
+}
+
+bool
+machine_backtrace_stopped(const struct hart *h)
+{
+  u64 pc[CHAIN];
+  if(atomic_load_acq(&h->stopped_at) == NULL)
+    return false;
+  printk("call chain:\n");
+  machine_print_callers(pc, walk(h->current, (u64)h->stopped_at, pc, count_of(pc)));
+  return true;
 }

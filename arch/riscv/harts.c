@@ -82,8 +82,21 @@ machine_relax(void)
 void
 machine_stop_check(void)
 {
-  if(unlikely(atomic_load(&stopped)))
-    machine_halt();
+  if(likely(!atomic_load(&stopped)))
+    return;
+  atomic_store_rel(&this_hart()->stopped_at, __builtin_frame_address(0));
+  machine_halt();
+}
+
+// As long as it takes one that hears the IPI.
+static void
+wait_for_stop(u64 others)
+{
+  u64 deadline = machine_time_ns() + 100 * 1000 * 1000;
+  for(u32 i = 0; i < nharts; i++)
+    while((others >> i & 1) && !atomic_load_acq(&harts[i].stopped_at) &&
+          machine_time_ns() < deadline)
+      ;
 }
 
 void
@@ -95,4 +108,5 @@ machine_ipi_nmi_stop(void)
       others |= 1UL << i;
   atomic_store(&stopped, 1);
   machine_ipi(others);
+  wait_for_stop(harts_online & others);
 }

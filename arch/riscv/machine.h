@@ -7,6 +7,7 @@
 
 #include "kernel/types.h"
 
+struct hart;
 struct task;
 struct trapframe;
 
@@ -77,7 +78,7 @@ void machine_relax(void);          // in a spin: let another hart run
 
 void machine_start_harts(void);    // each enters hart_main() on its idle task's stack
 void machine_ipi(u64 harts);       // bit i = hart index i; calls hart_ipi() there
-void machine_ipi_nmi_stop(void);   // for panic: stop every other hart, whatever it does
+void machine_ipi_nmi_stop(void);   // for panic: stop every other hart, whatever it does, or soon
 bool machine_interrupted_user(void);  // in an interrupt handler: did it come from user mode?
 
 // Call fn(arg), interrupts off, whenever irq is raised; from now on, for ever.
@@ -115,6 +116,9 @@ void fp_reset(void);
 void machine_putc(char c);         // polled; usable before and after everything else
 void machine_backtrace(const struct trapframe *tf);   // printk: of the caller, or from tf
 void machine_registers(const struct trapframe *tf);
+
+// The call chain of another hart. => false: it did not stop, and may still run
+bool machine_backtrace_stopped(const struct hart *h);
 
 // Return addresses of the caller and its callers, nearest first, then a 0.
 // => how many, up to `most` (then without the 0)

@@ -142,10 +142,12 @@ SABOTAGE = {
 }
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGE, ids=["call", "fetch", "store", "stack"])
-def test_panic_says_what_and_where(boot, tmp_path, sabotage):
+def sabotaged(boot, tmp_path, sabotage, line="", **options):
+    """=> what a kernel says that gdb led astray while programs ran"""
     sock, script = tmp_path / "gdb", tmp_path / "script"
-    g = boot(append="panic=exit", qemu=("-gdb", f"unix:{sock},server=on,wait=off"))
+    g = boot(append="panic=exit", qemu=("-gdb", f"unix:{sock},server=on,wait=off"), **options)
+    if line:
+        g.run(line)
     script.write_text(f"target remote {sock}\nbreak syscall_dispatch\ncontinue\ndelete\n"
                       f"{sabotage}\ndetach\n")
     gdb = subprocess.Popen(["gdb-multiarch", "-batch", "-nx", str(KERNEL), "-x", script],
@@ -158,10 +160,37 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
         gdb.kill()
     text, status = g.wait_exit(30)
     assert status not in (0, None), said
+    return re.sub(r"(?m)^\[ *\d+\.\d+\] ", "", text)     # when it was said
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGE, ids=["call", "fetch", "store", "stack"])
+def test_panic_says_what_and_where(boot, tmp_path, sabotage):
+    text = sabotaged(boot, tmp_path, sabotage)
     assert re.search(SABOTAGE[sabotage], text)
     trace = text[text.index("panic: "):]
     assert "panic=exit" in trace.splitlines()[0] or re.search(r"\bsp +[0-9a-f]{16}\b", trace)
     assert re.search(r"call chain:\n(.*\n)?.* [a-z_]+\w*\+0x[0-9a-f]+\n", trace)
+
+
+def test_panic_walks_the_page_table(boot, tmp_path):
+    """A store to read-only data: where the address leads, and why not."""
+    text = sabotaged(boot, tmp_path, "set $a0 = &__rodata_start\nset $pc = page_zero")
+    walk = text[text.index("walk of "):text.index("panic: ")].splitlines()
+    assert [line.split("[")[0].strip() for line in walk[1:4]] == ["root", "middle", "leaf"]
+    assert re.search(r"page [0-9a-f]+ r-- kernel global accessed", walk[3])
+    assert "in the kernel's read-only image" in text
+
+
+def test_panic_shows_every_hart(boot, tmp_path):
+    text = sabotaged(boot, tmp_path, next(iter(SABOTAGE)), "spin &", cpus=4)
+    report = re.split(r"(?m)^hart (\d+), ", text[text.index("panic: "):])
+    harts = dict(zip(map(int, report[1::2]), report[2::2]))
+    assert sorted(harts) == [0, 1, 2, 3]
+    assert all(re.search(r"call chain:\n( +[0-9a-f]+ \w+\+0x[0-9a-f]+\n){2}", said)
+               for said in harts.values()), text
+    spin = next(said for said in harts.values() if '"spin"' in said)
+    assert re.search(r" trap_user|trap_from_user\+|return_to_user\+", spin)
+    assert any('"idle"' in said and "machine_idle+" in said for said in harts.values())
 
 
 def test_hart_started_before_its_address_is_known(boot, tmp_path):
