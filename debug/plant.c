@@ -49,6 +49,22 @@ freed_object(void)
 }
 
 static void
+freed_twice(void)
+{
+  void *p = kmalloc(forty);
+  kfree(p);
+  kfree(p);
+}
+
+static void
+frame_freed_twice(void)
+{
+  struct frame *f = frame_alloc(KIND_KERNEL, 0);
+  frame_free(f);
+  frame_free(f);
+}
+
+static void
 past_local(void)
 {
   volatile u8 local[40];
@@ -249,6 +265,7 @@ static const struct { const char *name; void (*commit)(void); } bugs[] = {
   { "shift", shift }, { "overflow", overflow }, { "divide", divide },
   { "index", out_of_bounds }, { "misaligned", misaligned }, { "null", null },
   { "past-object", past_object }, { "freed-object", freed_object },
+  { "freed-twice", freed_twice }, { "frame-freed-twice", frame_freed_twice },
   { "past-local", past_local }, { "past-global", past_global },
   { "freed-frame", freed_frame }, { "stale-frame", stale_frame }, { "past-copied", past_copied },
   { "inverted", inverted }, { "rank", out_of_rank }, { "recursive", recursive },

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Kernels built with checks: each finds the bugs that debug/plant.c commits for it,
+and none in the kernel itself."""
+
+import re
+import subprocess
+
+import pytest
+
+from guest import BUILD, ROOT
+
+ALL = ("DEBUG", "KASAN", "UBSAN")
+
+# plant= -> what the panic says, by the build that finds it.
+PLANTS = {
+    "UBSAN": {
+        "shift": "1 shifted by 40 in 'int'",
+        "overflow": "2147483647 [+] 1 overflows 'int'",
+        "divide": "2147483647 / 0 overflows 'int'",
+        "index": r"index 8 of 'i32 \[8\]'",
+        "misaligned": "is not a multiple of 8",
+        "null": "through a null pointer",
+    },
+    "KASAN": {
+        "past-object": "KASAN: store of 1 bytes at .* by past_object: .* the end of an object",
+        "past-copied": "KASAN: .* byte 40 is beyond the end of an object",
+        "past-local": "KASAN: .* by past_local: .* the end of a local variable",
+        "past-global": "KASAN: .* by past_global: .* the end of a global variable",
+        "freed-object": "KASAN: store of 8 bytes at .* by freed_object: .* in a free object",
+        "freed-frame": "KASAN: .* by freed_frame: .* in a free page",
+    },
+    "DEBUG": {
+        "freed-twice": "cache kmalloc-48: object .* is freed twice",
+        "frame-freed-twice": "frame_free: not true",
+        "stale-frame": "frame .* was written to while it was free: 0 at offset 0",
+        "inverted": '"first" is taken while "second" is held, against this order',
+        "rank": '"pmap.upper" is taken while "leaf table" is held',
+        "recursive": '"first" is taken a second time',
+        "not-held": "is released and was not held",
+        "sleep-spinning": 'sleeping may sleep, while spinlock "first" is held',
+        "copy-spinning": 'a user copy may sleep, while spinlock "first" is held',
+        "interruptible": '"ticked" is taken in interrupts and with interrupts on',
+        "sleep-in-interrupt": "sleeping may sleep, in an interrupt",
+        "no-fence": "missing fence: as the frame is freed, .* translation of 10000 ",
+        "wrong-fence": "missing fence: as the frame is freed, .* translation of 10000 ",
+        "no-fence-right": "missing fence: as its task sleeps",
+        "no-fence-asleep": "missing fence: .* runs space .* again",
+        "no-fence-kernel": "missing fence: as the frame is freed, .* translation of ffffff",
+        "asid-reused": "missing fence: .* loads ASID 1",
+        "stray-user": "kernel fault 13: .* in user memory, not by a user copy",
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def kernel_with(cross):
+    """kernel_with(checks) => the kernel built with them"""
+    def build(*checks):
+        image = BUILD / "-".join(checks).lower() / "kernel.elf"
+        subprocess.run(["make", "-j2", *(f"{c}=1" for c in checks), f"TOOLPREFIX={cross}",
+                        image.relative_to(ROOT)], cwd=ROOT, check=True, timeout=900,
+                       stdout=subprocess.DEVNULL)
+        return image
+    return build
+
+
+def plant(boot, kernel, name):
+    """=> what is said from the panic on"""
+    g = boot(kernel=kernel, cpus=1, image=None, append=f"panic=exit plant={name}", wait=False)
+    text, status = g.wait_exit(30)
+    assert "nobody noticed" not in text
+    assert status not in (0, None)
+    text = re.sub(r"(?m)^\[ *\d+\.\d+\] ", "", text)
+    return text[text.index("panic: "):]
+
+
+def find_planted(boot, kernel, *checks):
+    for check in checks:
+        for name, pattern in PLANTS[check].items():
+            said = plant(boot, kernel, name)
+            assert re.match(f"panic: .*{pattern}", said), (name, said)
+            assert re.search(r"call chain:\n( +[0-9a-f]+ \w+\+0x[0-9a-f]+\n){2}", said), name
+
+
+def test_planted_bugs_are_found(boot, kernel_with):
+    find_planted(boot, kernel_with(*ALL), *ALL)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("check", ALL)
+def test_planted_bugs_are_found_by_one_check(boot, kernel_with, check):
+    find_planted(boot, kernel_with(check), check)
+
+
+def test_every_planted_bug_has_a_test():
+    names = re.findall(r'\{ "([\w-]+)", \w+ \}', (ROOT / "debug/plant.c").read_text())
+    assert sorted(names) == sorted(name for bugs in PLANTS.values() for name in bugs)
+
+
+def test_held_locks_are_shown(boot, kernel_with):
+    said = plant(boot, kernel_with(*ALL), "inverted")
+    assert re.search(r'holds "second" at 0x[0-9a-f]+, taken by nest\+0x', said)
+
+
+PROGRAMS = ("cowtest", "lazytests", "forktest", "mmaptest", "restart", "grind 300", "stressfs")
+
+
+def test_nothing_is_found_elsewhere(boot, kernel_with):
+    g = boot(kernel=kernel_with(*ALL), cpus=2, append="panic=exit quiet")
+    for line in ("cowtest", "usertests pipe rename exec_arguments", "fuzz -n 5000", "fuzz -f -n 5000"):
+        g.check(line, 200)
+        g.vm_check()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+def test_nothing_is_found_by_all_programs(boot, kernel_with, cpus):
+    g = boot(kernel=kernel_with(*ALL), cpus=cpus, append="panic=exit quiet")
+    for line in (*PROGRAMS, "usertests"):
+        g.check(line, 7200)
+        g.vm_check()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [2, 4])
+def test_nothing_is_found_by_a_million_random_calls(boot, kernel_with, cpus):
+    g = boot(kernel=kernel_with(*ALL), cpus=cpus, append="panic=exit quiet")
+    for processes in (4, 12):
+        for options in ("", "-f"):
+            g.check(f"fuzz -n 250000 -p {processes} {options}", 1800)
+            g.vm_check()
