@@ -202,6 +202,22 @@ make_note(u32 root, u32 pfn, va_t start, va_t end, u64 harts)
   atomic_add(&current->ledger.notes, 1);
 }
 
+// The harts hold nothing of the space that they could still use.
+static void
+excuse(u64 excused, u32 root)
+{
+  struct note *n;
+  for(u32 i = notes[0].next, next; i != 0; i = next){
+    n = &notes[i];
+    next = n->next;
+    if(n->root != root)
+      continue;
+    n->harts &= ~excused;
+    if(n->harts == 0)
+      drop(n);
+  }
+}
+
 // Nobody will fence for this note any more.
 static void
 settle(struct note *n, const char *when)
@@ -211,8 +227,8 @@ settle(struct note *n, const char *when)
       continue;
     if(n->root == KERNEL_MAP || harts_known[h].root == n->root)
       missing("%s, hart %u may still hold the translation of %lx to it or with more rights"
-              " (space %x, frame %x, changed by task %u)", when, h, n->start, n->root, n->pfn,
-              n->maker->tid);
+              " (space %x, frame %x, changed by task %u)", when, harts[h].id, n->start, n->root,
+              n->pfn, n->maker->tid);
   }
   if(n->root != KERNEL_MAP)
     page(n->root)->owing |= n->harts;
@@ -372,8 +388,10 @@ ledger_loads(pa_t root, u64 asid)
     page(r)->place = ++lives;
   page(r)->harts |= 1UL << h;
   if(!means(h, asid, r)){
-    // What the hart holds of the space has another number, which it will not use.
+    // What the hart holds of the space, if anything, has another number, which it
+    // will not use.
     page(r)->owing &= ~(1UL << h);
+    excuse(1UL << h, r);
     harts_known[h].reuses = m->root != NONE && m->epoch == harts_known[h].epoch;
     set_meaning(h, asid, r);
   }
@@ -389,10 +407,11 @@ ledger_switched(void)
     return;
   u32 h = this_hart()->index, root = harts_known[h].root;
   if(harts_known[h].reuses)
-    missing("hart %u loads ASID %lx for space %x, and has not flushed what it meant before", h,
-            harts_known[h].asid, root);
+    missing("hart %u loads ASID %lx for space %x, and has not flushed what it meant before",
+            harts[h].id, harts_known[h].asid, root);
   if(root != NONE && page(root)->owing >> h & 1)
-    missing("hart %u runs space %x again, and has not flushed pages it lost meanwhile", h, root);
+    missing("hart %u runs space %x again, and has not flushed pages it lost meanwhile",
+            harts[h].id, root);
 }
 
 void
@@ -402,11 +421,7 @@ ledger_forget(pa_t root)
     return;
   bool irq = open_book();
   u32 r = (u32)(root >> PAGE_SHIFT);
-  for(u32 i = notes[0].next, next; i != 0; i = next){
-    next = notes[i].next;
-    if(notes[i].root == r)
-      drop(&notes[i]);
-  }
+  excuse(ALL, r);
   struct page *p = page(r);
   p->harts = p->owing = 0;
   close_book(irq);
