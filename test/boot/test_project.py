@@ -117,3 +117,28 @@ def test_debugger_helpers(boot, tmp_path):
     assert re.search(r"frame 0x80200: KIND_\w+ share", out), out
     assert '"shell_parse" is a function' in out, out
     assert g.run("echo on") == "on"
+
+
+def test_readme_shows_what_happens(boot):
+    """The session in it, but for numbers that change."""
+    def shape(text):
+        return [re.sub(r"[0-9a-f]{8,}|\d+", "N", line).rstrip() for line in text.splitlines()]
+    session = re.search(r"```\n\$ make qemu\n(.*?)\$ poweroff\n```",
+                        (ROOT / "README.md").read_text(), re.S)[1]
+    banner, *commands = re.split(r"(?m)^\$ ", session)
+    g = boot()
+    for line in shape(banner)[1:]:
+        assert line in shape(g.said())
+    for command in commands:
+        line, _, output = command.partition("\n")
+        assert shape(g.run(line)) == shape(output)
+
+
+def test_documents_mention_files_that_exist():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = page.read_text()
+        for name in re.findall(r"\]\(([\w./-]+)\)", text):
+            assert (page.parent / name).exists(), (page, name)
+        for name in re.findall(r"`((?:arch|debug|docs|fs|kernel|mm|mkfs|test|tools|user)/[\w./-]*)`",
+                               text):
+            assert (ROOT / name).exists() or (ROOT / "user/include" / name).exists(), (page, name)
