@@ -107,7 +107,8 @@ PROGRAMS = ("cowtest", "lazytests", "forktest", "mmaptest", "restart", "grind 30
 
 def test_nothing_is_found_elsewhere(boot, kernel_with):
     g = boot(kernel=kernel_with(*ALL), cpus=2, append="panic=exit quiet")
-    for line in ("cowtest", "usertests pipe rename exec_arguments", "fuzz -n 5000", "fuzz -f -n 5000"):
+    for line in ("cowtest", "usertests pipe rename exec_arguments", "fuzz -n 5000",
+                 "fuzz -f -n 5000"):
         g.check(line, 200)
         g.vm_check()
 
