@@ -110,18 +110,28 @@ file_write(struct file *f, va_t buf, u64 n, u64 *pos)
   return transfer(f, f->ops->write, buf, n, pos);
 }
 
+// Where off leads, f->lock held.  All of a file counts as data, with a hole at its end.
+static i64
+seek_target(const struct file *f, i64 off, int whence)
+{
+  i64 size = f->inode->object.size, to;
+  const i64 from[] = { [SEEK_SET] = 0, [SEEK_CUR] = f->pos, [SEEK_END] = size };
+  if(whence == SEEK_DATA || whence == SEEK_HOLE)
+    return off < 0 || off >= size ? -ENXIO : whence == SEEK_DATA ? off : size;
+  if((u32)whence >= count_of(from) || __builtin_add_overflow(from[whence], off, &to))
+    return -EINVAL;
+  return to < 0 ? -EINVAL : to;
+}
+
 i64
 file_seek(struct file *f, i64 off, int whence)
 {
   if(!f->seekable)
     return -ESPIPE;
   sleep_lock(&f->lock);
-  i64 from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (i64)f->pos : (i64)f->inode->object.size;
-  i64 r = -EINVAL;
-  if(whence >= SEEK_SET && whence <= SEEK_END && !__builtin_add_overflow(from, off, &r) && r >= 0)
-    f->pos = r;
-  else
-    r = -EINVAL;
+  i64 to = seek_target(f, off, whence);
+  if(to >= 0)
+    f->pos = to;
   sleep_unlock(&f->lock);
-  return r;
+  return to;
 }

@@ -70,10 +70,11 @@ tmpfs_inode_publish(struct tmpfs_inode *ti)
   inode_ready(&ti->vfs);
 }
 
+// With the last reference on its pages, if it has any.  Write-back may hold one for
+// longer than there is a file system.
 void
 tmpfs_inode_free(struct tmpfs_inode *ti)
 {
-  give_inode(tmpfs_of(&ti->vfs));
   cache_free(&inode_cache, ti);
 }
 
@@ -81,6 +82,7 @@ void
 tmpfs_evict(struct inode *i)
 {
   struct tmpfs_inode *ti = tmpfs_inode(i);
+  give_inode(tmpfs_of(i));
   if(S_ISREG(i->mode)){
     tmpfs_truncate(i, 0);
     object_put(&i->object);

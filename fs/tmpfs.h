@@ -67,7 +67,7 @@ int tmpfs_inode_new(struct tmpfs *fs, u32 mode, u64 rdev, struct tmpfs_inode **o
 // It got its first name: now it is found by its number.
 void tmpfs_inode_publish(struct tmpfs_inode *ti);
 void tmpfs_evict(struct inode *i);
-void tmpfs_inode_free(struct tmpfs_inode *ti);          // the last of an eviction
+void tmpfs_inode_free(struct tmpfs_inode *ti);
 
 // ---- tmpfs_dir.c ----
 

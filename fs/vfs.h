@@ -219,7 +219,7 @@ i64 file_read_kernel(struct file *f, void *buf, u64 n, u64 pos);   // regular fi
 // out's own position if it is NULL.
 bool file_can_copy(const struct file *in);
 i64 file_copy(struct file *out, u64 *to, struct file *in, u64 *from, u64 n);
-enum { SEEK_SET, SEEK_CUR, SEEK_END };
+enum { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE };
 i64 file_seek(struct file *f, i64 off, int whence);         // => the new position
 extern const struct file_ops regular_file_ops;          // over inode->object
 extern const struct file_ops directory_file_ops;

@@ -66,7 +66,8 @@ def sweep(g, line, timeout=300):
 
 # What is swept in `make test`: programs that call much of the kernel.
 COMMANDS = ["-d ls /proc", "sh -c 'echo hello | wc > f; cat < f; rm f'", "usertests pipe",
-            "usertests exec_arguments", "usertests rename"]
+            "usertests exec_arguments", "usertests rename",
+            "sh -c 'cd /tmp; mkdir d; echo x > d/f; ln -s f d/l; mv d/f g; cat g; rm -r d g'"]
 
 
 def test_programs_with_failing_allocations(boot):

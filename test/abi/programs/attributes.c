@@ -158,6 +158,10 @@ sizes(void)
   TEST(lseek(fd, 1L << 40, SEEK_END));
   TEST(lseek(fd, 0, 9));
   TEST(lseek(fd, 0x7fffffffffffffff, SEEK_CUR));
+  printf("data %ld, hole %ld\n", (long)lseek(fd, 3, SEEK_DATA), (long)lseek(fd, 3, SEEK_HOLE));
+  TEST(lseek(fd, 10, SEEK_DATA));
+  TEST(lseek(fd, 10, SEEK_HOLE));
+  TEST(lseek(fd, -1, SEEK_HOLE));
   struct statfs fs;
   TEST(statfs("s", &fs));
   printf("%ld %d %d\n", (long)fs.f_namelen, fs.f_bsize >= 512, fs.f_bavail <= fs.f_bfree);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,38 @@ whole_files(void)
   fd = copy;
 }
 
+// Four at a time add to a number in a file.
+static void
+counting(const char *how, bool whole)
+{
+  enum { ADDERS = 4, TIMES = 300 };
+  long n = 0;
+  pwrite(fd, &n, sizeof n, 0);
+  fflush(stdout);
+  for(int i = 0; i < ADDERS; i++)
+    if(fork() == 0){
+      int mine = open("locked", O_RDWR);
+      for(int k = 0; k < TIMES; k++){
+        if(whole)
+          flock(mine, LOCK_EX);
+        else
+          lock(mine, F_SETLKW, F_WRLCK, k % 3, 3);
+        pread(mine, &n, sizeof n, 0);
+        n++;
+        pwrite(mine, &n, sizeof n, 0);
+        if(whole)
+          flock(mine, LOCK_UN);
+        else
+          lock(mine, F_SETLK, F_UNLCK, 0, 0);
+      }
+      _exit(0);
+    }
+  for(int i = 0; i < ADDERS; i++)
+    wait(NULL);
+  pread(fd, &n, sizeof n, 0);
+  printf("%s: %ld\n", how, n);
+}
+
 static void *
 lock_in_thread(void *unused)
 {
@@ -314,5 +347,9 @@ main(void)
   of_open_files();
   whole_files();
   threads_are_one();
+  lock(fd, F_SETLK, F_UNLCK, 0, 0);
+  counting("ranges", false);
+  flock(fd, LOCK_UN);
+  counting("whole", true);
   return 0;
 }
