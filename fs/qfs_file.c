@@ -31,6 +31,14 @@ bytes_in_page(struct object *o, u64 index)
   return size >> PAGE_SHIFT == index ? size & PAGE_MASK : PAGE_SIZE;
 }
 
+static void
+read_run(struct qfs_io *io, const struct qfs_run *run, struct frame **f)
+{
+  qfs_io_add(io, run->block, f, run->n);
+  for(u32 i = 0; i < run->n; i++)
+    frame_placed(f[i]);
+}
+
 static int
 read_pages(struct object *o, u64 index, struct frame **f, u32 n)
 {
@@ -44,7 +52,7 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
     if(e)
       break;
     if(run.block)
-      qfs_io_add(&io, run.block, f + i, run.n);
+      read_run(&io, &run, f + i);
     else
       zero_pages(f + i, run.n);
     i += run.n;

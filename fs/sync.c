@@ -38,7 +38,7 @@ inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only)
 static bool
 needs_writing(struct inode *i)
 {
-  return i->ready && (i->dirty || (i->object.refs > 0 && i->object.pages.marked > 0));
+  return i->ready && (i->dirty || (i->object.refs > 0 && object_maybe_dirty(&i->object)));
 }
 
 // The next inode of s after i (NULL: the first) that differs from the disk.

@@ -53,6 +53,14 @@ void areas_release(struct list *dead);
 // Grow the stack area down to va. => 0 or -ENOMEM; takes space.lock for writing
 int vm_grow_stack(struct space *s, va_t va);
 
+// Do stores to it reach its object?
+static inline bool
+area_reaches_object(const struct area *a)
+{
+  u32 both = AREA_SHARED | AREA_MAYWRITE;
+  return (a->flags & both) == both;
+}
+
 // ---- Parts of changing a map (map.c); space.lock held for writing ----
 
 // Take [start, end) out of the map, its pages too; areas go to `dead`.

@@ -79,8 +79,8 @@ check_shared(struct check *c, const struct area *a, va_t va, pte_t p, struct fra
     lie(c, "object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
   if(pte_writable(p) && !(a->flags & AREA_SHARED))
     lie(c, "object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
-  if(pte_writable(p) && !(f->word & (FRAME_DIRTY | FRAME_WRITING)))
-    lie(c, "object frame %lx at %lx: writable, but clean", frame_pfn(f), va);
+  if(pte_writable(p) && !(f->word & FRAME_PLACED))
+    lie(c, "object frame %lx at %lx: writable, but has no place", frame_pfn(f), va);
 }
 
 // Does an entry allow what its area does not?

@@ -8,8 +8,8 @@
 //   no area                 MAPERR               MAPERR    (of a stack: grow)
 //   area forbids it         ACCERR               ACCERR
 //   nothing, no object      zero_map             zero_fill
-//   nothing, object         file_map             file_store: shared, made dirty first;
-//                                                private, a copy
+//   nothing, object         file_map             shared area: file_map, with W
+//                                                private area: file_copy
 //   the zero frame          already there        zero_fill
 //   a private page          already there        alone: cow_reuse, else cow_copy
 //   a shared page           already there        shared area: file_write
@@ -147,9 +147,9 @@ need(struct at at, struct wanted *w, int what, u64 index)
 }
 
 static bool
-page_dirty(const struct frame *f)
+page_placed(const struct frame *f)
 {
-  return atomic_load(&f->word) & FRAME_DIRTY;
+  return atomic_load(&f->word) & FRAME_PLACED;
 }
 
 // How many pages o may have.
@@ -160,12 +160,12 @@ object_pages(const struct object *o)
   return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
 }
 
-// A shared page may be stored to once its place in the store is reserved and it
-// counts as dirty; so W comes with the first store.
+// A shared page may be stored to once its place in the store is reserved: that the
+// hardware's D bit tells of stores is enough then.
 static u32
 shared_prot(const struct area *area, const struct frame *f)
 {
-  bool may_write = (area->flags & AREA_SHARED) && page_dirty(f);
+  bool may_write = (area->flags & AREA_SHARED) && page_placed(f);
   return may_write ? area->prot : without_write(area->prot);
 }
 
@@ -180,8 +180,7 @@ map_shared(struct at at, struct frame *f)
     frame_put(f, MAPPED_1);
     return false;
   }
-  u32 prot = shared_prot(at.area, f);
-  set_entry(at.e, f, prot, prot & PROT_WRITE);
+  set_entry(at.e, f, shared_prot(at.area, f), false);
   return true;
 }
 
@@ -211,22 +210,14 @@ map_around(struct at at, u64 index)
   return *asked != 0;
 }
 
-// A store to a page of the object that is not mapped yet.
+// A store to a page of a private area that is not mapped yet.
 static int
-file_store(struct at at, struct wanted *w, u64 index)
+file_copy(struct at at, struct wanted *w, u64 index)
 {
   struct frame *f = object_peek(at.area->object, index);
-  int r;
   if(f == NULL)
     return need(at, w, NEED_PAGE, index);
-  if(!(at.area->flags & AREA_SHARED)){
-    r = copy_page(at, f);
-  } else if(page_dirty(f)){
-    frame_get(f, MAPPED_1);
-    r = map_shared(at, f) ? FAULT_OK : need(at, w, NEED_PAGE, index);
-  } else {
-    r = need(at, w, NEED_PLACE, index);
-  }
+  int r = copy_page(at, f);
   frame_put(f, PIN_1);
   return r;
 }
@@ -238,10 +229,12 @@ file_map(struct at at, struct wanted *w)
   u64 index = (at.area->offset + (at.va - at.area->start)) >> PAGE_SHIFT;
   if(index >= object_pages(o))
     return FAULT_ADRERR;
-  if(at.access == PROT_WRITE)
-    return file_store(at, w, index);
+  if(at.access == PROT_WRITE && !(at.area->flags & AREA_SHARED))
+    return file_copy(at, w, index);
   if(!map_around(at, index))
     return need(at, w, NEED_PAGE, index);
+  if(!pte_allows(*at.e, at.access))
+    return need(at, w, NEED_PLACE, index);
   vm_count(VM_FILE_MAP);
   return FAULT_OK;
 }
@@ -250,7 +243,7 @@ file_map(struct at at, struct wanted *w)
 static __attribute__((noinline)) int
 file_write(struct at at, struct wanted *w, struct frame *f)
 {
-  if(!page_dirty(f))
+  if(!page_placed(f))
     return need(at, w, NEED_PLACE, f->index);
   set_entry(at.e, f, at.area->prot, true);
   return FAULT_OK;

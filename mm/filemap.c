@@ -203,6 +203,7 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   int err = object_reserve(o, f->index);
   if(unlikely(err))
     return no_place(o, f, err);
+  frame_placed(f);
   if(got < PAGE_SIZE)
     zero_around(page, in_page, got);
   reach(o, off + got);

@@ -10,8 +10,8 @@
 
 // The state word.
 //
-//  63   62..56  55     54     53       52    51..48  47..40  39..20   19..0
-//  LOCK  spare  STALE  DIRTY  WRITING  BUSY  kind    pins    mapped   share
+//  63   62..57  56      55     54     53       52    51..48  47..40  39..20   19..0
+//  LOCK  spare  PLACED  STALE  DIRTY  WRITING  BUSY  kind    pins    mapped   share
 //
 //  share    page-table entries (present or swapped) that name a private page;
 //           1 for a page held by its object.  "May I write without copying?"
@@ -28,6 +28,7 @@
 #define FRAME_WRITING (1UL << 53)  // being written to its store; still usable
 #define FRAME_DIRTY   (1UL << 54)  // differs from its store, or has none
 #define FRAME_STALE   (1UL << 55)  // instruction caches may hold older bytes
+#define FRAME_PLACED  (1UL << 56)  // an object's page that has its place in the store
 #define FRAME_LOCK    (1UL << 63)
 
 // kind: who the frame belongs to.  Legal states of the word by kind:

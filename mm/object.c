@@ -104,6 +104,7 @@ object_link_area(struct area *a, struct area *after)
 {
   struct object *o = a->object;
   spin_lock(&o->areas_lock);
+  o->stored_through += area_reaches_object(a);
   list_push(after ? &after->in_object : o->areas.prev, &a->in_object);
   spin_unlock(&o->areas_lock);
 }
@@ -112,6 +113,7 @@ void
 object_unlink_area(struct area *a)
 {
   spin_lock(&a->object->areas_lock);
+  a->object->stored_through -= area_reaches_object(a);
   list_remove(&a->in_object);
   spin_unlock(&a->object->areas_lock);
 }
@@ -261,7 +263,7 @@ fill(struct object *o, struct frame *f, bool alone)
   if(!object_has_store(o)){
     page_zero(frame_kva(f));
     if(o->ops == NULL)
-      atomic_or(&f->word, FRAME_DIRTY);
+      atomic_or(&f->word, FRAME_DIRTY | FRAME_PLACED);
     frame_unbusy(f);
     return 0;
   }
@@ -368,12 +370,14 @@ object_enter_dirty(struct object *o, struct frame *f)
 int
 object_make_dirty(struct object *o, struct frame *f)
 {
-  if(atomic_load(&f->word) & FRAME_DIRTY)
-    return 0;
-  int err = object_reserve(o, f->index);
-  if(err == 0)
-    object_mark_dirty(o, f);
-  return err;
+  if(!(atomic_load(&f->word) & FRAME_PLACED)){
+    int err = object_reserve(o, f->index);
+    if(err)
+      return err;
+    frame_placed(f);
+  }
+  object_mark_dirty(o, f);
+  return 0;
 }
 
 // ---- Figures ----

@@ -19,7 +19,8 @@ struct object;
 // locks of mm, the frames BUSY (reads) or WRITING (writes), n >= 1 pages that
 // are neighbours in the object.
 struct object_ops {
-  // Fill n frames.  Bytes past the store's end are zero.  => 0 or -errno
+  // Fill n frames.  Bytes past the store's end are zero.  Those that have their place
+  // in the store are marked by frame_placed().  => 0 or -errno
   int (*read_pages)(struct object *o, u64 index, struct frame **f, u32 n);
 
   // Write n frames to the store.  Needs no memory and no new blocks. => 0 or -errno
@@ -44,6 +45,7 @@ struct object {
   u64 writing;                    // pages on their way to the store
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's
+  u32 stored_through;             // how many of them let stores reach it
   struct list link;               // all objects
   u64 next_read;                  // where sequential reading would go on
   u32 window;                     // pages to read at once
@@ -84,6 +86,20 @@ int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fre
 // Make a page that is there ready to be stored to: its place in the store is
 // reserved and it is marked dirty. f pinned. => 0, -ENOSPC, -EIO ...  May sleep.
 int object_make_dirty(struct object *o, struct frame *f);
+
+// Stores to f need no more than a page-table entry: D tells of them.
+static inline void
+frame_placed(struct frame *f)
+{
+  atomic_or(&f->word, FRAME_PLACED);
+}
+
+// May pages of o be dirty?  D bits have not been looked at.
+static inline bool
+object_maybe_dirty(const struct object *o)
+{
+  return o->pages.marked > 0 || atomic_load(&o->stored_through) > 0;
+}
 
 // Is f, which the caller has pinned or mapped, still a page of its object, and valid?
 static inline bool

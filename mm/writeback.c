@@ -3,8 +3,8 @@
 // Pages on their way out of an object: dirty ones to the store, unwanted ones
 // out of every page table and away.
 //
-// Write-back takes write permission away from every mapping first and fences, so
-// that a store during or after the I/O faults and makes the page dirty again.
+// Stores through mappings show in D bits.  Write-back takes those first, and fences
+// before a page counts as clean: a store during or after the I/O sets D again.
 // Truncation sets the size first: a fault that looks at the size under its leaf
 // lock either sees the new one, or has set its entry before the walk gets there.
 //
@@ -37,28 +37,22 @@ area_va(const struct area *a, u64 index, va_t *va)
   return true;
 }
 
-// Locked areas keep what is idle.
-enum take { TAKE_WRITE, TAKE_IDLE, TAKE_ALL };
+enum take { TAKE_IDLE, TAKE_ALL };      // locked areas keep what is idle
 
 // From f's entry, if that is what e is; its table is locked.
 static void
-take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f, enum take what)
+take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f)
 {
   enum pte_state st = pte_state(*e);
   if((st != PTE_PRESENT && st != PTE_HIDDEN) || pte_frame(*e) != f)
     return;
-  if(what != TAKE_WRITE)
-    gather_page(g, f, pte_dirty(pmap_set(e, 0)));
-  else if(pte_writable(*e))
-    pmap_set(e, pte_cleaned(*e));
-  else
-    return;
+  gather_page(g, f, pte_dirty(pmap_set(e, 0)));
   gather_range(g, va, va + PAGE_SIZE);
 }
 
 // A table stays locked from one page to the next if it serves both.
 static void
-take_from_area(struct area *a, struct frame **v, u32 n, enum take what)
+take_from_area(struct area *a, struct frame **v, u32 n)
 {
   struct gather g;
   pte_t *e = NULL;
@@ -76,15 +70,15 @@ take_from_area(struct area *a, struct frame **v, u32 n, enum take what)
     e = here;
     before = va;
     if(e)
-      take_entry(&g, e, va, v[i], what);
+      take_entry(&g, e, va, v[i]);
   }
   if(e)
     pmap_unlock(e);
   gather_flush(&g);
 }
 
-// Take write permission, or everything, from every entry that names one of n pages
-// (at most GATHER_MAX, by rising index), and fence, once for each area.
+// Take every entry away that names one of n pages (at most GATHER_MAX, by rising index),
+// and fence, once for each area.
 static void
 take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
 {
@@ -97,7 +91,38 @@ take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
   spin_lock(&o->areas_lock);
   list_for(a, &o->areas, in_object)
     if(!(what == TAKE_IDLE && (a->flags & AREA_LOCKED)))
-      take_from_area(a, v + unmapped, n - unmapped, what);
+      take_from_area(a, v + unmapped, n - unmapped);
+  spin_unlock(&o->areas_lock);
+}
+
+// ---- Who is dirty ----
+
+static void
+harvest_area(const struct area *a, u64 first, u64 end)
+{
+  u64 base = a->offset >> PAGE_SHIFT, pages = (a->end - a->start) >> PAGE_SHIFT;
+  u64 lo = max(first, base), hi = min(end, base + pages);
+  struct gather g;
+  gather_init(&g, a->space);
+  va_t va = a->start + ((lo - base) << PAGE_SHIFT);
+  va_t to = a->start + ((hi - base) << PAGE_SHIFT);
+  while(lo < hi && va < to){
+    va = pmap_clean(&a->space->pmap, va, to, &g);
+    gather_flush(&g);
+  }
+}
+
+// What has been stored to through mappings of pages [first, end) is marked dirty.
+static void
+harvest(struct object *o, u64 first, u64 end)
+{
+  struct area *a;
+  if(atomic_load(&o->stored_through) == 0)
+    return;
+  spin_lock(&o->areas_lock);
+  list_for(a, &o->areas, in_object)
+    if(area_reaches_object(a))
+      harvest_area(a, first, end);
   spin_unlock(&o->areas_lock);
 }
 
@@ -157,7 +182,6 @@ end_run(struct object *o, struct frame **v, u32 n, int err)
 static int
 write_run(struct object *o, struct frame **v, u32 n)
 {
-  take_mappings(o, v, n, TAKE_WRITE);
   int err = o->ops->write_pages(o, v[0]->index, v, n);
   if(err == 0)
     vm_count(VM_PAGE_OUT);
@@ -229,6 +253,7 @@ object_sync(struct object *o, u64 start, u64 end)
   u64 first = start >> PAGE_SHIFT;
   u64 last = end > ~PAGE_MASK ? NO_END : page_up(end) >> PAGE_SHIFT;
   int err;
+  harvest(o, first, last);
   do
     err = write_dirty(o, first, last, ALL);
   while(err == 0 && wait_for_writers(o, first, last));
@@ -406,6 +431,7 @@ each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
 static u64
 object_write_back(struct object *o, u64 want)
 {
+  harvest(o, 0, NO_END);
   u64 before = o->pages.marked;
   if(before == 0 || !object_has_store(o) || write_dirty(o, 0, NO_END, want) != 0)
     return 0;

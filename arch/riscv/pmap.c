@@ -172,14 +172,16 @@ clear_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
   return e;
 }
 
-va_t
-pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
+// Do fn to each leaf table's part of the range, until the gather is full.
+static inline __attribute__((always_inline)) va_t
+gather_leaves(struct pmap *pm, va_t va, va_t end, struct gather *g,
+              pte_t *(*fn)(pte_t *e, pte_t *end, struct gather *g, bool *some))
 {
   pte_t *e;
   while(!gather_full(g) && (e = next_leaf(pm, &va, end)) != NULL){
     u64 pages = (leaf_end(va, end) - va) >> PAGE_SHIFT;
     bool some = false;
-    va_t stop = va + (u64)(clear_leaf(e, e + pages, g, &some) - e) * PAGE_SIZE;
+    va_t stop = va + (u64)(fn(e, e + pages, g, &some) - e) * PAGE_SIZE;
     pmap_unlock(e);
     if(some)
       gather_range(g, va, stop);
@@ -188,12 +190,40 @@ pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
   return va;
 }
 
+va_t
+pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
+{
+  return gather_leaves(pm, va, end, g, clear_leaf);
+}
+
+// Take D away; a page that had it gets a count for the gather to drop.
+static inline pte_t *
+clean_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
+{
+  for(; e < end && !gather_full(g); e++){
+    pte_t p = *e;
+    if(!(p & PTE_D) || pte_state(p) == PTE_SWAPPED)
+      continue;
+    pmap_set(e, p & ~PTE_D);
+    frame_get(pte_frame(p), MAPPED_1);
+    *some = true;
+    gather_page(g, pte_frame(p), true);
+  }
+  return e;
+}
+
+va_t
+pmap_clean(struct pmap *pm, va_t va, va_t end, struct gather *g)
+{
+  return gather_leaves(pm, va, end, g, clean_leaf);
+}
+
 static inline bool
 writable_without_fault(const struct frame *f, bool shared)
 {
   u64 w = atomic_load(&f->word);
   if(shared)
-    return w & FRAME_DIRTY;
+    return w & FRAME_PLACED;
   return (w & KIND(0xf)) == KIND(KIND_ANON) && word_share(w) == 1;
 }
 

@@ -77,9 +77,13 @@ pmap_set(pte_t *e, pte_t p)
 // => where it stopped; end when done
 va_t pmap_clear(struct pmap *pm, va_t start, va_t end, struct gather *g);
 
+// Take the D bits of shared pages in [start, end), those of hidden ones too; needs no
+// space.lock.  gather_flush folds them.  => where it stopped, as pmap_clear
+va_t pmap_clean(struct pmap *pm, va_t start, va_t end, struct gather *g);
+
 // Change the protection of every entry in the range and fence what was taken
 // away.  Write permission is given only to pages that need no fault for it: a
-// private page that is the space's own, a shared one that is dirty already.
+// private page that is the space's own, a shared one that has its place.
 void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
 
 // Copy the entries of a private area for fork: both sides lose W, every page

@@ -106,6 +106,3 @@ pte_touched(pte_t p, bool write)
 {
   return p | PTE_A | (write ? PTE_D : 0);
 }
-
-// Without W and D: its page goes to the store.
-static inline pte_t pte_cleaned(pte_t p) { return p & ~(PTE_W | PTE_D); }

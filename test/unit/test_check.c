@@ -131,7 +131,7 @@ frames_words(void)
   expect_lie_in(&a->word, a->word + SHARE_1, "writable and shared by 2");
   expect_lie_in(&a->word, a->word + MAPPED_1, "1 names and 1 mappings found");
   expect_lie_in(&s->word, s->word - SHARE_1, "given it up");
-  expect_lie_in(&s->word, s->word & ~FRAME_DIRTY, "writable, but clean");
+  expect_lie_in(&s->word, s->word & ~FRAME_PLACED, "writable, but has no place");
   expect_lie_in_u32(&a->owner, a->owner + 1, "private frame");
   expect_lie_in_u32(&a->index, a->index + 1, "private frame");
   expect_lie_in_u32(&s->owner, s->owner + 1, "object frame");

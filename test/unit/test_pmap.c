@@ -80,8 +80,6 @@ states_of_an_entry(void)
   assert_true(pte_dirty(hidden));
   assert_int_equal(pte_state(0), PTE_NONE);
   assert_true(pte_allows(pte_make(f, PROT_WRITE, false), RW));    // W without R does not exist
-  assert_false(pte_writable(pte_cleaned(p)) || pte_dirty(pte_cleaned(p)));
-  assert_true(pte_dirty(pte_touched(pte_cleaned(p), true)));
   assert_true(pte_is_zero(pte_make(zero_frame, PROT_READ, false)) && !pte_is_zero(p));
   clear(MiB, MiB + PAGE_SIZE);
   assert_int_equal(entry(MiB), 0);

@@ -42,6 +42,8 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
     assert(f[i]->index == index + i && (f[i]->word & FRAME_BUSY));
     memset(frame_kva(f[i]), 0, PAGE_SIZE);
     memcpy(frame_kva(f[i]), s->bytes + off, there);
+    if(s->reserved[index + i])
+      frame_placed(f[i]);
     s->reads++;
     preemption_point();
   }
