@@ -69,6 +69,18 @@ fd_get(int fd)
   return r;
 }
 
+// Of a table that nobody shares, where nothing is to be counted or put.
+// => NULL: ask fd_get
+static inline struct file *
+fd_own(int fd)
+{
+  struct files *fs = current->files;
+  if(unlikely(atomic_load(&fs->refs) != 1) || (u32)fd >= fs->size)
+    return NULL;
+  struct file *f = fs->file[fd];
+  return f && !(f->flags & O_PATH) ? f : NULL;
+}
+
 struct file *files_at(struct files *fs, u32 fd);   // of any table
 
 // The lowest free descriptor >= from becomes f; takes over the reference, also on

@@ -46,14 +46,18 @@ memcpy(void *d, const void *s, size_t n)
   if(((u64)to ^ (u64)from) % WORD == 0){
     for(; n && !aligned(to); n--)
       *to++ = *from++;
-    for(; n >= 4 * WORD; n -= 4 * WORD, to += 4 * WORD, from += 4 * WORD){
+    for(; n >= 8 * WORD; n -= 8 * WORD, to += 8 * WORD, from += 8 * WORD){
       const word *f = (const word *)from;
-      u64 w0 = f[0], w1 = f[1], w2 = f[2], w3 = f[3];
+      u64 w0 = f[0], w1 = f[1], w2 = f[2], w3 = f[3], w4 = f[4], w5 = f[5], w6 = f[6], w7 = f[7];
       word *t = (word *)to;
       t[0] = w0;
       t[1] = w1;
       t[2] = w2;
       t[3] = w3;
+      t[4] = w4;
+      t[5] = w5;
+      t[6] = w6;
+      t[7] = w7;
     }
     for(; n >= WORD; n -= WORD, to += WORD, from += WORD)
       *(word *)to = *(const word *)from;

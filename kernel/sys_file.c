@@ -16,20 +16,19 @@
 typedef i64 transfer(struct file *f, va_t buf, u64 n, u64 *pos);
 
 static __attribute__((noinline)) i64
-one_counted(struct file *f, transfer *op, va_t buf, u64 n, u64 *pos)
+one_of_any(int fd, transfer *op, va_t buf, u64 n, u64 *pos)
 {
-  i64 done = op(f, buf, n, pos);
-  file_put(f);
+  struct fd_ref r = fd_get(fd);
+  i64 done = r.file ? op(r.file, buf, n, pos) : -EBADF;
+  fd_put(r);
   return done;
 }
 
 static inline i64
 one(int fd, transfer *op, va_t buf, u64 n, u64 *pos)
 {
-  struct fd_ref r = fd_get(fd);
-  if(r.file == NULL)
-    return -EBADF;
-  return unlikely(r.counted) ? one_counted(r.file, op, buf, n, pos) : op(r.file, buf, n, pos);
+  struct file *f = fd_own(fd);
+  return likely(f) ? op(f, buf, n, pos) : one_of_any(fd, op, buf, n, pos);
 }
 
 i64 sys_read(const u64 *a) { return one(a[0], file_read, a[1], a[2], NULL); }
