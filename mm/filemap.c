@@ -56,14 +56,19 @@ read_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   return got == len ? 0 : -EAGAIN;
 }
 
+typedef int transfer(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
+
+// Several pages, one by one.
 static __attribute__((noinline)) int
-read_pages(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
+each_page(transfer *one, struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
-  int err = 0;
-  while(err == 0 && *done < n){
-    u64 at = off + *done;
-    err = read_page(o, at, buf + *done, in_one_page(at, n - *done), done);
-  }
+  u64 total = 0;
+  int err;
+  do {
+    err = one(o, off + total, buf + total, in_one_page(off + total, n - total), done);
+    total += *done;
+  } while(err == 0 && *done > 0 && total < n);
+  *done = total;
   return err;
 }
 
@@ -75,8 +80,9 @@ object_read(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
   if(off >= size)
     return 0;
   n = min(n, size - off);
-  bool one = in_one_page(off, n) == n;
-  return likely(one) ? read_page(o, off, buf, n, done) : read_pages(o, off, buf, n, done);
+  if(unlikely(in_one_page(off, n) < n))
+    return each_page(object_read, o, off, buf, n, done);
+  return read_page(o, off, buf, n, done);
 }
 
 i64
@@ -226,17 +232,6 @@ write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   return fresh ? write_fresh(o, f, off, buf, len, done) : overwrite(o, f, off, buf, len, done);
 }
 
-static __attribute__((noinline)) int
-write_pages(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
-{
-  int err = 0;
-  while(err == 0 && *done < n){
-    u64 at = off + *done;
-    err = write_page(o, at, buf + *done, in_one_page(at, n - *done), done);
-  }
-  return err;
-}
-
 int
 object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
@@ -244,8 +239,9 @@ object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
   *done = 0;
   if(err || n == 0)
     return err;
-  bool one = in_one_page(off, n) == n;
-  return likely(one) ? write_page(o, off, buf, n, done) : write_pages(o, off, buf, n, done);
+  if(unlikely(in_one_page(off, n) < n))
+    return each_page(object_write, o, off, buf, n, done);
+  return write_page(o, off, buf, n, done);
 }
 
 // ---- The other side ----
