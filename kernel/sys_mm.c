@@ -63,13 +63,16 @@ i64
 sys_mmap(const u64 *a)
 {
   u64 len = a[1], offset = a[5];
-  u32 prot = (u32)a[2], flags = (u32)a[3], kind = flags & MAP_SHARED_VALIDATE;
+  u32 prot = (u32)a[2] & PROT_ALL, flags = (u32)a[3], kind = flags & MAP_SHARED_VALIDATE;
   i64 at;
-  if(len == 0 || (offset & PAGE_MASK) || (prot & ~PROT_ALL) || kind == 0)
+  if(len == 0 || (offset & PAGE_MASK) || kind == 0)
     return -EINVAL;
   flags &= ~(u32)MAP_MAYWRITE;
-  if(kind == MAP_SHARED_VALIDATE)
+  if(kind == MAP_SHARED_VALIDATE){
+    if(flags & ((u32)~MAP_LEGACY | MAP_ANONYMOUS))
+      return flags & MAP_ANONYMOUS ? -EINVAL : -EOPNOTSUPP;
     flags &= ~(u32)MAP_PRIVATE;
+  }
   if(flags & MAP_ANONYMOUS)
     at = vm_map(current->space, a[0], len, prot, flags | (flags & MAP_SHARED ? MAP_MAYWRITE : 0),
                 NULL, 0, NULL);

@@ -73,6 +73,8 @@ vm_unmap(struct space *s, va_t addr, u64 len)
 
 // ---- mmap ----
 
+#define MAX_OFFSET (1UL << 63)       // where offsets in files end
+
 static bool
 overlaps(struct space *s, va_t start, va_t end)
 {
@@ -163,9 +165,11 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
     a->offset = offset;
     a->file = file;
     len = page_up(len);
-    if(len == 0 || (offset & PAGE_MASK) || offset + len < offset)
-      r = len ? -EINVAL : -ENOMEM;
-    else if(len <= USER_TOP && (!promises(prot, flags) || vm_may_promise(len))){
+    if(offset & PAGE_MASK)
+      r = -EINVAL;
+    else if(len && len <= USER_TOP && offset > MAX_OFFSET - len)
+      r = -EOVERFLOW;
+    else if(len && len <= USER_TOP && (!promises(prot, flags) || vm_may_promise(len))){
       rw_write_lock(&s->lock);
       r = map_locked(s, a, addr, len, flags, &dead);
       rw_write_unlock(&s->lock);
@@ -185,27 +189,33 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
 
 // ---- mprotect ----
 
-// Is all of [start, end) mapped, and may it get this protection?
-static int
-may_protect(struct space *s, va_t start, va_t end, u32 prot)
+// How far [start, end) is mapped and may get this protection; *err is why not farther.
+static va_t
+may_protect(struct space *s, va_t start, va_t end, u32 prot, int *err)
 {
-  for(va_t va = start; va < end;){
-    struct area *a = area_above(s, va);
+  struct area *a;
+  *err = 0;
+  for(va_t va = start; va < end; va = a->end){
+    a = area_above(s, va);
     if(a == NULL || a->start > va)
-      return -ENOMEM;
-    if((prot & PROT_WRITE) && !(a->flags & AREA_MAYWRITE))
-      return -EACCES;
-    va = a->end;
+      *err = -ENOMEM;
+    else if((prot & PROT_WRITE) && !(a->flags & AREA_MAYWRITE))
+      *err = -EACCES;
+    if(*err)
+      return va;
   }
-  return 0;
+  return end;
 }
 
+// As in Linux, what is in front of a hole or of a refusal changes.
 static int
 protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dead)
 {
-  int err = may_protect(s, start, end, prot);
-  if(err == 0)
-    err = pmap_unshare(&s->pmap, start, end);
+  int refused;
+  end = may_protect(s, start, end, prot, &refused);
+  if(start == end)
+    return refused;
+  int err = pmap_unshare(&s->pmap, start, end);
   if(err == 0)
     err = area_cut_out(s, start, end);
   if(err)
@@ -218,7 +228,7 @@ protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dea
     a->prot = prot;
     area_merge(s, a, dead);
   }
-  return 0;
+  return refused;
 }
 
 int

@@ -23,6 +23,7 @@ enum {
   MAP_ANONYMOUS = 0x20, MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000,
   MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_STACK = 0x20000,
   MAP_FIXED_NOREPLACE = 0x100000,
+  MAP_LEGACY = 0x7c07f933,  // the flags that MAP_SHARED_VALIDATE knows; it takes no other
   MAP_MAYWRITE = 1 << 30,   // ours: mprotect may add PROT_WRITE to this shared mapping
 };
 
@@ -98,7 +99,7 @@ void space_put(struct space *s);   // the last one unmaps everything; may sleep
 
 // As mmap(2), prot and flags checked by the caller against the file's; with an
 // object, takes over one reference to it, and one to `file` (also on failure).
-// => address, or -EINVAL -ENOMEM -EEXIST -EACCES
+// => address, or -EINVAL -ENOMEM -EEXIST -EACCES -EOVERFLOW
 i64 vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags,
            struct object *o, u64 offset, struct file *file);
 int vm_unmap(struct space *s, va_t addr, u64 len);

@@ -82,7 +82,7 @@ def boot_tests(options, more):
                f"--cross={options.cross}", "--durations=5", "-q"]
     command += ["--long"] if options.long else []
     names_a_file = any(not a.startswith("-") and "/" in a for a in more)
-    command += more if names_a_file else ["test/boot", "test/abi", *more]
+    command += more if names_a_file else ["test/boot", "test/abi", "test/oracle", *more]
     limit = LONG_LIMIT if options.long else BOOT_LIMIT
     try:
         status = subprocess.run(command, cwd=ROOT, timeout=limit).returncode
