@@ -133,7 +133,7 @@ do_mismap(void)
 {
   struct map m = pick_map();
   u64 addr = (u64)at(m.p), len = (u64)m.n * PAGE, offset = (u64)m.offset * PAGE;
-  int fd = (int)descriptor(m), what = roll(10), anonymous = m.flags & MAP_ANONYMOUS;
+  int fd = (int)descriptor(m), what = roll(10), more = m.flags & MAP_ANONYMOUS;
   m.flags |= MAP_FIXED_NOREPLACE;
   m.readonly = false;
   if(!all_holes(m.p, m.n))
@@ -149,7 +149,7 @@ do_mismap(void)
   case 6: say(" of no file"), m.flags &= ~MAP_ANONYMOUS, fd = -1; break;
   case 7: say(" with odd protection"), m.prot |= 0x40; break;
   case 8: say(" beyond user memory"), addr = 1UL << 63; break;
-  case 9: say(" with an unknown flag"), m.flags = anonymous | MAP_FIXED | MAP_SHARED_VALIDATE | 1 << 25; break;
+  case 9: say(" with an unknown flag"), m.flags = MAP_SHARED_VALIDATE | more | 1 << 25; break;
   }
   u8 *r = mmap((void *)addr, len, m.prot, m.flags, fd, (off_t)offset);
   if(r == MAP_FAILED){
@@ -425,8 +425,10 @@ static bool
 io_open(int f, bool writes, long off, int p, int in_page, int n)
 {
   u8 byte;
-  return overlaps(f, off, p, in_page, n) ||
-         (writes ? off > file_size(f) && !load(&byte, at(p) + in_page, 1) : behind_end(p, in_page, n));
+  if(overlaps(f, off, p, in_page, n))
+    return true;
+  return writes ? off > file_size(f) && !load(&byte, at(p) + in_page, 1)
+                : behind_end(p, in_page, n);
 }
 
 void
@@ -436,7 +438,8 @@ do_io(void)
   int how = roll(4), f = pick_file(), p = pick_page(), in_page = pick_in_page();
   int n = roll(one_in(2) ? 100 : 3 * PAGE), fd = files[f][one_in(10)];
   long off = pick_offset();
-  say("%s(f%d%s, p%d+%d, %d", names[how], f, fd == files[f][1] ? " (read only)" : "", p, in_page, n);
+  say("%s(f%d%s, p%d+%d, %d", names[how], f, fd == files[f][1] ? " (read only)" : "", p, in_page,
+      n);
   if(how < 2)
     off = lseek(fd, 0, SEEK_CUR);
   say(how < 2 ? ") from %ld" : ", %ld)", off);

@@ -247,7 +247,7 @@ def test_many_at_once(linux, machine):
 @pytest.mark.parametrize("part", range(5))
 def test_thousands(linux, machine, cpus, mem, part):
     m = machine(cpus=cpus, mem=mem)
-    first = START + 100000 + 10000 * part + (2500 if mem == "32M" else 0) + (5000 if cpus > 1 else 0)
+    first = START + 100000 + 10000 * part + (2500 if mem == "32M" else 0) + 5000 * (cpus > 1)
     for batch in range(5):
         agree(linux, m, first + 500 * batch, 500)
 
