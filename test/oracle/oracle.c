@@ -2,7 +2,7 @@
 //
 // The oracle's program: random steps with memory that is files, and what they show.
 //
-//   oracle [-v] [-n SEEDS] [-s STEPS] [-j COPIES] [-k LIST] [-x KINDS] SEED
+//   oracle [-ve] [-n SEEDS] [-s STEPS] [-j COPIES] [-k LIST] [-x KINDS] SEED
 //
 // Each seed, from SEED on, is a sequence of STEPS steps.  What they show becomes one
 // line with a hash, or with -v all of it: offsets and contents, names of errors,
@@ -29,7 +29,7 @@ static void do_race(void);
 
 // Each kind of step; how often, of all weights.
 static const struct { const char *name; int weight; void (*run)(void); } kinds[] = {
-  { "mmap", 28, do_map }, { "mismap", 2, do_mismap }, { "munmap", 6, do_unmap },
+  { "mmap", 28, do_map }, { "odd", 4, do_odd }, { "munmap", 6, do_unmap },
   { "mprotect", 14, do_protect }, { "madvise", 10, do_advise }, { "mremap", 12, do_remap },
   { "msync", 3, do_msync }, { "mincore", 2, do_mincore }, { "mlock", 4, do_lock },
   { "load", 14, do_load }, { "store", 30, do_store }, { "call", 2, do_call },
@@ -284,9 +284,10 @@ main(int argc, char **argv)
 {
   int count = 1, steps = 60, copies = 1;
   memset(keep, 1, sizeof(keep));
-  for(int c; (c = getopt(argc, argv, "vn:s:j:k:x:")) != -1;){
+  for(int c; (c = getopt(argc, argv, "ven:s:j:k:x:")) != -1;){
     switch(c){
     case 'v': verbose = true; break;
+    case 'e': emulated = true; break;
     case 'n': count = atoi(optarg); break;
     case 's': steps = atoi(optarg); break;
     case 'j': copies = atoi(optarg); break;

@@ -457,3 +457,16 @@ overlaps(int f, long off, int p, int in_page, int n)
   }
   return false;
 }
+
+// ---- Emulators ----
+
+bool emulated;
+
+bool
+emulator_differs(int p, int n, int prot)
+{
+  for(int q = p; emulated && q < p + n; q++)
+    if(q >= ARENA || pages[q].kind == HOLE || (pages[q].prot & prot) != prot)
+      return true;
+  return false;
+}

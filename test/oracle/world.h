@@ -84,6 +84,10 @@ void set_pages(int p, int n, struct page first);
 bool behind_end(int p, int in_page, int n);
 bool overlaps(int file, long off, int p, int in_page, int n);
 
+// What emulators of Linux are known to do in their own way, kept clear of with -e.
+extern bool emulated;
+bool emulator_differs(int p, int n, int prot);
+
 // ---- Files: names come and go, files stay open until the seed is done ----
 enum { MAX_FILES = 24, NAMES = 3 };
 extern int files[MAX_FILES][2];      // descriptors: to read and write, to read
@@ -95,7 +99,6 @@ int pick_file(void);
 
 // ---- Steps ----
 void do_map(void);
-void do_mismap(void);
 void do_unmap(void);
 void do_protect(void);
 void do_advise(void);
@@ -103,6 +106,7 @@ void do_mincore(void);
 void do_msync(void);
 void do_lock(void);
 void do_remap(void);
+void do_odd(void);
 void do_load(void);
 void do_store(void);
 void do_call(void);
