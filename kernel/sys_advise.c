@@ -216,6 +216,8 @@ static int
 lock_range(va_t addr, u64 len, u32 how)
 {
   va_t start = page_down(addr);
+  if(addr + len < addr)
+    return -EINVAL;
   if(addr > USER_MAX || len > USER_MAX - addr)
     return -ENOMEM;
   len = page_up(addr + len) - start;

@@ -143,9 +143,9 @@ map_locked(struct space *s, struct area *a, va_t addr, u64 len, u32 flags, struc
 
 // Shared anonymous memory has an object too, made here.
 static struct object *
-backing(struct object *o, u32 flags)
+backing(struct object *o, u64 len, u32 flags)
 {
-  return o == NULL && (flags & MAP_SHARED) ? object_create_anon() : o;
+  return o == NULL && (flags & MAP_SHARED) ? object_create_anon(page_up(len)) : o;
 }
 
 i64
@@ -155,7 +155,7 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
   struct list dead = LIST_INIT(dead);
   struct area *a = area_alloc();
   i64 r = -ENOMEM;
-  o = backing(o, flags);
+  o = backing(o, len, flags);
   if(a && (o || !(flags & MAP_SHARED))){
     a->prot = prot;
     a->flags = (flags & MAP_SHARED ? AREA_SHARED : AREA_MAYWRITE) |

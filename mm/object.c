@@ -47,11 +47,11 @@ object_init(struct object *o, const struct object_ops *ops, u64 size)
 }
 
 struct object *
-object_create_anon(void)
+object_create_anon(u64 size)
 {
   struct object *o = cache_alloc(&object_cache);
   if(o)
-    object_init(o, NULL, ~0UL);
+    object_init(o, NULL, size);
   return o;
 }
 
@@ -146,7 +146,7 @@ object_gather(struct object *o, u64 *index, u64 end, u64 counts, struct frame **
 static bool
 past_end(const struct object *o, u64 index)
 {
-  return o->ops && index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
+  return index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
 }
 
 // f becomes the page at index, BUSY and pinned.

@@ -63,8 +63,8 @@ void object_init(struct object *o, const struct object_ops *ops, u64 size);
 // => refs 0, no pages, no areas; before the memory around it is freed
 void object_destroy(struct object *o);
 
-// Shared anonymous memory. => NULL without memory
-struct object *object_create_anon(void);
+// Shared anonymous memory: as long as it was made, whoever maps more. => NULL without memory
+struct object *object_create_anon(u64 size);
 
 // a maps o from now on (`after`: where in the list; NULL = at its end), or no more.
 void object_link_area(struct area *a, struct area *after);

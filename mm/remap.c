@@ -133,7 +133,9 @@ move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
     err = unmap_range(s, m->to, m->to + m->new_len, dead);
   if(err)
     return err;
-  struct area *old = area_find(s, m->from);      // that may have cut it
+  struct area *old = area_find(s, m->from);      // that may have cut it, or taken it away
+  if(old == NULL)
+    return -EFAULT;
   err = prepare_pages(s, old, m);
   if(err == 0 && m->old_len > 0)
     err = area_cut_out(s, m->from, m->from + m->old_len);

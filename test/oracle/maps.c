@@ -171,6 +171,16 @@ do_protect(void)
 
 // ---- Advice, residence ----
 
+// Memory that may be written and not read can be read, but not everybody grants it.
+static bool
+write_only(int p, int n)
+{
+  for(int q = p; q < p + n; q++)
+    if(pages[q].prot == PROT_WRITE)
+      return true;
+  return false;
+}
+
 void
 do_advise(void)
 {
@@ -186,6 +196,10 @@ do_advise(void)
     n = advice[k].most;
   say_range("madvise", p, n);
   say(", %s)", advice[k].name);
+  if(advice[k].value == MADV_POPULATE_READ && write_only(p, n)){
+    say(" left out");
+    return;
+  }
   size_t len = (size_t)n * PAGE;
   say_result(madvise(at(p), len, advice[k].value));
   // What was freed may come back or not: have it gone.
@@ -262,7 +276,7 @@ pick_remap(void)
   struct remap m = { .p = pick_page(), .to = pick_page(), .flags = flags[roll(COUNT(flags))] };
   int most = pick_count(m.p);
   m.n = 1;
-  while(m.n < most && pages[m.p].kind != HOLE && pages[m.p + m.n].id == pages[m.p].id)
+  while(m.n < most && pages[m.p].id && pages[m.p + m.n].id == pages[m.p].id)
     m.n++;
   m.new_n = one_in(3) ? m.n : roll(m.n + 4);
   if(one_in(8) && pages[m.p].kind != HOLE && pages[m.p].shared)

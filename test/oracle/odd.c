@@ -47,7 +47,6 @@ do_odd(void)
     { "mincore at half a page", SYS_mincore, { half, PAGE, (long)vec } },
     { "mincore of too much", SYS_mincore, { p, 1L << 62, (long)vec } },
     { "mincore to nowhere", SYS_mincore, { p, PAGE, 16 } },
-    { "mlock of too much", SYS_mlock, { p, -PAGE } },
     { "mlock2 of an odd kind", SYS_mlock2, { p, PAGE, 2 } },
     { "munlock of no bytes", SYS_munlock, { p, 0 } },
     { "mlockall of an odd kind", SYS_mlockall, { 64 } },

@@ -364,13 +364,13 @@ new_ids(int p, int n)
 {
   ids++;
   for(int q = p; q < p + n; q++)
-    pages[q].id = ids;
+    pages[q].id = pages[q].kind == HOLE ? 0 : ids;
 }
 
 void
 set_pages(int p, int n, struct page what)
 {
-  what.id = ++ids;
+  what.id = what.kind == HOLE ? 0 : ++ids;
   for(int q = p; q < p + n; q++, what.index++)
     pages[q] = what;
 }

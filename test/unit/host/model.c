@@ -200,10 +200,12 @@ unmap(struct model_space *s, u32 i, u32 n)
     drop(&s->page[i + k]);
 }
 
+// *to: the page at which protecting [i, i + n) has to end.
 static int
-may_protect(struct model_space *s, u32 i, u32 n, u32 prot)
+may_protect(struct model_space *s, u32 i, u32 n, u32 prot, u32 *to)
 {
-  for(u32 k = i; k < i + n; k++){
+  for(*to = i; *to < i + n; (*to)++){
+    u32 k = *to;
     if(!s->page[k].mapped || (k > i && model_va(k) != model_va(k - 1) + PAGE_SIZE))
       return -ENOMEM;
     if((prot & PROT_WRITE) && !s->page[k].may_write)
@@ -215,19 +217,20 @@ may_protect(struct model_space *s, u32 i, u32 n, u32 prot)
 static void
 protect(struct model_space *s, u32 i, u32 n)
 {
-  u32 prot = random_prot();
-  int want = may_protect(s, i, n, prot);
+  u32 prot = random_prot(), to;
+  int want = may_protect(s, i, n, prot, &to);
   int r = vm_protect(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i), prot);
   if(r != want)
     panic("protect at %lx: %d instead of %d", model_va(i), r, want);
-  for(u32 k = i; r == 0 && k < i + n; k++)
+  for(u32 k = i; k < to; k++)
     s->page[k].prot = prot;
 }
 
 static void
 discard(struct model_space *s, u32 i, u32 n)
 {
-  if(may_protect(s, i, n, PROT_NONE) != 0)
+  u32 to;
+  if(may_protect(s, i, n, PROT_NONE, &to) != 0)
     return;
   int r = vm_discard(s->space, model_va(i), model_va(i + n - 1) + PAGE_SIZE - model_va(i), NULL);
   if(r != 0)
