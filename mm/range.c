@@ -59,23 +59,36 @@ vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct area *
 
 // ---- Flags ----
 
+// Where an area was cut, perhaps in vain.
+static void
+merge_at(struct space *s, va_t va, struct list *dead)
+{
+  struct area *a = area_find(s, va);
+  if(a)
+    area_merge(s, a, dead);
+}
+
 // whole: only up to the first hole.
 static int
-change_locked(struct space *s, va_t va, va_t end, bool whole, u32 clear, u32 set,
+change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 set,
               bool (*fits)(const struct area *a), struct list *dead)
 {
   struct area *a;
-  va_t stop;
+  va_t va = start, stop;
   bool hole = false, changes = clear | set;
   int err = changes ? area_cut_out(s, va, end) : 0;
   for(; err == 0 && (a = next_piece(s, &va, end, &stop, &hole)) != NULL; va = stop){
-    if(fits && !fits(a))
-      return -EINVAL;
-    if(hole && whole)
-      return -ENOMEM;
-    area_set_flags(a, (a->flags & ~clear) | set);
-    area_merge(s, a, dead);
+    if(fits && !fits(a)){
+      err = -EINVAL;
+    } else if(hole && whole){
+      break;
+    } else {
+      area_set_flags(a, (a->flags & ~clear) | set);
+      area_merge(s, a, dead);
+    }
   }
+  merge_at(s, start, dead);
+  merge_at(s, end - 1, dead);
   return err ? err : hole ? -ENOMEM : 0;
 }
 
@@ -88,7 +101,7 @@ vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
   if(!range_ok(addr, len))
     return -ENOMEM;
   rw_write_lock(&s->lock);
-  int err = change_locked(s, addr, addr + len, set & AREA_LOCKED, clear, set, fits, &dead);
+  int err = change_locked(s, addr, addr + len, clear & AREA_LOCKED, clear, set, fits, &dead);
   rw_write_unlock(&s->lock);
   areas_release(&dead);
   return err;

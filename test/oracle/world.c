@@ -362,9 +362,11 @@ all_holes(int p, int n)
 void
 new_ids(int p, int n)
 {
-  ids++;
-  for(int q = p; q < p + n; q++)
-    pages[q].id = pages[q].kind == HOLE ? 0 : ids;
+  for(int q = p, last = 0; q < p + n; q++){
+    ids += pages[q].id != last;
+    last = pages[q].id;
+    pages[q].id = last ? ids : 0;
+  }
 }
 
 void
