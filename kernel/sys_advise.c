@@ -216,10 +216,8 @@ static int
 lock_range(va_t addr, u64 len, u32 how)
 {
   va_t start = page_down(addr);
-  if(addr + len < addr)
-    return -EINVAL;
   if(addr > USER_MAX || len > USER_MAX - addr)
-    return -ENOMEM;
+    return addr + len < addr ? -EINVAL : -ENOMEM;
   len = page_up(addr + len) - start;
   int err = len ? vm_change_flags(current->space, start, len,
                                   AREA_LOCKED | AREA_ONFAULT, how, NULL) : 0;
@@ -250,7 +248,7 @@ sys_mlockall(const u64 *a)
   u32 how = AREA_LOCKED | (flags & MCL_ONFAULT ? AREA_ONFAULT : 0);
   vm_lock_all(current->space, flags & MCL_CURRENT, how, flags & MCL_FUTURE ? how : 0);
   if((flags & MCL_CURRENT) && how == AREA_LOCKED)
-    vm_make_present(current->space, USER_MIN, USER_TOP - USER_MIN);   // as far as it goes
+    vm_populate_locked(current->space, USER_MIN, USER_TOP - USER_MIN);   // as far as it goes
   return 0;
 }
 

@@ -209,7 +209,7 @@ may_protect(struct space *s, va_t start, va_t end, u32 prot, int *err)
 
 // As in Linux, what is in front of a hole or of a refusal changes.
 static int
-protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dead)
+protect_locked(struct space *s, va_t start, va_t end, u32 prot, bool *locked, struct list *dead)
 {
   int refused;
   end = may_protect(s, start, end, prot, &refused);
@@ -223,6 +223,7 @@ protect_locked(struct space *s, va_t start, va_t end, u32 prot, struct list *dea
   for(va_t va = start; va < end;){
     struct area *a = area_above(s, va);
     va = a->end;
+    *locked |= (a->flags & AREA_LOCKED) != 0;
     if(a->prot != prot)
       pmap_protect(&s->pmap, a->start, a->end, prot, a->flags & AREA_SHARED);
     a->prot = prot;
@@ -235,6 +236,7 @@ int
 vm_protect(struct space *s, va_t addr, u64 len, u32 prot)
 {
   struct list dead = LIST_INIT(dead);
+  bool locked = false;
   if(addr & PAGE_MASK)
     return -EINVAL;
   if(len == 0)
@@ -243,9 +245,11 @@ vm_protect(struct space *s, va_t addr, u64 len, u32 prot)
   if(len == 0 || !range_ok(addr, len))
     return -ENOMEM;
   rw_write_lock(&s->lock);
-  int err = protect_locked(s, addr, addr + len, prot, &dead);
+  int err = protect_locked(s, addr, addr + len, prot, &locked, &dead);
   rw_write_unlock(&s->lock);
   areas_release(&dead);
+  if(locked && (prot & PROT_WRITE))
+    vm_populate_locked(s, addr, len);  // so that no store will have to copy a page
   return err;
 }
 

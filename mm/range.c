@@ -166,30 +166,33 @@ likely_access(const struct area *a)
   return a->prot & (PROT_READ | PROT_WRITE) ? ACCESS_READ : ACCESS_EXEC;
 }
 
-int
-vm_make_present(struct space *s, va_t va, u64 len)
+// Only what is locked, and on after an error; or everything, up to the first error.
+static int
+make_present(struct space *s, va_t va, u64 len, bool only_locked)
 {
   va_t end = va + page_up(len), stop = end;
   bool hole = false;
-  for(int first = 0;; va = stop){
+  for(int err = 0;; va = stop){
     rw_read_lock(&s->lock);
     struct area *a = next_piece(s, &va, end, &stop, &hole);
     enum access access = a ? likely_access(a) : 0;
+    bool locked = a && (a->flags & (AREA_LOCKED | AREA_ONFAULT)) == AREA_LOCKED;
     rw_read_unlock(&s->lock);
-    if(a == NULL)
-      return hole ? -ENOMEM : first;
-    int err = vm_populate(s, va, stop - va, access);
-    first = first ? first : err;
+    if(a == NULL || (err && !only_locked))
+      return err ? err : hole ? -ENOMEM : 0;
+    if(locked || !only_locked)
+      err = vm_populate(s, va, stop - va, access);
   }
+}
+
+int
+vm_make_present(struct space *s, va_t addr, u64 len)
+{
+  return make_present(s, addr, len, false);
 }
 
 void
 vm_populate_locked(struct space *s, va_t addr, u64 len)
 {
-  rw_read_lock(&s->lock);
-  struct area *a = area_find(s, addr);
-  bool wanted = a && (a->flags & (AREA_LOCKED | AREA_ONFAULT)) == AREA_LOCKED;
-  rw_read_unlock(&s->lock);
-  if(wanted)
-    vm_make_present(s, addr, len);
+  make_present(s, addr, len, true);
 }

@@ -163,11 +163,11 @@ enum fault vm_fault(struct space *s, va_t va, enum access access);
 // error stays. => 0, -ENOMEM (also a hole), -EINVAL (not allowed), -EFAULT, -EINTR
 int vm_populate(struct space *s, va_t addr, u64 len, enum access access);
 
-// The same for all areas of a range, each as it is most likely to be used, errors or
-// not. => the first of them
+// The same for all areas of a range, each as it is most likely to be used; the first
+// error ends it. => that, or -ENOMEM for a hole
 int vm_make_present(struct space *s, va_t addr, u64 len);
 
-// Something was mapped: bring it in if it is locked.
+// Something was mapped, or may be written now: bring in what of it is locked.
 void vm_populate_locked(struct space *s, va_t addr, u64 len);
 
 // ---- The whole system ----

@@ -82,10 +82,10 @@ static bool
 io_open(int f, bool writes, long off, int p, int in_page, int n)
 {
   static u8 all[4 * PAGE];
-  if(overlaps(f, off, p, in_page, n))
+  int prot = writes ? PROT_READ : PROT_READ | PROT_WRITE;
+  if(overlaps(f, off, p, in_page, n) || emulator_differs(p, (in_page + n + PAGE - 1) / PAGE, prot))
     return true;
-  if(emulator_differs(p, (in_page + n + PAGE - 1) / PAGE, writes ? PROT_READ : PROT_READ | PROT_WRITE) ||
-     (emulated && !load(all, at(p) + in_page, n)))
+  if(emulated && !load(all, at(p) + in_page, n))
     return true;
   return writes ? off > file_size(f) && !load(all, at(p) + in_page, 1)
                 : behind_end(p, in_page, n);
