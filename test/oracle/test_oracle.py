@@ -64,14 +64,15 @@ class Machine:
 
     name = "quire"
 
-    def __init__(self, name, image, **options):
-        self.name_of_guest, self.image, self.options = name, image, options
+    def __init__(self, name, image, where="/", **options):
+        self.name_of_guest, self.image, self.where, self.options = name, image, where, options
         self.guest, self.count = None, 0
 
     def start(self):
         self.count += 1
         self.guest = Guest(f"{self.name_of_guest}-{self.count}", image=self.image,
                            append="panic=exit quiet", **self.options)
+        self.guest.check(f"cd {self.where}")
 
     def run(self, *args, timeout=600):
         line = " ".join(map(str, [PROGRAM, *args]))
@@ -220,7 +221,10 @@ def machine(request, disk):
         m.close()
 
 
-MACHINES = pytest.mark.parametrize("cpus, mem", [(1, "32M"), (4, "32M"), (1, "128M"), (4, "128M")])
+# Files are on a disk, or in memory.
+MACHINES = pytest.mark.parametrize("cpus, mem, where", [
+    (1, "32M", "/"), (4, "32M", "/tmp"), (1, "128M", "/tmp"), (4, "128M", "/"),
+])
 
 
 def agree(linux, m, first, count, copies=1):
@@ -229,13 +233,13 @@ def agree(linux, m, first, count, copies=1):
 
 
 @MACHINES
-def test_as_on_linux(linux, machine, cpus, mem):
+def test_as_on_linux(linux, machine, cpus, mem, where):
     first = START + 100 * cpus + (1000 if mem == "32M" else 0)
-    agree(linux, machine(cpus=cpus, mem=mem), first, 80)
+    agree(linux, machine(cpus=cpus, mem=mem, where=where), first, 80)
 
 
 def test_many_at_once(linux, machine):
-    agree(linux, machine(cpus=4, mem="128M"), START + 5000, 96, copies=16)
+    agree(linux, machine(cpus=4, mem="128M"), START + 5000, 64, copies=16)
 
 
 def test_emulator(linux, programs):
@@ -251,8 +255,8 @@ def test_emulator(linux, programs):
 @pytest.mark.long
 @MACHINES
 @pytest.mark.parametrize("part", range(5))
-def test_thousands(linux, machine, cpus, mem, part):
-    m = machine(cpus=cpus, mem=mem)
+def test_thousands(linux, machine, cpus, mem, where, part):
+    m = machine(cpus=cpus, mem=mem, where=where)
     first = START + 100000 + 10000 * part + (2500 if mem == "32M" else 0) + 5000 * (cpus > 1)
     for batch in range(5):
         agree(linux, m, first + 500 * batch, 500)
