@@ -239,7 +239,7 @@ def test_as_on_linux(linux, machine, cpus, mem, where):
 
 
 def test_many_at_once(linux, machine):
-    agree(linux, machine(cpus=4, mem="128M"), START + 5000, 64, copies=16)
+    agree(linux, machine(cpus=4, mem="128M"), START + 5000, 48, copies=16)
 
 
 def test_emulator(linux, programs):
