@@ -153,6 +153,10 @@ doctor() {
 command=${1:-}
 set_name=build
 if [ "$command" = install ]; then set_name=${2:?which set of tools?}; shift; fi
+if [ -n "${2:-}" ] && ! have "${2}gcc"; then
+  echo "quire: TOOLPREFIX=$2: there is no ${2}gcc" >&2
+  exit 2
+fi
 prefix=$(find_prefix "${2:-}") || prefix=
 case $command in
   install) install "$set_name" ;;

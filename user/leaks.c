@@ -14,10 +14,10 @@ static const char drop_caches[] = "/proc/sys/vm/drop_caches";
 // KiB: slabs that are full of holes elsewhere than before, pages of this program.
 enum { SLACK = 16 };
 
-// Grow by a few objects as numbers of processes pass a power of 64, and as caches
-// are used for the first time.
+// Grow by a few objects as numbers of processes pass a power of 64, or one is far from
+// the others and needs nodes of its own, and as caches are used for the first time.
 static const char *const growing[] = { "radix_node ", "hart_cache " };
-enum { GROWTH = 2 };
+enum { GROWTH = 4 };
 
 static void
 set(const char *setting, long n)

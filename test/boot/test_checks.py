@@ -116,7 +116,7 @@ def test_nothing_is_found_elsewhere(boot, kernel_with):
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_nothing_is_found_by_all_programs(boot, kernel_with, cpus):
-    g = boot(kernel=kernel_with(*ALL), cpus=cpus, append="panic=exit quiet")
+    g = boot(kernel=kernel_with(*ALL), cpus=cpus, mem="64M", append="panic=exit quiet")
     for line in (*PROGRAMS, "usertests"):
         g.check(line, 7200)
         g.vm_check()

@@ -49,6 +49,12 @@ def test_doctor_finds_the_tools():
     assert re.search(r"qemu .*version \d", p.stdout)
 
 
+def test_toolchain_that_is_not_there():
+    p = make("all", "TOOLPREFIX=no-such-")
+    assert p.returncode != 0
+    assert "quire: TOOLPREFIX=no-such-: there is no no-such-gcc" in p.stderr
+
+
 def bare_machine(path, **scripts):
     """A PATH with the basics of a system, and scripts in place of other tools."""
     for tool in ("sh", "sed", "head", "tr", "dirname", "id", "env", "cat"):
