@@ -213,7 +213,7 @@ $B/tools/profile.so: tools/profile.c
 
 bench bench-check: $(KERNEL) $B/test/bench/fs.img $B/tools/profile.so | tools-qemu
 	@test/bench/bench.py --cross '$(CROSS)' $(if $(filter bench-check,$@),--check, \
-		$(if $(ACCEPT),--accept) $(if $(WALL),--wall) $(PROFILE:%=--profile %)) $(ROWS)
+		$(if $(ACCEPT),--accept) $(if $(WALL),--wall) $(PROFILE:%=--profile %) $(EXEC:%=--exec %)) $(ROWS)
 
 lint: | tools-build
 	@tools/lint

@@ -20,7 +20,7 @@ make [TARGET] [VARIABLE=value ...]
                       CPUS MEM APPEND DEBUG KASAN UBSAN
                       ARGS (`ARGS=-q`, or the names of tests)
   bench             what operations cost, beside Linux and xv6; see docs/bench.md
-                      ROWS WALL PROFILE ACCEPT (`make bench ROWS="stat brk_grow"`)
+                      ROWS WALL PROFILE ACCEPT EXEC (`make bench ROWS="stat brk_grow"`)
   bench-check       fails if a row is over 2 % above its accepted figure
                       ROWS
   lint              line counts, lengths of functions and files, headers

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Boot the benchmark in QEMU and put its figures beside those of others.
 
-    bench.py [--accept] [--wall] [--profile ROW] [ROW ...]
+    bench.py [--accept] [--wall] [--profile ROW] [--exec PROGRAM] [ROW ...]
     bench.py --check [ROW ...]
 
 One hart, 256 MiB, a root file system in memory, and one instruction a nanosecond:
 figures are instructions per operation and the same in every run.  They go to
 build/bench.json, with --accept also to accepted.json beside this file.  --check
-fails if a figure is more than 2 % above the accepted one.
+fails if a figure is more than 2 % above the accepted one.  --exec: fork_exec_exit
+executes this program, which ends with status 7, with the libraries it needs.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import collections
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -41,12 +43,23 @@ class BenchError(Exception):
 
 # ---- Running ----
 
-def boot(rows, counting=True, plugin=False, factor=1):
+def image_with(program):
+    """The image, and on it a program of the user's with its libraries."""
+    image = IMAGE.with_name("exec.img")
+    shutil.copyfile(IMAGE, image)
+    subprocess.run([HERE.parents[1] / "tools/put.sh", "-i", image, program], check=True)
+    return image
+
+
+def boot(rows, counting=True, plugin=False, factor=1, program=None):
     """Run the rows (all if there are none). => what the guest printed"""
+    image, options = IMAGE, ["-r", str(factor)]
+    if program:
+        image, options = image_with(program), [*options, "-x", f"/{pathlib.Path(program).name}"]
     command = [
         "qemu-system-riscv64", "-M", "virt", "-smp", "1", "-m", "256M", "-nographic",
-        "-bios", "default", "-no-reboot", "-kernel", str(KERNEL), "-initrd", str(IMAGE),
-        "-append", " ".join(["root=ram0 quiet panic=exit test=/bench -- -r", str(factor), *rows])]
+        "-bios", "default", "-no-reboot", "-kernel", str(KERNEL), "-initrd", str(image),
+        "-append", " ".join(["root=ram0 quiet panic=exit test=/bench --", *options, *rows])]
     if counting:
         command += ["-icount", "shift=0,sleep=off"]
     if plugin:
@@ -190,7 +203,8 @@ def show_profile(row, count, operations, cross):
         if pc >= 1 << 63:
             by_name[kernel.at(pc)] += n
         else:
-            by_name["bench: " + program.at(pc) if pc < 1 << 31 else "firmware"] += n
+            by_name["bench: " + program.at(pc) if pc < 1 << 31 else
+                    "firmware" if pc < 1 << 32 else "another program"] += n
     total = count.instructions
     print(f"\n{row}: {total / operations:.1f} instructions an operation")
     for name, n in by_name.most_common(40):
@@ -215,7 +229,7 @@ def check(rows):
 
 def bench(options):
     rows = [options.profile] if options.profile else options.rows
-    figures, absent = parse(boot(rows, plugin=True))
+    figures, absent = parse(boot(rows, plugin=True, program=options.exec))
     counts = parse_counts(COUNTS.read_text(), figures)
     accepted = json.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
     wall = wall_times(rows) if options.wall else {}
@@ -239,6 +253,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--profile", metavar="ROW", default="")
+    parser.add_argument("--exec", metavar="PROGRAM")
     parser.add_argument("rows", nargs="*")
     options = parser.parse_args()
     try:
