@@ -10,9 +10,11 @@
 struct frame;
 
 #if defined(DEBUG) || defined(KASAN)
+enum { FRAMES_WATCHED = true };
 void frames_handed_out(struct frame *f, u64 n);   // before their first use
 void frames_came_back(struct frame *f, u64 n);    // after their last
 #else
+enum { FRAMES_WATCHED = false };
 static inline void frames_handed_out(struct frame *f, u64 n) {}
 static inline void frames_came_back(struct frame *f, u64 n) {}
 #endif

@@ -200,6 +200,15 @@ frame_free(struct frame *f)
 }
 
 void
+frame_free_zeroed(struct frame *f)
+{
+  if(zeroed_give(f, 2 * watermark_high))
+    vm_count(VM_FREE);
+  else
+    frame_free(f);
+}
+
+void
 frame_drain(void)
 {
   for(u32 i = 0; i < nharts; i++){

@@ -108,6 +108,7 @@ struct frame *frames_alloc(u32 order, enum frame_kind kind, u32 flags);
 
 // => counts are 0 and nobody else knows the frame
 void frame_free(struct frame *f);
+void frame_free_zeroed(struct frame *f);       // its bytes are all zero
 void frames_release(struct frame *f, u32 order);
 
 enum { MAX_ORDER = 10 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Frames full of zeroes, made by idle harts for those who will want some: a
-// bounded pool that counts as free memory.  It is filled only while memory is
-// plentiful, and given back as soon as it is not.
+// Frames full of zeroes, made by idle harts for those who will want some, or page
+// tables that are empty again: a bounded pool that counts as free memory.  It is
+// filled only while memory is plentiful, and given back as soon as it is not.
 //
 //   in the pool: kind BATCH, linked through `next`
 //
@@ -24,6 +24,16 @@ static struct {
 
 u64 zeroed_pooled;             // pool.lock
 
+static void
+push(struct frame *f)
+{
+  spin_lock(&pool.lock);
+  f->next = pool.head;
+  pool.head = (u32)frame_pfn(f);
+  atomic_store(&zeroed_pooled, zeroed_pooled + 1);
+  spin_unlock(&pool.lock);
+}
+
 bool
 zeroed_make(u64 keep)
 {
@@ -34,11 +44,20 @@ zeroed_make(u64 keep)
     return false;
   frames_handed_out(f, 1);
   page_zero(frame_kva(f));
-  spin_lock(&pool.lock);
-  f->next = pool.head;
-  pool.head = (u32)frame_pfn(f);
-  atomic_store(&zeroed_pooled, zeroed_pooled + 1);
-  spin_unlock(&pool.lock);
+  push(f);
+  return true;
+}
+
+// DEBUG builds watch free frames, which they fill: then all go the long way.
+bool
+zeroed_give(struct frame *f, u64 keep)
+{
+  if(FRAMES_WATCHED || buddy_free_frames() < keep ||
+     zeroed_frames() >= min(frames_total() / RAM_SHARE, (u64)POOL_MAX))
+    return false;
+  f->word = KIND(KIND_BATCH);
+  f->owner = f->slot = f->hint = 0;
+  push(f);
   return true;
 }
 

@@ -378,7 +378,7 @@ free_tables(struct frame *list)
     list = f->next == FRAME_NONE ? NULL : pfn_frame(f->next);
     frame_lock(f);
     frame_unlock(f);
-    frame_free(f);
+    frame_free_zeroed(f);
   }
 }
 

@@ -73,6 +73,27 @@ given_back(void)
   assert_int_equal(frames_free(), counted_free());
 }
 
+// Page tables that are empty again go there too, while it is not full.
+static void
+given_when_freed(void)
+{
+  struct frame *f[200];
+  u64 before = counted_free(), n = 0;
+  while(n < count_of(f))
+    f[n++] = frame_alloc(KIND_TABLE, ALLOC_ZERO);
+  for(u64 i = 0; i < n; i++)
+    frame_free_zeroed(f[i]);
+  assert_true(zeroed_frames() > 0 && zeroed_frames() <= frames_total() / 64);
+  assert_int_equal(counted_free(), before);
+  expect_no_lies();
+  u64 pooled = zeroed_frames();
+  struct frame *again = frame_alloc(KIND_TABLE, ALLOC_ZERO);
+  assert_ptr_equal(again, f[pooled - 1]);
+  assert_true(all_zero(again));
+  assert_int_equal(zeroed_frames(), pooled - 1);
+  frame_free_zeroed(again);
+}
+
 // Nothing is put aside where memory is short, and what was does not stay so.
 static void
 not_when_memory_is_short(void)
@@ -111,7 +132,8 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(filled_and_used, .frames = 4096), TEST(kept_for_those_who_need_them, .frames = 4096),
-    TEST(given_back, .frames = 4096), TEST(not_when_memory_is_short, .reaper = true),
+    TEST(given_back, .frames = 4096), TEST(given_when_freed, .frames = 4096),
+    TEST(not_when_memory_is_short, .reaper = true),
     TEST(checker, .frames = 4096),
   };
   return cmocka_run_group_tests_name("zeroed", tests, NULL, NULL);
