@@ -226,3 +226,17 @@ def test_image_in_use_is_left_alone(boot, image, tmp_path):
     p = tool("fsput", image, tmp_path / "x", "/", ok=False)
     assert p.returncode > 0 and b"in use" in p.stderr
     g.check("ls /")
+
+
+def test_pipe_with_a_name(shell):
+    shell.check("mkfifo f")
+    assert shell.run("(cat f > g) & echo through > f; sleep 1; cat g") == "through"
+    assert "File exists" in shell.run("mkfifo f")
+    assert "pipe" in shell.run("stat f")
+
+
+def test_links_in_a_circle(shell):
+    shell.check("ln -s b a; ln -s a b")
+    assert shell.run("readlink a b") == "b\na"
+    assert "Too many" in shell.run("cat a")
+    assert "Invalid argument" in shell.run("readlink .")
