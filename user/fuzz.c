@@ -44,7 +44,7 @@ static const struct signature { int nr; const char *arguments; } signatures[] = 
 
 static const char *const paths[] = {
   "a", "b", "dir", "dir/a", "dir/../b", "dir/sub/c", "link", ".", "..", "/", "", "program",
-  "/dev/null", "/dev/zero", "/dev/full", "/proc/self/maps", "/proc/self/stat", "/proc/meminfo",
+  "null", "zero", "full", "/proc/self/maps", "/proc/self/stat", "/proc/meminfo",
   "/proc/self/fd/3", "nowhere/x", "//./a", "a/", "program/", "dir/a/b", "fifo",
 };
 
@@ -305,6 +305,18 @@ kill_the_rest(void)
   list_free(&names, true);
 }
 
+// Of our own, for what happens to those in /dev would last.
+static void
+make_devices(void)
+{
+  static const struct { const char *name; int minor; } devices[] = {
+    { "null", 3 }, { "zero", 5 }, { "full", 7 },
+  };
+  for(size_t i = 0; i < COUNT(devices); i++)
+    if(sys_mknod(devices[i].name, S_IFCHR | 0666, 1 << 8 | devices[i].minor) < 0)
+      die("%s cannot be made", devices[i].name);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -330,6 +342,7 @@ main(int argc, char **argv)
   if(sys_mkdir("fuzz.tmp", 0777) < 0 || !copy_tree("/true", "fuzz.tmp/program", false, &st) ||
      chdir("fuzz.tmp") < 0)
     die("fuzz.tmp cannot be made");
+  make_devices();
   for(int slot = 0; slot < processes; slot++){
     seed = (number + 1) * 0x9e3779b97f4a7c15UL + slot * 0xbf58476d1ce4e5b9UL;
     if(fork() == 0)
