@@ -43,7 +43,9 @@ def sweep_boots(step):
                            pool.map(lambda k: boot_to_ls(k)[0], range(1, count + 1, step))))
     assert [k for k, e in endings.items() if e == BAD_PANIC] == []
     ups = [k for k, e in endings.items() if e == UP]
-    assert ups and all(e == UP for k, e in endings.items() if k > 250)
+    # Only the kernel's own start may end for want of memory, not what comes after it.
+    assert ups and all(e == UP for k, e in endings.items() if k > min(ups))
+    assert min(ups) < count / 3
 
 
 def test_boot_with_failing_allocations():
