@@ -54,7 +54,7 @@ static const struct { const char *name; u8 rank; } ranks[] = {
   { "lineage", 6 }, { "object.areas", 6 },
   { "pmap.upper", 7 }, { "leaf table", 8 },
   { "object", 9 },
-  { "futex", 10 }, { "family", 11 }, { "waitq", 12 }, { "timers", 13 }, { "run queue", 14 },
+  { "futex", 10 }, { "family", 11 }, { "timers", 12 }, { "waitq", 13 }, { "run queue", 14 },
 };
 
 // Classes whose locks have an order of their own among them.

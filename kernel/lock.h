@@ -5,9 +5,9 @@
 //   file locks (file position, rename, inode, tty output) > space.lock >
 //   qfs (inode numbers, map, scratch) > frame BUSY > reverse-map set (lineage,
 //   object.areas) > space upper tables > leaf table > { object tree, names,
-//   pipe, buddy, slab, family, futex, timer, wait and run queues, devices }
+//   pipe, buddy, slab, family, futex, timers, wait and run queues, devices }
 //
-// and of those last: futex > family > wait queue > timer > run queue.
+// and of those last: futex > family > timers > wait queue > run queue.
 //
 // A spinlock disables preemption while held.  A lock that an interrupt handler
 // takes is taken with spin_lock_irq everywhere else.
