@@ -39,6 +39,7 @@ u64 __real_zero_user(va_t dst, u64 n);
 i64 __real_copy_str_from_user(char *dst, va_t src, u64 n);
 int __real_load_user_u32(u32 *v, va_t src);
 int __real_store_user_u32(va_t dst, u32 v);
+int __real_cas_user_u32(va_t dst, u32 old, u32 new, u32 *seen);
 
 u64 __wrap_copy_from_user(void *dst, va_t src, u64 n);
 u64 __wrap_copy_to_user(va_t dst, const void *src, u64 n);
@@ -46,6 +47,7 @@ u64 __wrap_zero_user(va_t dst, u64 n);
 i64 __wrap_copy_str_from_user(char *dst, va_t src, u64 n);
 int __wrap_load_user_u32(u32 *v, va_t src);
 int __wrap_store_user_u32(va_t dst, u32 v);
+int __wrap_cas_user_u32(va_t dst, u32 old, u32 new, u32 *seen);
 
 u64
 __wrap_copy_from_user(void *dst, va_t src, u64 n)
@@ -91,4 +93,12 @@ __wrap_store_user_u32(va_t dst, u32 v)
 {
   begin();
   return (int)end((u64)__real_store_user_u32(dst, v));
+}
+
+int
+__wrap_cas_user_u32(va_t dst, u32 old, u32 new, u32 *seen)
+{
+  kasan_check(seen, sizeof *seen, true);
+  begin();
+  return (int)end((u64)__real_cas_user_u32(dst, old, new, seen));
 }

@@ -9,12 +9,13 @@ answers recounts its memory, and a failing test shows the console.
 import itertools
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "boot"))
-from guest import BUILD, Guest, GuestError, file_name
+from guest import BUILD, ROOT, Guest, GuestError, file_name
 
 DEFAULT = {"cpus": 3, "mem": "128M"}
 
@@ -38,6 +39,18 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def cross(request):
     return request.config.getoption("--cross")
+
+
+@pytest.fixture(scope="session")
+def kernel_with(cross):
+    """kernel_with(checks) => the kernel built with them"""
+    def build(*checks):
+        image = BUILD / "-".join(checks).lower() / "kernel.elf"
+        subprocess.run(["make", "-j2", *(f"{c}=1" for c in checks), f"TOOLPREFIX={cross}",
+                        image.relative_to(ROOT)], cwd=ROOT, check=True, timeout=900,
+                       stdout=subprocess.DEVNULL)
+        return image
+    return build
 
 
 @pytest.fixture

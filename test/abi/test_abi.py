@@ -184,13 +184,28 @@ def test_program(machine, programs, libraries, tmp_path, name):
     assert found == expected
 
 
+def run_programs(g, names, programs, libraries, where):
+    g.check("mkdir t && cd t")
+    for name in names:
+        assert run_program(g, name) == expected_of(name, programs, libraries, where), name
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cpus,mem", [(1, "48M"), (2, "64M"), (8, "256M")])
 def test_programs_on(machine, programs, libraries, tmp_path, boot, cpus, mem):
     g = boot(cpus=cpus, mem=mem, image=machine.image)
-    g.check("mkdir t && cd t")
-    for name in NAMES:
-        assert run_program(g, name) == expected_of(name, programs, libraries, tmp_path), name
+    run_programs(g, NAMES, programs, libraries, tmp_path)
+
+
+CHECKED = ["signals", "robust"]     # timers that fire, the rarer user copies
+
+
+@pytest.mark.parametrize("names", [CHECKED, pytest.param(NAMES, marks=pytest.mark.long)],
+                         ids=["some", "all"])
+def test_programs_with_checks(machine, programs, libraries, tmp_path, boot, kernel_with, names):
+    kernel = kernel_with("DEBUG", "KASAN", "UBSAN")
+    g = boot(kernel=kernel, cpus=2, image=machine.image, append="panic=exit quiet")
+    run_programs(g, names, programs, libraries, tmp_path)
 
 
 def test_job_control(machine, programs, tmp_path):

@@ -3,11 +3,10 @@
 and none in the kernel itself."""
 
 import re
-import subprocess
 
 import pytest
 
-from guest import BUILD, ROOT
+from guest import ROOT
 
 ALL = ("DEBUG", "KASAN", "UBSAN")
 
@@ -52,18 +51,6 @@ PLANTS = {
 }
 
 
-@pytest.fixture(scope="session")
-def kernel_with(cross):
-    """kernel_with(checks) => the kernel built with them"""
-    def build(*checks):
-        image = BUILD / "-".join(checks).lower() / "kernel.elf"
-        subprocess.run(["make", "-j2", *(f"{c}=1" for c in checks), f"TOOLPREFIX={cross}",
-                        image.relative_to(ROOT)], cwd=ROOT, check=True, timeout=900,
-                       stdout=subprocess.DEVNULL)
-        return image
-    return build
-
-
 def plant(boot, kernel, name):
     """=> what is said from the panic on"""
     g = boot(kernel=kernel, cpus=1, image=None, append=f"panic=exit plant={name}", wait=False)
@@ -95,6 +82,11 @@ def test_planted_bugs_are_found_by_one_check(boot, kernel_with, check):
 def test_every_planted_bug_has_a_test():
     names = re.findall(r'\{ "([\w-]+)", \w+ \}', (ROOT / "debug/plant.c").read_text())
     assert sorted(names) == sorted(name for bugs in PLANTS.values() for name in bugs)
+
+
+def test_every_user_copy_is_watched():
+    copies = re.findall(r"\.globl (\w+)", (ROOT / "arch/riscv/uaccess.S").read_text())
+    assert sorted(copies) == sorted(re.findall(r"--wrap=(\w+)", (ROOT / "debug/link").read_text()))
 
 
 def test_held_locks_are_shown(boot, kernel_with):
