@@ -42,6 +42,6 @@ gather_flush(struct gather *g)
   if(g->lo < g->hi && !s->dying)
     pmap_fence(&s->pmap, g->lo, g->hi);
   for(u32 i = 0; i < g->n; i++)
-    unmapped((struct frame *)(g->page[i] & ~1UL), g->page[i] & 1);
+    unmapped(gathered(g, i), g->page[i] & 1);
   gather_init(g, s);
 }

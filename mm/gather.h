@@ -42,6 +42,12 @@ gather_page(struct gather *g, struct frame *f, bool dirty)
   g->page[g->n++] = (u64)f | dirty;
 }
 
+static inline struct frame *
+gathered(const struct gather *g, u32 i)
+{
+  return (struct frame *)(g->page[i] & ~1UL);
+}
+
 // Fence every hart that may still use what was gathered, fold D into the
 // frames, then drop the counts.  => the gather is empty
 void gather_flush(struct gather *g);

@@ -362,8 +362,7 @@ object_enter_dirty(struct object *o, struct frame *f)
   if(o->ops == NULL)
     return;
   spin_lock(&o->lock);
-  if(radix_get(&o->pages, f->index) == frame_pfn(f))
-    radix_mark(&o->pages, f->index);
+  object_mark(o, f);
   spin_unlock(&o->lock);
 }
 

@@ -37,6 +37,15 @@ object_look(struct object *o, u64 index)
   return f;
 }
 
+// f is marked dirty in the tree, if it is still there.  o->lock is held.
+static inline void
+object_mark(struct object *o, struct frame *f)
+{
+  struct radix_node *leaf = radix_leaf(&o->pages, f->index);
+  if(leaf && leaf->slot[radix_slot(f->index, 0)] == frame_pfn(f))
+    radix_mark_in(&o->pages, leaf, f->index);
+}
+
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
 void object_forget(struct object *o, struct frame **f, u32 n);
 

@@ -55,29 +55,31 @@ unmark_above(struct radix_node *n, u32 shift, u64 index)
 bool
 radix_mark(struct radix *r, u64 index)
 {
-  struct radix_node *n = radix_leaf(r, index);
-  u64 bit = 1UL << radix_slot(index, 0);
-  if(n->marks & bit)
-    return false;
-  if(n->marks == 0)
-    radix_mark_above(r, index);
-  n->marks |= bit;
-  r->marked++;
-  return true;
+  return radix_mark_in(r, radix_leaf(r, index), index);
 }
 
 bool
 radix_unmark(struct radix *r, u64 index)
 {
   struct radix_node *n = radix_leaf(r, index);
-  u64 bit = 1UL << radix_slot(index, 0);
-  if(n == NULL || !(n->marks & bit))
-    return false;
-  n->marks &= ~bit;
-  if(n->marks == 0)
-    unmark_above(r->root, r->shift, index);
-  r->marked--;
-  return true;
+  bool was = n && (n->marks >> radix_slot(index, 0) & 1);
+  if(was)
+    radix_unmark_run(r, index, 1);
+  return was;
+}
+
+void
+radix_unmark_run(struct radix *r, u64 index, u64 n)
+{
+  r->marked -= n;
+  for(u64 here; n > 0; index += here, n -= here){
+    struct radix_node *leaf = radix_leaf(r, index);
+    u32 i = radix_slot(index, 0);
+    here = min(n, RADIX_SLOTS - i);
+    leaf->marks &= ~(~0UL >> (RADIX_SLOTS - here) << i);
+    if(leaf->marks == 0)
+      unmark_above(r->root, r->shift, index);
+  }
 }
 
 // ---- Inserting ----
@@ -219,24 +221,33 @@ struct gathering {
   u64 at;                   // of the value found last
 };
 
+// The values in slots [i, end) of a leaf.
+static inline void
+gather_leaf(const struct radix_node *n, u32 i, u32 end, u64 base, struct gathering *g)
+{
+  u64 marks = g->marked ? n->marks : ~0UL;
+  u64 *to = g->value + g->n, *full = g->value + g->max;
+  for(; i < end && to < full; i++)
+    if(n->slot[i] && (marks >> i & 1)){
+      *to++ = n->slot[i];
+      g->at = base + i;
+    }
+  g->n = (u32)(to - g->value);
+}
+
 // What the slots of n, whose first index is `base`, have of [first, last].
 static void
 gather_below(const struct radix_node *n, u32 shift, u64 base, struct gathering *g)
 {
   u32 i = g->first > base ? (g->first - base) >> shift : 0;
-  for(; i < RADIX_SLOTS && g->n < g->max; i++){
-    u64 at = base + ((u64)i << shift);
-    if(at > g->last)
-      break;
-    if(n->slot[i] == 0 || (g->marked && !(n->marks >> i & 1)))
-      continue;
-    if(shift > 0){
-      gather_below(child(n, i), shift - RADIX_BITS, at, g);
-    } else {
-      g->value[g->n++] = n->slot[i];
-      g->at = at;
-    }
+  u32 end = min((g->last - base) >> shift, RADIX_SLOTS - 1) + 1;
+  if(shift == 0){
+    gather_leaf(n, i, end, base, g);
+    return;
   }
+  for(; i < end && g->n < g->max; i++)
+    if(n->slot[i] && (!g->marked || (n->marks >> i & 1)))
+      gather_below(child(n, i), shift - RADIX_BITS, base + ((u64)i << shift), g);
 }
 
 u32

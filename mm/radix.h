@@ -28,6 +28,7 @@ u64 radix_remove(struct radix *r, u64 index);                // => what was ther
 void radix_destroy(struct radix *r);                         // forgets the values
 bool radix_mark(struct radix *r, u64 index);                 // => false if it was marked
 bool radix_unmark(struct radix *r, u64 index);               // => true if it was marked
+void radix_unmark_run(struct radix *r, u64 index, u64 n);    // n entries, all of them marked
 
 static inline u32
 radix_slot(u64 index, u32 shift)
@@ -56,20 +57,29 @@ radix_reach(struct radix *r, u64 index)
   return likely(n) ? n : radix_make_leaf(r, index);
 }
 
+// Mark index, whose node is n.  => false if it was marked
+static inline bool
+radix_mark_in(struct radix *r, struct radix_node *n, u64 index)
+{
+  u64 bit = 1UL << radix_slot(index, 0);
+  if(n->marks & bit)
+    return false;
+  if(n->marks == 0)
+    radix_mark_above(r, index);
+  n->marks |= bit;
+  r->marked++;
+  return true;
+}
+
 // Into an empty slot of the node that radix_reach gave.
 static inline void
 radix_fill(struct radix *r, struct radix_node *n, u64 index, u64 value, bool marked)
 {
-  u32 i = radix_slot(index, 0);
-  n->slot[i] = value;
+  n->slot[radix_slot(index, 0)] = value;
   n->used++;
   r->count++;
-  if(!marked)
-    return;
-  if(n->marks == 0)
-    radix_mark_above(r, index);
-  n->marks |= 1UL << i;
-  r->marked++;
+  if(marked)
+    radix_mark_in(r, n, index);
 }
 
 // => 0 if nothing is there

@@ -97,6 +97,25 @@ take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
 
 // ---- Who is dirty ----
 
+// Pages of o that g holds have lost their D bits: what gather_flush does, with one look
+// at the tree for all of them.
+static void
+fold(struct object *o, struct gather *g)
+{
+  if(g->n > 0 && !g->space->dying)
+    pmap_fence(&g->space->pmap, g->lo, g->hi);
+  spin_lock(&o->lock);
+  for(u32 i = 0; i < g->n; i++){
+    struct frame *f = gathered(g, i);
+    if(!(atomic_or(&f->word, FRAME_DIRTY | FRAME_STALE) & FRAME_DIRTY))
+      object_mark(o, f);
+  }
+  spin_unlock(&o->lock);
+  for(u32 i = 0; i < g->n; i++)
+    frame_put(gathered(g, i), MAPPED_1);
+  gather_init(g, g->space);
+}
+
 static void
 harvest_area(const struct area *a, u64 first, u64 end)
 {
@@ -108,7 +127,7 @@ harvest_area(const struct area *a, u64 first, u64 end)
   va_t to = a->start + ((hi - base) << PAGE_SHIFT);
   while(lo < hi && va < to){
     va = pmap_clean(&a->space->pmap, va, to, &g);
-    gather_flush(&g);
+    fold(a->object, &g);
   }
 }
 
@@ -129,9 +148,9 @@ harvest(struct object *o, u64 first, u64 end)
 // ---- Writing ----
 
 static bool
-taken(const struct frame *f)
+taken(u64 word)
 {
-  return atomic_load(&f->word) & (FRAME_BUSY | FRAME_WRITING);
+  return word & (FRAME_BUSY | FRAME_WRITING);
 }
 
 // The first run of neighbouring dirty pages in [index, end), pinned, WRITING and no
@@ -147,13 +166,14 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   u32 found = radix_gather(&o->pages, &index, end - 1, true, pfn, RUN_MAX);
   for(; n < found; n++){
     struct frame *f = v[n] = pfn_frame(pfn[n]);
-    if(taken(f) || (n > 0 && f->index != v[n - 1]->index + 1))
+    u64 w = atomic_load(&f->word);
+    if(taken(w) || (n > 0 && f->index != v[n - 1]->index + 1))
       break;
-    frame_get(f, PIN_1);
-    atomic_or(&f->word, FRAME_WRITING);
-    atomic_and(&f->word, ~FRAME_DIRTY);
-    radix_unmark(&o->pages, f->index);
+    assert(w & FRAME_DIRTY);     // and only here it goes
+    atomic_add_full(&f->word, PIN_1 + FRAME_WRITING - FRAME_DIRTY);
   }
+  if(n > 0)
+    radix_unmark_run(&o->pages, v[0]->index, n);
   if(found > 0 && n == 0){
     *wait = v[0];
     frame_get(*wait, PIN_1);

@@ -77,6 +77,16 @@ unmark(u64 index)
     entry[i].marked = false;
 }
 
+// From index on, as far as one entry follows another and all are marked.
+static void
+unmark_run(u64 index)
+{
+  u64 n = 0;
+  for(i64 i; (i = lookup(index + n)) >= 0 && entry[i].marked; n++)
+    entry[i].marked = false;
+  radix_unmark_run(&tree, index, n);
+}
+
 // => the first entry at or after index, or -1
 static i64
 following(u64 index, bool marked)
@@ -139,11 +149,12 @@ random_steps(void)
   radix_init(&tree);
   for(u64 n = 0; n < host_rounds(30000); n++){
     u64 index = draw_index();
-    switch(below(9)){
+    switch(below(10)){
     case 0 ... 1: insert(index); break;
     case 2:       take_out(index); break;
     case 3:       mark(index); break;
     case 4:       unmark(index); break;
+    case 8:       unmark_run(index); break;
     case 5:       next(index, below(2)); break;
     case 6:       next(index + 1, below(2)); break;
     case 7:       gather(index, below(2) ? draw_index() : index + below(80), below(2)); break;
@@ -183,6 +194,26 @@ largest_index(void)
   radix_destroy(&tree);
 }
 
+// Runs of marks that begin and end in the middle of nodes, at their edges, and at the
+// end of all indexes.
+static void
+long_runs(void)
+{
+  static const u64 run[][2] = { { 2, 10 }, { 16, 64 }, { 100, 1 }, { 130, 150 }, { 320, 80 } };
+  const u64 base = ~0UL - 399;
+  radix_init(&tree);
+  for(u64 i = 0; i < 400; i++)
+    assert_int_equal(radix_insert(&tree, base + i, 1 + i, true), 0);
+  for(u64 k = 0, left = 400; k < sizeof run / sizeof run[0]; k++){
+    radix_unmark_run(&tree, base + run[k][0], run[k][1]);
+    assert_int_equal(tree.marked, left -= run[k][1]);
+    u64 at = base + run[k][0], value = radix_next(&tree, &at, true);
+    u64 after = run[k][0] + run[k][1];
+    assert_int_equal(value, after < 400 ? 1 + after : 0);
+  }
+  radix_destroy(&tree);
+}
+
 // The kth allocation fails, for every k: what was there stays.
 static void
 without_memory(void)
@@ -215,7 +246,8 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(random_steps), TEST(empty_tree), TEST(largest_index), TEST(without_memory),
+    TEST(random_steps), TEST(empty_tree), TEST(largest_index), TEST(long_runs),
+    TEST(without_memory),
   };
   return cmocka_run_group_tests_name("radix", tests, NULL, NULL);
 }
