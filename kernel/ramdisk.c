@@ -21,27 +21,40 @@ struct ramdisk {
   char **chunk;                // where each lies
 };
 
-static void
-copy(struct ramdisk *d, enum block_op op, u64 at, char *mem, u64 n)
+static inline void
+move(void *to, const void *from, u64 n)
 {
-  while(n > 0){
-    u64 in_chunk = at % d->chunk_size, part = min(n, d->chunk_size - in_chunk);
-    char *disk = d->chunk[at / d->chunk_size] + in_chunk;
-    memcpy(op == BLOCK_READ ? mem : disk, op == BLOCK_READ ? disk : mem, part);
-    at += part;
-    mem += part;
-    n -= part;
-  }
+  if(n == PAGE_SIZE && ((u64)to | (u64)from) % sizeof(u64) == 0)
+    page_copy(to, from);
+  else
+    memcpy(to, from, n);
+}
+
+// One piece of a request; *disk is where it goes on, with *left bytes in one piece.
+static inline void
+copy(enum block_op op, char *mem, u64 n, char **disk, u64 *left)
+{
+  move(op == BLOCK_READ ? mem : *disk, op == BLOCK_READ ? *disk : mem, n);
+  *disk += n;
+  *left -= n;
 }
 
 static int
 submit(struct block_device *device, struct block_request *r)
 {
   struct ramdisk *d = container_of(device, struct ramdisk, device);
-  u64 at = r->sector * SECTOR;
-  for(u32 i = 0, len; i < block_pieces(r); i++, at += len){
-    void *mem = block_piece(r, i, &len);
-    copy(d, r->op, at, mem, len);
+  u64 at = r->sector * SECTOR, left = 0;
+  char *disk = NULL;
+  for(u32 i = 0, len; i < block_pieces(r); i++){
+    char *mem = block_piece(r, i, &len);
+    for(u64 done = 0, part; done < len; done += part, at += part){
+      if(left == 0){
+        left = d->chunk_size - at % d->chunk_size;
+        disk = d->chunk[at / d->chunk_size] + at % d->chunk_size;
+      }
+      part = min(len - done, left);
+      copy(r->op, mem + done, part, &disk, &left);
+    }
   }
   block_complete(device, r, 0);
   return 0;
