@@ -8,12 +8,6 @@
 
 // ---- Spinlocks ----
 
-void
-spin_init(struct spinlock *l, const char *name)
-{
-  *l = (struct spinlock)SPINLOCK_INIT(name);
-}
-
 bool
 spin_held(const struct spinlock *l)
 {

@@ -26,7 +26,19 @@
 // hart is a thread that its host may put aside: if it had the next ticket, all
 // the others would wait for it, though the lock is free.
 
-void spin_init(struct spinlock *l, const char *name);
+static inline void
+spin_init(struct spinlock *l, const char *name)
+{
+  *l = (struct spinlock)SPINLOCK_INIT(name);
+}
+
+static inline void
+waitq_init(struct waitq *q)
+{
+  spin_init(&q->lock, "waitq");
+  list_init(&q->waiters);
+}
+
 bool spin_held(const struct spinlock *l);      // by the current task
 void spin_wait(struct spinlock *l);
 
@@ -176,8 +188,6 @@ rw_write_unlock(struct rwlock *l)
 }
 
 // ---- Wait queues ----
-
-void waitq_init(struct waitq *q);
 
 // Sleep on q until woken.  The caller's lock, if any, is released once the task
 // is on the queue and taken again before return, so a wake-up sent under the

@@ -43,11 +43,12 @@ typedef u64 va_t;  // virtual address, user or kernel
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-// Atomic operations: relaxed unless the name says otherwise.
+// Atomic operations: relaxed unless the name says otherwise.  An aligned store is atomic
+// by itself, where gcc 12 would make an exchange of it.
 #define atomic_load(p)        __atomic_load_n(p, __ATOMIC_RELAXED)
 #define atomic_load_acq(p)    __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define atomic_store(p, v)    __atomic_store_n(p, v, __ATOMIC_RELAXED)
-#define atomic_store_rel(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define atomic_store(p, v)    ((void)(*(volatile __typeof__(*(p)) *)(p) = (v)))
+#define atomic_store_rel(p, v) (__atomic_thread_fence(__ATOMIC_RELEASE), atomic_store(p, v))
 #define atomic_add(p, v)      __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define atomic_add_full(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
 #define atomic_or(p, v)       __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)

@@ -12,13 +12,6 @@
 #include "kernel/errno.h"
 #include "kernel/sched.h"
 
-void
-waitq_init(struct waitq *q)
-{
-  spin_init(&q->lock, "waitq");
-  list_init(&q->waiters);
-}
-
 static bool
 interrupted(const struct task *t)
 {
