@@ -88,8 +88,22 @@ int irq_register(u32 irq, void (*fn)(void *), void *arg);
 
 // ---- Time ----
 
-u64 machine_time_ns(void);         // since boot, monotone over harts
-u64 machine_ticks(void);           // the same in timebase ticks
+extern u64 machine_boot_ticks;     // of the counter all harts share, at the first question
+extern u64 machine_tick_ns;        // of one tick; 0: not a whole number, or not known yet
+u64 machine_ticks(void);           // since boot, monotone over harts
+u64 machine_slow_time_ns(void);
+
+// The same in nanoseconds.
+static inline u64
+machine_time_ns(void)
+{
+  u64 now;
+  if(unlikely(machine_tick_ns == 0))
+    return machine_slow_time_ns();
+  __asm__ volatile("csrr %0, time" : "=r"(now));
+  return (now - machine_boot_ticks) * machine_tick_ns;
+}
+
 void machine_timer_set(u64 ns);    // next hart_timer() on this hart; ~0 = never
 
 // ---- Tasks ----

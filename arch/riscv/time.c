@@ -9,36 +9,27 @@
 
 #define SECOND 1000000000UL
 
-static u64 boot_time;              // the counter at the first question
+u64 machine_boot_ticks, machine_tick_ns;
 
 u64
 machine_ticks(void)
 {
   u64 now = csr_read(time);
-  if(unlikely(boot_time == 0))
-    boot_time = now;
-  return now - boot_time;
+  if(unlikely(machine_boot_ticks == 0))
+    machine_boot_ticks = now;
+  return now - machine_boot_ticks;
 }
-
-static u64 tick_ns;      // of one tick, if that is a whole number; 0 = not known yet
 
 // Seconds and the rest apart, so that no product overflows.
-static u64
-ns_of(u64 ticks)
+u64
+machine_slow_time_ns(void)
 {
-  u64 rate = machine.timebase;
-  if(unlikely(rate == 0))
+  u64 ticks = machine_ticks(), rate = machine.timebase;
+  if(rate == 0)
     return 0;
   if(SECOND % rate == 0)
-    tick_ns = SECOND / rate;
+    machine_tick_ns = SECOND / rate;
   return ticks / rate * SECOND + ticks % rate * SECOND / rate;
-}
-
-u64
-machine_time_ns(void)
-{
-  u64 ticks = machine_ticks();
-  return likely(tick_ns != 0) ? ticks * tick_ns : ns_of(ticks);
 }
 
 static u64
@@ -51,7 +42,7 @@ ticks_after(u64 ns)
 void
 machine_timer_set(u64 ns)
 {
-  u64 at = ns == ~0UL ? ~0UL : boot_time + ticks_after(ns);
+  u64 at = ns == ~0UL ? ~0UL : machine_boot_ticks + ticks_after(ns);
   if(machine.sstc)
     csr_write(CSR_STIMECMP, at);
   else

@@ -21,14 +21,17 @@
 #define intr_save riscv_intr_save
 #define intr_restore riscv_intr_restore
 #define intr_enabled riscv_intr_enabled
+#define machine_time_ns riscv_machine_time_ns
 #include "../../../arch/riscv/machine.h"
 #undef intr_save
 #undef intr_restore
 #undef intr_enabled
+#undef machine_time_ns
 
 bool intr_save(void);
 void intr_restore(bool were_on);
 bool intr_enabled(void);
+u64 machine_time_ns(void);
 
 // The host's own start-up code has a symbol of that name.
 #define __data_start image_data_start
