@@ -209,7 +209,6 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   int err = object_reserve(o, f->index);
   if(unlikely(err))
     return no_place(o, f, err);
-  frame_placed(f);
   if(got < PAGE_SIZE)
     zero_around(page, in_page, got);
   reach(o, off + got);
@@ -226,7 +225,7 @@ write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
   bool fresh;
   if(len < PAGE_SIZE && page_down(off) < o->size)
     return write_old(o, off, buf, len, done);
-  int err = object_page_fresh(o, off >> PAGE_SHIFT, &f, &fresh);
+  int err = object_fresh(o, off >> PAGE_SHIFT, &f, &fresh);
   if(unlikely(err))
     return err;
   return fresh ? write_fresh(o, f, off, buf, len, done) : overwrite(o, f, off, buf, len, done);

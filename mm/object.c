@@ -33,13 +33,11 @@ objects_init(void)
 void
 object_init(struct object *o, const struct object_ops *ops, u64 size)
 {
-  memset(o, 0, sizeof *o);
   o->ops = ops;
   o->refs = 1;
   o->size = size;
   spin_init(&o->lock, "object");
   spin_init(&o->areas_lock, "object.areas");
-  radix_init(&o->pages);
   list_init(&o->areas);
   spin_lock(&all_objects_lock);
   list_append(&all_objects, &o->link);
@@ -49,7 +47,7 @@ object_init(struct object *o, const struct object_ops *ops, u64 size)
 struct object *
 object_create_anon(u64 size)
 {
-  struct object *o = cache_alloc(&object_cache);
+  struct object *o = cache_zalloc(&object_cache);
   if(o)
     object_init(o, NULL, size);
   return o;
@@ -149,15 +147,6 @@ past_end(const struct object *o, u64 index)
   return index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
 }
 
-// f becomes the page at index, BUSY and pinned.
-static inline void
-begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
-{
-  f->owner = knum(o);
-  f->index = (u32)index;
-  f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags;
-}
-
 // A new page, BUSY and pinned, in the tree.
 // => 0; -EEXIST if somebody else was quicker; -ENOMEM; -ERANGE past the end
 static int
@@ -169,34 +158,13 @@ add_page(struct object *o, u64 index, struct frame **out)
   spin_lock(&o->lock);
   int err = past_end(o, index) ? -ERANGE : radix_insert(&o->pages, index, frame_pfn(f), false);
   if(err == 0)
-    begin_page(o, f, index, 0);
+    object_begin_page(o, f, index, 0);
   spin_unlock(&o->lock);
   if(err)
     frame_free(f);
   else
     *out = f;
   return err;
-}
-
-// The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
-// store's copy does not count.  => NULL without memory
-static inline struct frame *
-find_or_make(struct object *o, u64 index, bool *made)
-{
-  struct frame *f = NULL;
-  spin_lock(&o->lock);
-  struct radix_node *leaf = radix_reach(&o->pages, index);
-  u64 pfn = leaf ? leaf->slot[radix_slot(index, 0)] : 0;
-  *made = pfn == 0;
-  if(pfn){
-    f = pfn_frame(pfn);
-    frame_get(f, PIN_1);
-  } else if(leaf && (f = frame_alloc(KIND_KERNEL, ALLOC_USER)) != NULL){
-    begin_page(o, f, index, FRAME_DIRTY);
-    radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
-  }
-  spin_unlock(&o->lock);
-  return f;
 }
 
 // Other pins may keep the frames.  The object's hold goes while they are BUSY, or
@@ -298,8 +266,8 @@ object_find(struct object *o, u64 index)
   return f;
 }
 
-static __attribute__((noinline)) int
-wait_for_fresh(struct object *o, struct frame *busy, u64 index, struct frame **out, bool *fresh)
+int
+object_wait_fresh(struct object *o, struct frame *busy, u64 index, struct frame **out, bool *fresh)
 {
   int err = busy ? 0 : memory_wait();
   if(busy)
@@ -310,10 +278,7 @@ wait_for_fresh(struct object *o, struct frame *busy, u64 index, struct frame **o
 int
 object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 {
-  struct frame *f = *out = find_or_make(o, index, fresh);
-  if(likely(f) && likely(*fresh || object_holds(f)))
-    return 0;
-  return wait_for_fresh(o, f, index, out, fresh);
+  return object_fresh(o, index, out, fresh);
 }
 
 // A page could not be added.  => 0: look again; else the reason not to

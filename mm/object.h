@@ -57,7 +57,7 @@ object_has_store(const struct object *o)
   return o->ops && o->ops->write_pages;
 }
 
-// => refs 1.  For an object embedded in something else (an inode).
+// => refs 1.  For an object embedded in something else (an inode), zeroed.
 void object_init(struct object *o, const struct object_ops *ops, u64 size);
 
 // => refs 0, no pages, no areas; before the memory around it is freed

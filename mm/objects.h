@@ -37,6 +37,49 @@ object_look(struct object *o, u64 index)
   return f;
 }
 
+// f becomes the page at index, BUSY and pinned.
+static inline void
+object_begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
+{
+  f->owner = knum(o);
+  f->index = (u32)index;
+  f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags;
+}
+
+// The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
+// store's copy does not count.  => NULL without memory
+static inline struct frame *
+object_find_or_make(struct object *o, u64 index, bool *made)
+{
+  struct frame *f = NULL;
+  spin_lock(&o->lock);
+  struct radix_node *leaf = radix_reach(&o->pages, index);
+  u64 pfn = leaf ? leaf->slot[radix_slot(index, 0)] : 0;
+  *made = pfn == 0;
+  if(pfn){
+    f = pfn_frame(pfn);
+    frame_get(f, PIN_1);
+  } else if(leaf && (f = frame_alloc(KIND_KERNEL, ALLOC_USER)) != NULL){
+    object_begin_page(o, f, index, FRAME_DIRTY);
+    radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
+  }
+  spin_unlock(&o->lock);
+  return f;
+}
+
+// What object_page_fresh does if it need not wait, and the rest.
+int object_wait_fresh(struct object *o, struct frame *busy, u64 index, struct frame **out,
+                      bool *fresh);
+
+static inline int
+object_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
+{
+  struct frame *f = *out = object_find_or_make(o, index, fresh);
+  if(likely(f) && likely(*fresh || object_holds(f)))
+    return 0;
+  return object_wait_fresh(o, f, index, out, fresh);
+}
+
 // f is marked dirty in the tree, if it is still there.  o->lock is held.
 static inline void
 object_mark(struct object *o, struct frame *f)
