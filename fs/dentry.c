@@ -392,6 +392,8 @@ dentry_parent(struct inode *i)
 struct inode *
 dentry_forget(struct inode *i)
 {
+  if(atomic_load(&i->dentry) == NULL)       // and nobody can find i, to name it
+    return NULL;
   spin_lock(&tree);
   struct dentry *d = i->dentry;
   i->dentry = NULL;

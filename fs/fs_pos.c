@@ -63,10 +63,13 @@ fs_pos_put(struct fs_pos *p)
 struct inode *
 fs_pos_cwd(struct fs_pos *p)
 {
-  spin_lock(&p->lock);
+  bool shared = atomic_load(&p->refs) > 1;     // else only the caller could change it
+  if(shared)
+    spin_lock(&p->lock);
   struct inode *i = p->cwd;
   inode_get(i);
-  spin_unlock(&p->lock);
+  if(shared)
+    spin_unlock(&p->lock);
   return i;
 }
 

@@ -176,8 +176,8 @@ struct qfs_run { u64 block; u32 n; };    // block 0: a hole
 int qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run);
 
 // The same for one page, which gets a block if it has none.
-// => the block; -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
-i64 qfs_map_alloc(struct qfs_inode *qi, u64 index);
+// => 0; -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
+int qfs_map_alloc(struct qfs_inode *qi, u64 index);
 
 // A metadata block for it, zeros and dirty.  => 0 and *f pinned; or as above
 int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);

@@ -107,8 +107,7 @@ static int
 page_mkwrite(struct object *o, u64 index)
 {
   struct qfs_inode *qi = inode_of(o);
-  i64 block = qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index);
-  return block < 0 ? (int)block : 0;
+  return qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index);
 }
 
 static void

@@ -351,8 +351,8 @@ alloc_from_root(struct qfs_inode *qi, u64 index)
   return block;
 }
 
-i64
-qfs_map_alloc(struct qfs_inode *qi, u64 index)
+static inline i64
+alloc(struct qfs_inode *qi, u64 index)
 {
   i64 block;
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
@@ -369,9 +369,16 @@ qfs_map_alloc(struct qfs_inode *qi, u64 index)
 }
 
 int
+qfs_map_alloc(struct qfs_inode *qi, u64 index)
+{
+  i64 block = alloc(qi, index);
+  return block < 0 ? (int)block : 0;
+}
+
+int
 qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f)
 {
-  i64 block = qfs_map_alloc(qi, index);
+  i64 block = alloc(qi, index);
   return block < 0 ? (int)block : qfs_meta_new(qfs_of(qi), block, f);
 }
 
