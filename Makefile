@@ -207,7 +207,7 @@ $B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)
 	$(call say,IMAGE,$@)rm -f $@ && $B/mkfs/mkfs $@ 16M && $B/mkfs/fsput -d $@ /dev /proc && \
 	$B/mkfs/fsput $@ $(BENCH) $B/user/init /
 
-$B/tools/profile.so: tools/profile.c
+$B/tools/%.so: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,HOST,$<)$(HOSTCC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
 
@@ -215,11 +215,13 @@ bench bench-check: $(KERNEL) $B/test/bench/fs.img $B/tools/profile.so | tools-qe
 	@test/bench/bench.py --cross '$(CROSS)' $(if $(filter bench-check,$@),--check, \
 		$(if $(ACCEPT),--accept) $(if $(WALL),--wall) $(PROFILE:%=--profile %) $(EXEC:%=--exec %)) $(ROWS)
 
+include tools/policy/rules.mk
+
 lint: | tools-build
 	@tools/lint
 
 # ---- Setting up, cleaning up, help ----
-SETS := build qemu test gdb
+SETS := build qemu test gdb plot
 $(addprefix tools-,$(SETS)):
 	@tools/setup.sh install $(@:tools-%=%) $(TOOLPREFIX)
 

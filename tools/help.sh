@@ -23,6 +23,10 @@ make [TARGET] [VARIABLE=value ...]
                       ROWS WALL PROFILE ACCEPT EXEC (`make bench ROWS="stat brk_grow"`)
   bench-check       fails if a row is over 2 % above its accepted figure
                       ROWS
+  policy            page replacement on the host: fault tables, plots; see docs/policies.md
+                      REFS FRAMES POLICY TRACE MEMORY FAULT WRITE TICK BATCH WINDOW
+                      PRIORITY MINIMUM PLOT
+                      (`make policy REFS="7 0 1 2 0 3 0 4" FRAMES=3`, or FRAMES=1-6 PLOT=plots)
   lint              line counts, lengths of functions and files, headers
   fs-reset          make the disk image anew: THE FILES IN IT ARE LOST
                       DISK

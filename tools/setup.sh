@@ -4,7 +4,7 @@
 # Finds the tools quire is built, run and tested with, and installs the missing
 # ones with apt where it may.
 #
-#   setup.sh install SET [PREFIX]   SET: build, qemu, test or gdb (each includes build)
+#   setup.sh install SET [PREFIX]   SET: build, qemu, test, gdb or plot (each includes build)
 #   setup.sh doctor [PREFIX]        one line a tool: version, or how to get it
 #   setup.sh prefix [PREFIX]        print the cross compiler's prefix
 #   setup.sh gdb [PREFIX]           print a gdb that knows riscv64
@@ -57,7 +57,7 @@ probe() {
     user) have qemu-riscv64 && first_line qemu-riscv64 --version ;;
     libc) [ -n "$prefix" ] && "${prefix}gcc" -print-file-name=libc.a | grep / ;;
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
-    pytest | pexpect)
+    pytest | pexpect | matplotlib)
       [ -x "$python" ] && "$python" -c "import $1; print('$1', $1.__version__)" 2>/dev/null ;;
     gdb) g=$(find_gdb) && first_line "$g" --version ;;
   esac
@@ -76,6 +76,7 @@ package() {
     cmocka) echo libcmocka-dev ;;
     pytest) echo python3-pytest ;;
     pexpect) echo python3-pexpect ;;
+    matplotlib) echo python3-matplotlib ;;
     gdb) echo gdb-multiarch ;;
     *) echo "$1" ;;
   esac
@@ -86,6 +87,7 @@ tools_of() {
     build) echo cc cross python ;;
     qemu) echo cc cross python qemu opensbi ;;
     gdb) echo cc cross python gdb ;;
+    plot) echo cc cross python matplotlib ;;
     test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
