@@ -30,30 +30,24 @@ move(void *to, const void *from, u64 n)
     memcpy(to, from, n);
 }
 
-// One piece of a request; *disk is where it goes on, with *left bytes in one piece.
-static inline void
-copy(enum block_op op, char *mem, u64 n, char **disk, u64 *left)
-{
-  move(op == BLOCK_READ ? mem : *disk, op == BLOCK_READ ? *disk : mem, n);
-  *disk += n;
-  *left -= n;
-}
-
 static int
 submit(struct block_device *device, struct block_request *r)
 {
   struct ramdisk *d = container_of(device, struct ramdisk, device);
-  u64 at = r->sector * SECTOR, left = 0;
+  u64 at = r->sector * SECTOR, left = 0;     // left: of the chunk, from `disk` on
   char *disk = NULL;
-  for(u32 i = 0, len; i < block_pieces(r); i++){
+  for(u32 i = 0, n = block_pieces(r), len; i < n; i++){
     char *mem = block_piece(r, i, &len);
-    for(u64 done = 0, part; done < len; done += part, at += part){
+    for(u64 part; len > 0; len -= part, at += part, mem += part, disk += part, left -= part){
       if(left == 0){
         left = d->chunk_size - at % d->chunk_size;
         disk = d->chunk[at / d->chunk_size] + at % d->chunk_size;
       }
-      part = min(len - done, left);
-      copy(r->op, mem + done, part, &disk, &left);
+      part = min(len, left);
+      if(r->op == BLOCK_READ)
+        move(mem, disk, part);
+      else
+        move(disk, mem, part);
     }
   }
   block_complete(device, r, 0);

@@ -227,11 +227,14 @@ gather_leaf(const struct radix_node *n, u32 i, u32 end, u64 base, struct gatheri
 {
   u64 marks = g->marked ? n->marks : ~0UL;
   u64 *to = g->value + g->n, *full = g->value + g->max;
+  u32 last = 0;
   for(; i < end && to < full; i++)
     if(n->slot[i] && (marks >> i & 1)){
       *to++ = n->slot[i];
-      g->at = base + i;
+      last = i;
     }
+  if(to > g->value + g->n)
+    g->at = base + last;
   g->n = (u32)(to - g->value);
 }
 
