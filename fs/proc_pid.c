@@ -56,7 +56,7 @@ add_area(struct sizes *z, const struct area *a)
   z->size += pages;
   if(a->flags & AREA_STACK){
     z->stack += pages;
-    z->stack_start = a->end;
+    z->stack_start = max(z->stack_start, a->end);
   } else if(a->prot & PROT_EXEC){
     z->text += pages;
   } else if((a->prot & PROT_WRITE) && !(a->flags & AREA_SHARED)){
@@ -184,7 +184,7 @@ enum { MAPS_NAME_COLUMN = 73 };
 static const char *
 area_name(const struct space *s, const struct area *a)
 {
-  if(a->flags & AREA_STACK)
+  if(a->end == USER_TOP)
     return "[stack]";
   return a->flags & AREA_HEAP || (a->start < s->brk && a->end > s->brk_start) ? "[heap]" : NULL;
 }

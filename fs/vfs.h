@@ -140,6 +140,7 @@ struct file_ops {
   i64 (*ioctl)(struct file *f, u64 cmd, u64 arg);
   u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | ...; see kernel/poll.h
   struct object *(*map)(struct file *f);                // => referenced object for mmap, or NULL
+  bool maps_zeroes;                                     // mmap gives anonymous memory instead
   void (*release)(struct file *f);
 };
 

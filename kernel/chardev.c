@@ -100,7 +100,7 @@ static const struct file_ops null_ops = {
   .read = read_nothing, .write = write_away, .poll = always_ready,
 };
 static const struct file_ops zero_ops = {
-  .read = read_zeroes, .write = write_away, .poll = always_ready,
+  .read = read_zeroes, .write = write_away, .poll = always_ready, .maps_zeroes = true,
 };
 static const struct file_ops full_ops = {
   .read = read_zeroes, .write = write_full, .poll = always_ready,

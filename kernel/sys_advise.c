@@ -95,7 +95,7 @@ static const struct advice {
   [16 /* DONTDUMP */] = { 1, HINT },
   [17 /* DODUMP */] = { 1, HINT },
   [18 /* WIPEONFORK */] = { 1, FLAGS, .fits = private_anonymous, .set = AREA_WIPEONFORK },
-  [19 /* KEEPONFORK */] = { 1, FLAGS, .fits = private_anonymous, .clear = AREA_WIPEONFORK },
+  [19 /* KEEPONFORK */] = { 1, FLAGS, .clear = AREA_WIPEONFORK },
   [20 /* COLD */] = { 1, HINT, .fits = unlocked },
   [21 /* PAGEOUT */] = { 1, HINT, .fits = unlocked },
   [22 /* POPULATE_READ */] = { 1, POPULATE, .access = ACCESS_READ },
@@ -164,6 +164,8 @@ sys_msync(const u64 *a)
   if((flags & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (va & PAGE_MASK) ||
      ((flags & MS_ASYNC) && (flags & MS_SYNC)))
     return -EINVAL;
+  if(page_up(len) == 0)              // it may be too large to be said
+    return 0;
   if(whole_pages(va, &len) != 0)
     return -ENOMEM;
   for(end = va + len; va < end; va = area.end){
@@ -216,11 +218,12 @@ static int
 lock_range(va_t addr, u64 len, u32 how)
 {
   va_t start = page_down(addr);
+  if(page_up(len + (addr - start)) == 0)
+    return 0;
   if(addr > USER_MAX || len > USER_MAX - addr)
     return addr + len < addr ? -EINVAL : -ENOMEM;
   len = page_up(addr + len) - start;
-  int err = len ? vm_change_flags(current->space, start, len,
-                                  AREA_LOCKED | AREA_ONFAULT, how, NULL) : 0;
+  int err = vm_change_flags(current->space, start, len, AREA_LOCKED | AREA_ONFAULT, how, NULL);
   if(err == 0 && how == AREA_LOCKED){
     err = vm_make_present(current->space, start, len);
     err = err == -EFAULT || err == -EINVAL ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;

@@ -25,10 +25,12 @@ sys_brk(const u64 *a)
 // ---- mmap ----
 
 // The store behind a file mapping, if the way the file is open allows it.
-// => 0 and a reference in *out, or -errno; *flags may gain MAP_MAYWRITE
+// => 0 and a reference in *out, or NULL for memory of its own; or -errno.  *flags may
+// gain MAP_MAYWRITE
 static int
 file_object(struct file *f, u32 prot, u32 *flags, struct object **out)
 {
+  *out = NULL;
   u32 access = f->flags & O_ACCMODE;
   if(f->flags & O_PATH)
     return -EBADF;
@@ -40,8 +42,16 @@ file_object(struct file *f, u32 prot, u32 *flags, struct object **out)
     else if(prot & PROT_WRITE)
       return -EACCES;
   }
-  *out = f->ops->map ? f->ops->map(f) : NULL;
-  return *out ? 0 : -ENODEV;
+  if(f->ops->map)
+    *out = f->ops->map(f);
+  return *out || f->ops->maps_zeroes ? 0 : -ENODEV;
+}
+
+// Memory that begins as zeroes.
+static i64
+map_anonymous(va_t addr, u64 len, u32 prot, u32 flags)
+{
+  return vm_map(current->space, addr, len, prot, flags | MAP_ANONYMOUS, NULL, 0, NULL);
 }
 
 static i64
@@ -52,12 +62,14 @@ map_file(va_t addr, u64 len, u32 prot, u32 flags, int fd, u64 offset)
   if(!f)
     return -EBADF;
   int err = file_object(f, prot, &flags, &o);
-  if(err){
+  if(err || o == NULL){
     file_put(f);
-    return err;
+    return err ? err : map_anonymous(addr, len, prot, flags);
   }
   return vm_map(current->space, addr, len, prot, flags, o, offset, f);
 }
+
+enum { GROWS = MAP_GROWSDOWN | MAP_PRIVATE | MAP_ANONYMOUS };    // what it comes with
 
 i64
 sys_mmap(const u64 *a)
@@ -67,6 +79,8 @@ sys_mmap(const u64 *a)
   i64 at;
   if(len == 0 || (offset & PAGE_MASK) || kind == 0)
     return -EINVAL;
+  if((flags & MAP_GROWSDOWN) && (flags & GROWS) != GROWS)
+    return -EINVAL;
   flags &= ~(u32)MAP_MAYWRITE;
   if(kind == MAP_SHARED_VALIDATE){
     if(flags & ((u32)~MAP_LEGACY | MAP_ANONYMOUS))
@@ -74,8 +88,7 @@ sys_mmap(const u64 *a)
     flags &= ~(u32)MAP_PRIVATE;
   }
   if(flags & MAP_ANONYMOUS)
-    at = vm_map(current->space, a[0], len, prot, flags | (flags & MAP_SHARED ? MAP_MAYWRITE : 0),
-                NULL, 0, NULL);
+    at = map_anonymous(a[0], len, prot, flags | (flags & MAP_SHARED ? MAP_MAYWRITE : 0));
   else
     at = map_file(a[0], len, prot, flags, (int)a[4], offset);
   if(at >= 0 && (flags & MAP_POPULATE))

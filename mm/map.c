@@ -73,7 +73,7 @@ vm_unmap(struct space *s, va_t addr, u64 len)
 
 // ---- mmap ----
 
-#define MAX_OFFSET (1UL << 63)       // where offsets in files end
+#define MAX_OFFSET ((1UL << 63) - PAGE_SIZE)   // where pages of files end
 
 static bool
 overlaps(struct space *s, va_t start, va_t end)
@@ -160,7 +160,8 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
     a->prot = prot;
     a->flags = (flags & MAP_SHARED ? AREA_SHARED : AREA_MAYWRITE) |
                (flags & MAP_MAYWRITE ? AREA_MAYWRITE : 0) |
-               (flags & MAP_LOCKED ? AREA_LOCKED : 0);
+               (flags & MAP_LOCKED ? AREA_LOCKED : 0) |
+               (flags & MAP_GROWSDOWN ? AREA_STACK : 0);
     a->object = o;
     a->offset = offset;
     a->file = file;
