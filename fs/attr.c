@@ -109,6 +109,8 @@ inode_chown(struct inode *i, u32 uid, u32 gid)
     i->uid = uid;
   if(gid != ID_KEEP)
     i->gid = gid;
+  if(!S_ISDIR(i->mode))                // the new owner has promised nothing
+    i->mode &= ~(S_ISUID | (i->mode & S_IXGRP ? S_ISGID : 0));
   return changed(i);
 }
 

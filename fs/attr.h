@@ -6,7 +6,7 @@
 
 #include "fs/vfs.h"
 
-enum { MODE_BITS = 07777 };
+enum { MODE_BITS = 07777, S_ISUID = 04000, S_ISGID = 02000, S_IXGRP = 010 };
 enum { ID_KEEP = ~0U };      // chown(2)'s -1
 
 int inode_chmod(struct inode *i, u32 mode);

@@ -16,7 +16,7 @@ directory_readdir(struct file *f, struct dir_sink *d)
 {
   struct inode *i = f->inode;
   rw_read_lock(&i->lock);
-  int e = i->ops->readdir(i, f->pos, d);
+  int e = i->nlink == 0 ? -ENOENT : i->ops->readdir(i, f->pos, d);
   rw_read_unlock(&i->lock);
   return e;
 }

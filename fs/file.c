@@ -120,7 +120,7 @@ seek_target(const struct file *f, i64 off, int whence)
     return off < 0 || off >= size ? -ENXIO : whence == SEEK_DATA ? off : size;
   if((u32)whence >= count_of(from) || __builtin_add_overflow(from[whence], off, &to))
     return -EINVAL;
-  return to < 0 ? -EINVAL : to;
+  return to < 0 || to > (i64)FILE_SIZE_MAX ? -EINVAL : to;
 }
 
 i64

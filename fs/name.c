@@ -54,7 +54,9 @@ make_link(struct inode *dir, const struct name *n, const struct wish *wish)
   if(i->super != dir->super)
     return -EXDEV;
   rw_write_lock(&i->lock);
-  int e = i->nlink == 0 ? -ENOENT : dir->ops->link(dir, n->text, n->len, i);
+  int e = i->nlink == 0 && !i->linkable ? -ENOENT : dir->ops->link(dir, n->text, n->len, i);
+  if(e == 0)
+    i->linkable = false;
   rw_write_unlock(&i->lock);
   if(e == 0)
     dentry_enter(dir, n, i);

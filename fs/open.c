@@ -144,6 +144,20 @@ walk_create(struct walk *w, u32 flags, u32 mode, struct inode **out)
   return 0;
 }
 
+// The directory *i becomes a new file without a name.
+static int
+open_nameless(struct inode **i, u32 flags, u32 mode)
+{
+  struct inode *dir = *i;
+  int e = !S_ISDIR(dir->mode) ? -ENOTDIR : !dir->ops->nameless ? -EOPNOTSUPP :
+          dir->super->read_only ? -EROFS :
+          dir->ops->nameless(dir, S_IFREG | (mode & MODE_BITS), i);
+  if(e == 0)
+    (*i)->linkable = !(flags & O_EXCL);
+  inode_put(dir);
+  return e;
+}
+
 int
 vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct file **out)
 {
@@ -155,5 +169,8 @@ vfs_open(struct inode *base, const char *path, u32 flags, u32 mode, struct file 
   else if(e == 0)
     e = walk_last(&w, flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &i);
   walk_end(&w);
-  return e ? e : inode_open(i, flags, out);
+  bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE;
+  if(e == 0 && is_nameless)
+    e = open_nameless(&i, flags, mode);
+  return e ? e : inode_open(i, is_nameless ? flags & ~O_TMPFILE : flags, out);
 }

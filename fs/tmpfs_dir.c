@@ -151,6 +151,16 @@ create(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev, struct 
 }
 
 static int
+nameless(struct inode *dir, u32 mode, struct inode **out)
+{
+  struct tmpfs_inode *ti;
+  int e = tmpfs_inode_new(tmpfs_of(dir), mode, 0, &ti);
+  if(e == 0)
+    *out = &ti->vfs;
+  return e;
+}
+
+static int
 symlink(struct inode *dir, const char *name, u32 len, const char *target, u32 tlen)
 {
   struct tmpfs_inode *ti;
@@ -179,7 +189,8 @@ link(struct inode *dir, const char *name, u32 len, struct inode *target)
   if(e == NULL)
     return -ENOMEM;
   entry_insert(tmpfs_inode(dir), e, target);
-  target->nlink++;
+  if(target->nlink++ == 0)
+    tmpfs_inode_publish(tmpfs_inode(target));
   inode_changed(target);
   inode_modified(dir);
   return 0;
@@ -282,6 +293,7 @@ readlink(struct inode *i, char *buf, u32 n)
 const struct inode_ops tmpfs_inode_ops = {
   .lookup = lookup,
   .create = create,
+  .nameless = nameless,
   .symlink = symlink,
   .link = link,
   .unlink = unlink,

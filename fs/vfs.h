@@ -40,6 +40,7 @@ enum {
   O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000,
   O_DSYNC = 010000, O_SYNC = 04010000,
   O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000, O_PATH = 010000000,
+  O_TMPFILE = 020000000 | O_DIRECTORY,
 };
 
 struct timespec { i64 sec; i64 nsec; };
@@ -57,6 +58,7 @@ struct inode_ops {
   int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
   int (*create)(struct inode *dir, const char *name, u32 len, u32 mode, u64 rdev,
                 struct inode **out);
+  int (*nameless)(struct inode *dir, u32 mode, struct inode **out);      // a file, for O_TMPFILE
   int (*symlink)(struct inode *dir, const char *name, u32 len, const char *target, u32 tlen);
   int (*link)(struct inode *dir, const char *name, u32 len, struct inode *target);
   // unlink: empty directories too
@@ -100,6 +102,7 @@ struct inode {
   struct timespec atime, mtime, ctime;
   struct object object;           // regular files: the pages; object.size is the size
   struct list link;               // super->inodes, under super->lock
+  bool linkable;                  // has no name yet, and may get one
   bool dirty;                     // attributes differ from the disk's: ops->update is due
   struct pipe *pipe;              // of an open FIFO
 

@@ -21,7 +21,8 @@ static bool
 flags_ok(u64 flags)
 {
   u64 threads = CLONE_THREAD | CLONE_SIGHAND;
-  if(flags & ~(u64)CLONE_KNOWN)
+  if((flags & ~(CLONE_KNOWN | CLONE_CLEAR_SIGHAND)) ||
+     ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND)))
     return false;
   if(flags & threads)
     return (flags & threads) == threads && (flags & CLONE_VM);
@@ -85,6 +86,8 @@ make_child(u64 flags)
     return NULL;
   }
   t->sig_blocked = me->sig_blocked;
+  if(flags & CLONE_CLEAR_SIGHAND)
+    signal_exec(t);
   if((flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
     t->sigstack = me->sigstack;
   fp_fork(t);

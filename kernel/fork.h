@@ -15,6 +15,7 @@ enum {
                 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
                 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID,
 };
+#define CLONE_CLEAR_SIGHAND (1UL << 32)     // clone3 only
 
 struct clone_args {
   u64 flags;

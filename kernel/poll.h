@@ -12,6 +12,7 @@
 
 enum {
   POLLIN = 1, POLLPRI = 2, POLLOUT = 4, POLLERR = 8, POLLHUP = 0x10, POLLNVAL = 0x20,
+  POLLRDNORM = 0x40, POLLWRNORM = 0x100,
 };
 
 struct poll_source {
@@ -30,6 +31,13 @@ struct poll_wait {
   struct poll_source *source;
   struct poll_set *set;
 };
+
+// Linux says the same twice.
+static inline u32
+poll_normal(u32 ready)
+{
+  return ready | (ready & POLLIN ? POLLRDNORM : 0) | (ready & POLLOUT ? POLLWRNORM : 0);
+}
 
 // For the file: w, unless NULL, is told from now on.
 void poll_source_init(struct poll_source *s);

@@ -10,6 +10,7 @@
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "kernel/termios.h"
+#include "mm/space.h"
 
 // ---- Reading and writing ----
 
@@ -46,19 +47,20 @@ i64 sys_pwrite64(const u64 *a) { return one_at(a[0], file_write, a[1], a[2], a[3
 struct iovec { va_t base; u64 len; };
 enum { IOV_MAX = 1024 };
 
-// => 0 if each piece and their sum could be a count
+// => 0 if each piece could be in user memory
 static int
 check_iovec(va_t iov, u64 n)
 {
-  u64 total = 0;
   if(n > IOV_MAX)
     return -EINVAL;
   for(u64 k = 0; k < n; k++){
     struct iovec v;
     if(copy_from_user(&v, iov + k * sizeof v, sizeof v))
       return -EFAULT;
-    if((i64)v.len < 0 || (i64)(total += v.len) < 0)
+    if((i64)v.len < 0)
       return -EINVAL;
+    if(v.base > USER_MAX || v.len > USER_MAX - v.base)
+      return -EFAULT;
   }
   return 0;
 }
@@ -254,8 +256,22 @@ sys_fcntl(const u64 *a)
 }
 
 static i64
-ioctl(struct file *f, u32 cmd, u64 arg)
+set_nonblocking(struct file *f, va_t arg)
 {
+  u32 on;
+  if(copy_from_user(&on, arg, sizeof on))
+    return -EFAULT;
+  f->flags = (f->flags & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0);
+  return 0;
+}
+
+static i64
+ioctl(int fd, struct file *f, u32 cmd, u64 arg)
+{
+  if(cmd == FIOCLEX || cmd == FIONCLEX)
+    return fd_set_cloexec(fd, cmd == FIOCLEX);
+  if(cmd == FIONBIO)
+    return set_nonblocking(f, arg);
   if(cmd == FIONREAD && S_ISREG(f->inode->mode)){
     u64 left = f->inode->object.size - min(f->pos, f->inode->object.size);
     return store_user_u32(arg, left);
@@ -269,7 +285,7 @@ sys_ioctl(const u64 *a)
   struct fd_ref r = fd_get(a[0]);
   if(r.file == NULL)
     return -EBADF;
-  i64 e = ioctl(r.file, a[1], a[2]);
+  i64 e = ioctl(a[0], r.file, a[1], a[2]);
   fd_put(r);
   return e;
 }
@@ -329,6 +345,21 @@ sys_syncfs(const u64 *a)
 {
   struct fd_ref r = fd_get(a[0]);
   i64 e = r.file ? super_sync(r.file->inode->super) : -EBADF;
+  fd_put(r);
+  return e;
+}
+
+enum { READAHEAD_MAX = 2 * MiB };      // of one call, as in Linux
+
+i64
+sys_readahead(const u64 *a)
+{
+  struct fd_ref r = fd_get(a[0]);
+  i64 e = -EBADF;
+  if(r.file && (r.file->flags & O_ACCMODE) != O_WRONLY)
+    e = S_ISREG(r.file->inode->mode) && (i64)a[1] >= 0 ? 0 : -EINVAL;
+  if(e == 0)
+    object_read_ahead(&r.file->inode->object, a[1], min(a[2], (u64)READAHEAD_MAX));
   fd_put(r);
   return e;
 }

@@ -27,6 +27,9 @@ sys_openat(const u64 *a)
   u32 flags = a[2];
   if((flags & O_ACCMODE) == O_ACCMODE && !(flags & O_PATH))
     return -EINVAL;
+  if((flags & O_TMPFILE & ~O_DIRECTORY) &&
+     ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+    return -EINVAL;
   int e = user_path_get(&p, a[0], a[1]);
   if(e)
     return e;
@@ -211,6 +214,9 @@ sys_readlinkat(const u64 *a)
   if(e)
     return e;
   i64 n = read_link(i, a[2], (u32)a[3]);
+  char first;
+  if(n == -EINVAL && copy_from_user(&first, a[1], 1) == 0 && first == 0)
+    n = -ENOENT;                       // not a link, nor a name of one
   inode_put(i);
   return n;
 }

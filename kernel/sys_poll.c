@@ -55,7 +55,7 @@ ask(struct item *it)
   u32 ready = POLLIN | POLLOUT;          // a file that never makes anybody wait
   if(f->ops->poll)
     ready = f->ops->poll(f, it->wait.source ? NULL : &it->wait);
-  return ready & (it->events | POLLERR | POLLHUP);
+  return poll_normal(ready) & (it->events | POLLERR | POLLHUP);
 }
 
 // => how many are ready

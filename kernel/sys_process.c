@@ -36,7 +36,31 @@ i64
 sys_clone(const u64 *a)
 {
   struct clone_args c = {
-    .flags = a[0], .stack = a[1], .parent_tid = a[2], .tls = a[3], .child_tid = a[4],
+    .flags = (u32)a[0], .stack = a[1], .parent_tid = a[2], .tls = a[3], .child_tid = a[4],
+  };
+  return task_clone(&c);
+}
+
+// Linux's struct clone_args, which may be longer if the rest is 0.
+i64
+sys_clone3(const u64 *a)
+{
+  enum { FLAGS, PIDFD, CHILD_TID, PARENT_TID, EXIT_SIGNAL, STACK, STACK_SIZE, TLS, LATER };
+  enum { MAX = 64 };
+  u64 v[MAX] = { 0 };
+  if(a[1] < LATER * sizeof(u64) || a[1] > sizeof v)
+    return a[1] > sizeof v ? -E2BIG : -EINVAL;
+  if(copy_from_user(v, a[0], a[1]))
+    return -EFAULT;
+  for(u32 k = LATER; k < MAX; k++)
+    if(v[k])
+      return -E2BIG;
+  if((v[FLAGS] & (CLONE_SIGNAL | CLONE_DETACHED)) || v[EXIT_SIGNAL] & ~(u64)CLONE_SIGNAL ||
+     !v[STACK] != !v[STACK_SIZE])
+    return -EINVAL;
+  struct clone_args c = {
+    .flags = v[FLAGS] | v[EXIT_SIGNAL], .stack = v[STACK] + v[STACK_SIZE],
+    .parent_tid = v[PARENT_TID], .child_tid = v[CHILD_TID], .tls = v[TLS],
   };
   return task_clone(&c);
 }

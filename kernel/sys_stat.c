@@ -57,6 +57,7 @@ struct statx {
 };
 _Static_assert(sizeof(struct statx) == 256, "struct statx");
 enum { STATX_BASIC_STATS = 0x7ff, STATX_SYNC = 0x6000 };
+#define STATX_RESERVED 0x80000000U
 
 static struct statx_time
 statx_time(struct timespec t)
@@ -84,7 +85,8 @@ sys_statx(const u64 *a)
   struct kstat st;
   struct statx x;
   u32 flags = a[2];
-  if(flags & ~(STAT_FLAGS | STATX_SYNC))
+  if((flags & ~(STAT_FLAGS | STATX_SYNC)) || (flags & STATX_SYNC) == STATX_SYNC ||
+     (a[3] & STATX_RESERVED))
     return -EINVAL;
   int e = user_inode(a[0], a[1], flags, &i);
   if(e)
@@ -213,7 +215,7 @@ sys_utimensat(const u64 *a)
   u32 flags = a[3];
   if(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
     return -EINVAL;
-  if(a[2] && copy_from_user(t, a[2], sizeof t))
+  if((a[2] && copy_from_user(t, a[2], sizeof t)) || (a[1] == 0 && (int)a[0] == AT_FDCWD))
     return -EFAULT;
   int e = chosen_time(&t[0], &atime);
   if(e == 0)

@@ -14,15 +14,13 @@ static i64 (*const calls[])(const u64 *) = {
 };
 
 // Said once for each number a program may reasonably try.  C libraries try some that
-// they do not need: riscv_hwprobe, membarrier, rseq, clone3, faccessat2; nothing is
-// said of these.
+// they do not need: riscv_hwprobe, membarrier, rseq; nothing is said of these.
 static i64
 unknown(u64 nr)
 {
   enum { BITS = 64 };
   static u64 said[8] = {
     [258 / BITS] = 1UL << 258 % BITS | 1UL << 283 % BITS | 1UL << 293 % BITS,
-    [435 / BITS] = 1UL << 435 % BITS | 1UL << 439 % BITS,
   };
   if(nr < count_of(said) * BITS){
     u64 bit = 1UL << nr % BITS;

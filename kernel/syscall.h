@@ -11,7 +11,10 @@
 #include "kernel/types.h"
 
 #define SYSCALLS(X)                                                           \
-  /* files: sys_file.c, sys_lock.c, sys_path.c */                             \
+  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c */                \
+  X(5, setxattr) X(6, lsetxattr) X(7, fsetxattr) X(8, getxattr)               \
+  X(9, lgetxattr) X(10, fgetxattr) X(11, listxattr) X(12, llistxattr)         \
+  X(13, flistxattr) X(14, removexattr) X(15, lremovexattr) X(16, fremovexattr) \
   X(17, getcwd) X(23, dup) X(24, dup3) X(25, fcntl) X(29, ioctl) X(32, flock)  \
   X(33, mknodat) X(34, mkdirat) X(35, unlinkat) X(36, symlinkat)              \
   X(37, linkat) X(38, renameat) X(39, umount2) X(40, mount) X(43, statfs)     \
@@ -23,9 +26,9 @@
   X(72, pselect6)                                                             \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
-  X(223, fadvise64) X(267, syncfs) X(285, copy_file_range) X(286, preadv2)     \
-  X(287, pwritev2) X(436, close_range) X(439, faccessat2) X(452, fchmodat2)    \
-  X(276, renameat2) X(279, memfd_create) X(291, statx)                        \
+  X(213, readahead) X(223, fadvise64) X(267, syncfs) X(285, copy_file_range)  \
+  X(286, preadv2) X(287, pwritev2) X(436, close_range) X(439, faccessat2)      \
+  X(452, fchmodat2) X(276, renameat2) X(279, memfd_create) X(291, statx)                        \
   /* processes: sys_process.c, futex.c, robust.c */                           \
   X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \
   X(98, futex) X(99, set_robust_list) X(100, get_robust_list)                 \
@@ -34,6 +37,7 @@
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \
   X(178, gettid) X(220, clone) X(221, execve) X(260, wait4)                   \
+  X(435, clone3)                                                              \
   /* signals: sys_signal.c, sys_sigwait.c */                                  \
   X(129, kill) X(130, tkill) X(131, tgkill) X(132, sigaltstack)               \
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \

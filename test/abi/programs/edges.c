@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+//
+// Calls at the edges of what they accept, and some that few programs make: mappings
+// of devices and stacks, clone3, files without names, extended attributes, modes of
+// descriptors.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <linux/sched.h>
+
+#define TEST(call) say(#call, (long)(call))
+
+enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
+
+static void
+say(const char *what, long r)
+{
+  if(r == -1)
+    printf("%s: %s\n", what, strerror(errno));
+  else
+    printf("%s: %ld\n", what, r);
+  fflush(stdout);
+}
+
+// Only whether it worked.
+static int
+worked(void *p)
+{
+  return p == MAP_FAILED ? -1 : 0;
+}
+
+static int
+status_of(pid_t pid)
+{
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return status;
+}
+
+// ---- Mappings ----
+
+// /dev/zero is memory: one's own, or shared with children.
+static void
+zeroes(void)
+{
+  int zero = open("/dev/zero", O_RDWR), null = open("/dev/null", O_RDWR);
+  char *mine = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE, zero, PAGE);
+  char *ours = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, zero, 0);
+  TEST(worked(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, null, 0)));
+  printf("zeroes: %d %d\n", mine[0], ours[PAGE]);
+  if(fork() == 0){
+    mine[PAGE] = ours[PAGE] = 1;
+    _exit(0);
+  }
+  wait(NULL);
+  printf("after a child: %d %d\n", mine[PAGE], ours[PAGE]);
+  int reader = open("/dev/zero", O_RDONLY);
+  TEST(worked(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0)));
+  TEST(worked(mmap(NULL, PAGE, RW, MAP_PRIVATE, reader, 0)));
+  char *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, reader, 0);
+  TEST(mprotect(page, PAGE, RW));
+}
+
+static void
+touch_and_exit(volatile char *p)
+{
+  *p = 1;
+  _exit(0);
+}
+
+// A stack in the middle of nowhere grows when it is touched below, but not into
+// what lies there, nor near it.
+static void
+stacks(void)
+{
+  enum { ROOM = 1024 };
+  char *p = mmap(NULL, ROOM * PAGE, PROT_NONE, ANON, -1, 0);
+  munmap(p, ROOM * PAGE);
+  char *low = mmap(p, PAGE, RW, ANON | MAP_FIXED, -1, 0);
+  char *stack = mmap(p + (ROOM - 2) * PAGE, 2 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+  for(char *at = stack; at > stack - 8 * PAGE; at -= PAGE)
+    at[-1] = 7;
+  printf("grown: %d\n", stack[-7 * PAGE - 1]);
+  pid_t pid = fork();
+  if(pid == 0)
+    touch_and_exit(low + 3 * PAGE);
+  printf("too near: %d\n", status_of(pid));
+  int fd = open("f", O_RDWR | O_CREAT, 0600);
+  TEST(worked(mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0)));
+  TEST(worked(mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_GROWSDOWN, fd, 0)));
+  close(fd);
+}
+
+// Lengths and offsets that wrap around.
+static void
+extremes(void)
+{
+  int fd = open("f", O_RDWR | O_CREAT, 0600);
+  char *p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  TEST(worked(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, INT64_MAX - PAGE + 1)));
+  TEST(worked(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, INT64_MAX - 2 * PAGE + 1)));
+  TEST(worked(mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -PAGE)));
+  TEST(msync(p, SIZE_MAX, MS_SYNC));
+  TEST(mlock(p, SIZE_MAX));
+  TEST(munlock(p, SIZE_MAX));
+  TEST(mincore(p, SIZE_MAX, (unsigned char *)p));
+  TEST(munmap(p, SIZE_MAX));
+  TEST(madvise(p, SIZE_MAX, MADV_NORMAL));
+  TEST(madvise(p, PAGE, MADV_KEEPONFORK));
+  TEST(madvise(p, PAGE, MADV_WIPEONFORK));
+  close(fd);
+}
+
+// ---- clone3 ----
+
+static void
+handler(int sig)
+{
+}
+
+static long
+clone3(struct clone_args *c, size_t size)
+{
+  return syscall(SYS_clone3, c, size);
+}
+
+// A child that raises SIGUSR1. => how it ended
+static int
+raising(uint64_t flags)
+{
+  struct clone_args c = { .flags = flags, .exit_signal = SIGCHLD };
+  long pid = clone3(&c, sizeof c);
+  if(pid == 0){
+    raise(SIGUSR1);
+    _exit(3);
+  }
+  return status_of(pid);
+}
+
+static void
+clones(void)
+{
+  struct clone_args c = { .exit_signal = SIGCHLD };
+  char longer[PAGE] = { 0 };
+  signal(SIGUSR1, handler);
+  printf("with the handlers: %x\n", raising(0));
+  printf("without: %x\n", raising(CLONE_CLEAR_SIGHAND));
+  TEST(clone3(&c, 63));
+  TEST(clone3(&c, PAGE + 1));
+  TEST(clone3((void *)8, sizeof c));
+  longer[200] = 1;
+  TEST(clone3((void *)longer, sizeof longer));
+  c.exit_signal = 65;
+  TEST(clone3(&c, sizeof c));
+  c = (struct clone_args){ .flags = CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_VM };
+  TEST(clone3(&c, sizeof c));
+  c = (struct clone_args){ .flags = SIGCHLD };
+  TEST(clone3(&c, sizeof c));
+  c = (struct clone_args){ .stack = 4096 };
+  TEST(clone3(&c, sizeof c));
+}
+
+// ---- Files ----
+
+// As open(O_TMPFILE) has it, in memory; at last it gets a name.
+static void
+nameless(void)
+{
+  struct stat st;
+  char path[64];
+  int fd = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+  write(fd, "text", 4);
+  fstat(fd, &st);
+  printf("nameless: %lu names, mode %o, %ld bytes\n", (long)st.st_nlink, st.st_mode,
+         (long)st.st_size);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  unlink("/dev/shm/edges");
+  TEST(linkat(AT_FDCWD, path, AT_FDCWD, "/dev/shm/edges", AT_SYMLINK_FOLLOW));
+  close(fd);
+  TEST(stat("/dev/shm/edges", &st));
+  printf("named: %lu names, %ld bytes\n", (long)st.st_nlink, (long)st.st_size);
+  fd = open("/dev/shm/edges", O_RDWR);
+  unlink("/dev/shm/edges");
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  TEST(linkat(AT_FDCWD, path, AT_FDCWD, "/dev/shm/edges", AT_SYMLINK_FOLLOW));
+  close(fd);
+  fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  TEST(linkat(AT_FDCWD, path, AT_FDCWD, "/dev/shm/edges", AT_SYMLINK_FOLLOW));
+  close(fd);
+  TEST(open("/dev/shm", O_TMPFILE | O_RDONLY, 0600));
+  TEST(open("/dev/shm", O_TMPFILE | O_RDWR | O_CREAT, 0600));
+  TEST(open("f", O_TMPFILE | O_RDWR, 0600));
+  TEST(open("missing", O_TMPFILE | O_RDWR, 0600));
+}
+
+// A file system that has none, and one where there is none of this name, differ.
+static long
+none(long r)
+{
+  return r == -1 && (errno == ENODATA || errno == EOPNOTSUPP) ? 0 : r;
+}
+
+static void
+attributes(void)
+{
+  char buf[8];
+  symlink("nowhere", "dangling");
+  TEST(none(getxattr("f", "user.none", buf, sizeof buf)));
+  TEST(none(removexattr("f", "user.none")));
+  TEST(getxattr("dangling", "user.none", buf, sizeof buf));
+  TEST(listxattr("dangling", buf, sizeof buf));
+  TEST(setxattr("missing", "user.none", "x", 1, 0));
+  TEST(lremovexattr("missing", "user.none"));
+  TEST(fgetxattr(99, "user.none", buf, sizeof buf));
+  TEST(fsetxattr(99, "user.none", "x", 1, 0));
+  TEST(flistxattr(99, buf, sizeof buf));
+  TEST(llistxattr((char *)8, buf, sizeof buf));
+}
+
+static void
+descriptors(void)
+{
+  int end[2], on = 1, fd = open("f", O_RDWR | O_CREAT, 0600);
+  char c;
+  pipe(end);
+  TEST(ioctl(end[0], FIONBIO, &on));
+  TEST(read(end[0], &c, 1));
+  TEST(ioctl(end[0], FIOCLEX));
+  TEST(fcntl(end[0], F_GETFD));
+  TEST(ioctl(end[0], FIONCLEX));
+  TEST(fcntl(end[0], F_GETFD));
+  TEST(ioctl(end[0], FIONBIO, (void *)8));
+  struct pollfd p[] = { { end[0], ~0 }, { end[1], ~0 }, { fd, POLLRDNORM } };
+  write(end[1], "x", 1);
+  TEST(poll(p, 3, 0));
+  printf("ready: %x %x %x\n", p[0].revents, p[1].revents, p[2].revents);
+  TEST(readahead(fd, 0, PAGE));
+  TEST(readahead(end[0], 0, PAGE));
+  TEST(readahead(99, 0, PAGE));
+  struct iovec v[] = { { "x", INT64_MAX }, { "x", 1 } };
+  TEST(writev(fd, v, 2));
+  v[0] = (struct iovec){ "x", SIZE_MAX };
+  TEST(writev(fd, v, 2));
+  TEST(lseek(fd, INT64_MAX, SEEK_SET));
+}
+
+// What is lost in passing: the special bits of a file with another owner, the last
+// name of a directory.
+static void
+lost(void)
+{
+  struct stat st;
+  char buf[256];
+  int fd = open("f", O_RDWR | O_CREAT, 0600);
+  fchmod(fd, 06755);
+  TEST(fchown(fd, -1, -1));
+  fstat(fd, &st);
+  printf("mode %o\n", st.st_mode);
+  mkdir("gone", 0700);
+  fd = open("gone", O_RDONLY | O_DIRECTORY);
+  rmdir("gone");
+  TEST(syscall(SYS_getdents64, fd, buf, sizeof buf));
+  TEST(readlinkat(open("f", O_RDONLY), "", buf, sizeof buf));
+  TEST(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, 0));
+  struct statx sx;
+  TEST(statx(AT_FDCWD, "f", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, 0, &sx));
+  TEST(statx(AT_FDCWD, "f", 0, STATX__RESERVED, &sx));
+}
+
+int
+main(void)
+{
+  zeroes();
+  stacks();
+  extremes();
+  clones();
+  nameless();
+  attributes();
+  descriptors();
+  lost();
+}
