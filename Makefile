@@ -204,7 +204,7 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 
 # ---- The benchmark ----
 $B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)
-	$(call say,IMAGE,$@)rm -f $@ && $B/mkfs/mkfs $@ 16M && $B/mkfs/fsput -d $@ /dev /proc && \
+	$(call say,IMAGE,$@)rm -f $@ && $B/mkfs/mkfs -H 1 $@ 16M && $B/mkfs/fsput -d $@ /dev /proc && \
 	$B/mkfs/fsput $@ $(BENCH) $B/user/init /
 
 $B/tools/%.so: tools/%.c

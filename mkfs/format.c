@@ -107,12 +107,14 @@ write_super(int fd, struct qfs_super *sb)
 }
 
 int
-format_image(int fd, u64 bytes, const char *label)
+format_image(int fd, u64 bytes, const char *label, const u64 *seed)
 {
   struct qfs_super sb = { .made = time(NULL) };
   if(getrandom(&sb.hash_seed, sizeof(sb.hash_seed), 0) < 0 ||
      getrandom(sb.uuid, sizeof(sb.uuid), 0) < 0)
     return -errno;
+  if(seed)
+    sb.hash_seed = *seed;
   sb.uuid[6] = (sb.uuid[6] & 0x0f) | 0x40;          // random, RFC 4122 4.4
   sb.uuid[8] = (sb.uuid[8] & 0x3f) | 0x80;
   strncpy(sb.label, label, QFS_LABEL - 1);

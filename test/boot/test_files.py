@@ -201,6 +201,16 @@ def test_everything_goes_in_and_comes_out(tmp_path):
     assert get(img, "/big", tmp_path / "back") == b"now small"
 
 
+def test_seed_of_the_hashes(tmp_path):
+    """With -H names lie where they lay; without, no two images are alike."""
+    def seed(*options):
+        tool("mkfs", *options, tmp_path / "x.img", "1M")
+        return int.from_bytes((tmp_path / "x.img").read_bytes()[88:96], "little")
+    assert seed("-H", "0x1234") == 0x1234
+    assert seed() != seed()
+    assert tool("mkfs", "-H", "1x", tmp_path / "x.img", "1M", ok=False).returncode == 2
+
+
 @pytest.mark.parametrize("name", ["mkfs", "fsls", "fsput", "fsget"])
 def test_host_tool_manners(name, tmp_path):
     p = tool(name, "--help", ok=False)

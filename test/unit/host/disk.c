@@ -39,7 +39,7 @@ disk_make(u64 bytes)
   assert(f);
   disk.fd = fileno(f);
   assert(ftruncate(disk.fd, (off_t)bytes) == 0);
-  assert(format_image(disk.fd, bytes, "unit test") == 0);
+  assert(format_image(disk.fd, bytes, "unit test", NULL) == 0);
   disk.block.sectors = bytes / SECTOR;
   disk.block.submit = submit;
   block_register(&disk.block);
