@@ -351,37 +351,25 @@ drop(struct lock_record *r, struct held_lock *h)
     h[0] = h[1];
 }
 
-static void
-take(const void *l, const char *name, enum lock_kind kind, bool waits, u64 taker)
+void
+lock_takes(const void *l, const char *name, enum lock_kind kind)
 {
   struct lock_record *r = &current->locks;
+  u64 taker = (u64)__builtin_return_address(0);
   if(off || panicking())
     return;
-  if(kind != LOCK_SPINS && waits)
+  if(kind != LOCK_SPINS)
     lock_may_sleep(name);
   bool on = intr_save();
   u32 class = class_of(name, kind == LOCK_SPINS);
-  if(waits && find_held(r, l) && begin_report())
+  if(find_held(r, l) && begin_report())
     broken("\"%s\" is taken a second time", name);
-  if(waits)
-    check_order(r, class, taker);
+  check_order(r, class, taker);
   if(kind == LOCK_SPINS)
     check_interrupts(r, &classes[class], on, taker);
   if(!off)
     push(r, l, class, taker);
   intr_restore(on);
-}
-
-void
-lock_takes(const void *l, const char *name, enum lock_kind kind)
-{
-  take(l, name, kind, true, (u64)__builtin_return_address(0));
-}
-
-void
-lock_tried(const void *l, const char *name, enum lock_kind kind)
-{
-  take(l, name, kind, false, (u64)__builtin_return_address(0));
 }
 
 void

@@ -25,7 +25,6 @@ struct lock_record {
 };
 
 void lock_takes(const void *l, const char *name, enum lock_kind kind);   // and may have to wait
-void lock_tried(const void *l, const char *name, enum lock_kind kind);   // and has it
 void lock_lets_go(const void *l);
 void lock_passes(const void *l, struct task *from, struct task *to);     // from's hart runs `to`
 
@@ -39,7 +38,6 @@ void lock_print_held(const struct task *t);
 struct lock_record {};
 
 static inline void lock_takes(const void *l, const char *name, enum lock_kind kind) {}
-static inline void lock_tried(const void *l, const char *name, enum lock_kind kind) {}
 static inline void lock_lets_go(const void *l) {}
 static inline void lock_passes(const void *l, struct task *from, struct task *to) {}
 static inline void lock_interrupt(bool begins) {}

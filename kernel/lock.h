@@ -88,28 +88,13 @@ void sleep_lock_slow(struct sleeplock *l);
 void sleep_unlock_slow(struct sleeplock *l);
 bool sleep_held(const struct sleeplock *l);    // by the current task
 
-static inline bool
-sleep_take(struct sleeplock *l)
-{
-  u64 free = 0;
-  return __atomic_compare_exchange_n(&l->owner, &free, (u64)current, false,
-                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-static inline bool
-sleep_trylock(struct sleeplock *l)
-{
-  bool taken = sleep_take(l);
-  if(taken)
-    lock_tried(l, l->name, LOCK_SLEEPS);
-  return taken;
-}
-
 static inline void
 sleep_lock(struct sleeplock *l)
 {
+  u64 free = 0;
   lock_takes(l, l->name, LOCK_SLEEPS);
-  if(unlikely(!sleep_take(l)))
+  if(unlikely(!__atomic_compare_exchange_n(&l->owner, &free, (u64)current, false,
+                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
     sleep_lock_slow(l);
 }
 
@@ -149,31 +134,15 @@ rw_read_unlock(struct rwlock *l)
     rw_unlock_slow(l);
 }
 
-static inline bool
-rw_write_take(struct rwlock *l)
-{
-  u64 free = 0;
-  if(!__atomic_compare_exchange_n(&l->word, &free, RW_WRITER, false,
-                                  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-    return false;
-  l->writer = current;
-  return true;
-}
-
-static inline bool
-rw_write_trylock(struct rwlock *l)
-{
-  bool taken = rw_write_take(l);
-  if(taken)
-    lock_tried(l, l->name, LOCK_WRITE);
-  return taken;
-}
-
 static inline void
 rw_write_lock(struct rwlock *l)
 {
+  u64 free = 0;
   lock_takes(l, l->name, LOCK_WRITE);
-  if(unlikely(!rw_write_take(l)))
+  if(likely(__atomic_compare_exchange_n(&l->word, &free, RW_WRITER, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+    l->writer = current;
+  else
     rw_lock_slow(l, true);
 }
 
