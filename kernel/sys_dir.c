@@ -6,9 +6,9 @@
 #include <machine.h>
 #include "fs/vfs.h"
 #include "kernel/errno.h"
-#include "kernel/files.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
+#include "kernel/user_path.h"
 #include "mm/slab.h"
 
 // Linux's struct linux_dirent64.
@@ -65,18 +65,16 @@ read_entries(struct file *f, struct dirent_sink *s)
   return s->used == 0 && s->full ? -EINVAL : (i64)s->used;
 }
 
-i64
-sys_getdents64(const u64 *a)
+static i64
+get_entries(struct file *f, const u64 *a)
 {
   struct dirent_sink s = { .sink = { add_dirent }, .size = min((u32)a[2], (u32)PAGE_SIZE) };
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
   s.buf = kmalloc(PAGE_SIZE);
-  i64 n = s.buf ? read_entries(r.file, &s) : -ENOMEM;
-  fd_put(r);
+  i64 n = s.buf ? read_entries(f, &s) : -ENOMEM;
   if(n > 0 && copy_to_user(a[1], s.buf, n))
     n = -EFAULT;
   kfree(s.buf);
   return n;
 }
+
+i64 sys_getdents64(const u64 *a) { return on_file(a, get_entries); }

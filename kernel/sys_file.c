@@ -10,6 +10,7 @@
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "kernel/termios.h"
+#include "kernel/user_path.h"
 #include "mm/space.h"
 
 // ---- Reading and writing ----
@@ -121,16 +122,13 @@ vector2(const u64 *a, transfer *op)
 i64 sys_preadv2(const u64 *a) { return vector2(a, file_read); }
 i64 sys_pwritev2(const u64 *a) { return vector2(a, file_write); }
 
-i64
-sys_lseek(const u64 *a)
+static i64
+seek(struct file *f, const u64 *a)
 {
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
-  i64 pos = file_seek(r.file, a[1], a[2]);
-  fd_put(r);
-  return pos;
+  return file_seek(f, a[1], a[2]);
 }
+
+i64 sys_lseek(const u64 *a) { return on_file(a, seek); }
 
 // ---- Descriptors ----
 
@@ -266,10 +264,12 @@ set_nonblocking(struct file *f, va_t arg)
 }
 
 static i64
-ioctl(int fd, struct file *f, u32 cmd, u64 arg)
+ioctl(struct file *f, const u64 *a)
 {
+  u32 cmd = a[1];
+  u64 arg = a[2];
   if(cmd == FIOCLEX || cmd == FIONCLEX)
-    return fd_set_cloexec(fd, cmd == FIOCLEX);
+    return fd_set_cloexec(a[0], cmd == FIOCLEX);
   if(cmd == FIONBIO)
     return set_nonblocking(f, arg);
   if(cmd == FIONREAD && S_ISREG(f->inode->mode)){
@@ -279,104 +279,71 @@ ioctl(int fd, struct file *f, u32 cmd, u64 arg)
   return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 
-i64
-sys_ioctl(const u64 *a)
-{
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
-  i64 e = ioctl(a[0], r.file, a[1], a[2]);
-  fd_put(r);
-  return e;
-}
+i64 sys_ioctl(const u64 *a) { return on_file(a, ioctl); }
 
 // ---- Size and disk ----
 
-i64
-sys_ftruncate(const u64 *a)
+static i64
+truncate(struct file *f, const u64 *a)
 {
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
-  i64 e = -EINVAL;
-  if((i64)a[1] >= 0 && (r.file->flags & O_ACCMODE) != O_RDONLY)
-    e = vfs_truncate(r.file->inode, a[1]);
-  fd_put(r);
-  return e;
+  if((i64)a[1] < 0 || (f->flags & O_ACCMODE) == O_RDONLY)
+    return -EINVAL;
+  return vfs_truncate(f->inode, a[1]);
 }
+
+i64 sys_ftruncate(const u64 *a) { return on_file(a, truncate); }
 
 // Only the plain mode, which makes room; the others are exotic.
-i64
-sys_fallocate(const u64 *a)
+static i64
+allocate(struct file *f, const u64 *a)
 {
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
-  i64 off = a[2], len = a[3], e;
+  i64 off = a[2], len = a[3];
   if(off < 0 || len <= 0)
-    e = -EINVAL;
-  else if(a[1])
-    e = -EOPNOTSUPP;
-  else if((r.file->flags & O_ACCMODE) == O_RDONLY)
-    e = -EBADF;
-  else
-    e = vfs_allocate(r.file->inode, off, len);
-  fd_put(r);
-  return e;
+    return -EINVAL;
+  if(a[1])
+    return -EOPNOTSUPP;
+  return (f->flags & O_ACCMODE) == O_RDONLY ? -EBADF : vfs_allocate(f->inode, off, len);
 }
+
+i64 sys_fallocate(const u64 *a) { return on_file(a, allocate); }
 
 static i64
-sync_file(int fd, bool data_only)
+sync_inode(struct inode *i, bool data_only)
 {
-  struct fd_ref r = fd_get(fd);
-  if(r.file == NULL)
-    return -EBADF;
-  struct inode *i = r.file->inode;
-  i64 e = S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
-  fd_put(r);
-  return e;
+  return S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
 }
 
-i64 sys_fsync(const u64 *a) { return sync_file(a[0], false); }
-i64 sys_fdatasync(const u64 *a) { return sync_file(a[0], true); }
+static i64 sync_all(struct file *f, const u64 *a) { return sync_inode(f->inode, false); }
+static i64 sync_data(struct file *f, const u64 *a) { return sync_inode(f->inode, true); }
+static i64 sync_super(struct file *f, const u64 *a) { return super_sync(f->inode->super); }
 
-i64
-sys_syncfs(const u64 *a)
-{
-  struct fd_ref r = fd_get(a[0]);
-  i64 e = r.file ? super_sync(r.file->inode->super) : -EBADF;
-  fd_put(r);
-  return e;
-}
+i64 sys_fsync(const u64 *a) { return on_file(a, sync_all); }
+i64 sys_fdatasync(const u64 *a) { return on_file(a, sync_data); }
+i64 sys_syncfs(const u64 *a) { return on_file(a, sync_super); }
 
 enum { READAHEAD_MAX = 2 * MiB };      // of one call, as in Linux
 
-i64
-sys_readahead(const u64 *a)
+static i64
+read_ahead(struct file *f, const u64 *a)
 {
-  struct fd_ref r = fd_get(a[0]);
-  i64 e = -EBADF;
-  if(r.file && (r.file->flags & O_ACCMODE) != O_WRONLY)
-    e = S_ISREG(r.file->inode->mode) && (i64)a[1] >= 0 ? 0 : -EINVAL;
-  if(e == 0)
-    object_read_ahead(&r.file->inode->object, a[1], min(a[2], (u64)READAHEAD_MAX));
-  fd_put(r);
-  return e;
+  if((f->flags & O_ACCMODE) == O_WRONLY)
+    return -EBADF;
+  if(!S_ISREG(f->inode->mode) || (i64)a[1] < 0)
+    return -EINVAL;
+  object_read_ahead(&f->inode->object, a[1], min(a[2], (u64)READAHEAD_MAX));
+  return 0;
 }
 
+i64 sys_readahead(const u64 *a) { return on_file(a, read_ahead); }
+
 // Advice that is understood, and not needed.
-i64
-sys_fadvise64(const u64 *a)
+static i64
+take_advice(struct file *f, const u64 *a)
 {
   enum { ADVICE_MAX = 5 };
-  struct fd_ref r = fd_get(a[0]);
-  i64 e = 0;
-  if(r.file == NULL)
-    e = -EBADF;
-  else if(S_ISFIFO(r.file->inode->mode))
-    e = -ESPIPE;
-  else if((u32)a[3] > ADVICE_MAX || (i64)a[2] < 0)
-    e = -EINVAL;
-  fd_put(r);
-  return e;
+  if(S_ISFIFO(f->inode->mode))
+    return -ESPIPE;
+  return (u32)a[3] > ADVICE_MAX || (i64)a[2] < 0 ? -EINVAL : 0;
 }
+
+i64 sys_fadvise64(const u64 *a) { return on_file(a, take_advice); }

@@ -8,6 +8,7 @@
 #include "kernel/files.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "kernel/user_path.h"
 
 // Linux's struct flock.
 struct flock { i16 type, whence; i64 start, len; i32 pid; };
@@ -109,20 +110,17 @@ fcntl_lock(int fd, struct file *f, u32 cmd, va_t arg)
 
 enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
 
-i64
-sys_flock(const u64 *a)
+static i64
+lock_whole(struct file *f, const u64 *a)
 {
   static const u8 types[] = { [LOCK_SH] = F_RDLCK, [LOCK_EX] = F_WRLCK, [LOCK_UN] = F_UNLCK };
   u32 op = (u32)a[1] & ~LOCK_NB;
   if(op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
     return -EINVAL;
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
   struct filelock want = {
-    .owner = r.file, .kind = LOCK_WHOLE, .type = types[op], .last = FILELOCK_END,
+    .owner = f, .kind = LOCK_WHOLE, .type = types[op], .last = FILELOCK_END,
   };
-  i64 e = filelock_set(r.file->inode, &want, !(a[1] & LOCK_NB));
-  fd_put(r);
-  return e;
+  return filelock_set(f->inode, &want, !(a[1] & LOCK_NB));
 }
+
+i64 sys_flock(const u64 *a) { return on_file(a, lock_whole); }

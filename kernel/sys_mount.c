@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct kstatfs) == 120, "struct statfs");
 enum { ST_RDONLY = 1, ST_VALID = 0x20 };
 
 static i64
-tell(struct inode *i, va_t buf)
+tell(struct inode *i, const u64 *a)
 {
   struct super *s = i->super;
   struct statfs st = { .bsize = PAGE_SIZE, .namelen = NAME_MAX };
@@ -33,25 +33,11 @@ tell(struct inode *i, va_t buf)
     .namelen = st.namelen, .frsize = st.bsize,
     .flags = ST_VALID | (s->read_only ? ST_RDONLY : 0),
   };
-  inode_put(i);
-  return e ? e : copy_to_user(buf, &k, sizeof k) ? -EFAULT : 0;
+  return e ? e : copy_to_user(a[0], &k, sizeof k) ? -EFAULT : 0;
 }
 
-i64
-sys_statfs(const u64 *a)
-{
-  struct inode *i;
-  int e = user_inode(AT_FDCWD, a[0], 0, &i);
-  return e ? e : tell(i, a[1]);
-}
-
-i64
-sys_fstatfs(const u64 *a)
-{
-  struct inode *i;
-  int e = fd_inode(a[0], &i);
-  return e ? e : tell(i, a[1]);
-}
+i64 sys_statfs(const u64 *a) { return on_path(AT_FDCWD, a[0], 0, 0, tell, a + 1); }
+i64 sys_fstatfs(const u64 *a) { return on_place(a[0], tell, a + 1); }
 
 i64
 sys_sync(const u64 *a)
@@ -94,9 +80,8 @@ sys_mount(const u64 *a)
      (a[4] && copy_str_from_user(options, a[4], sizeof options) < 0) || (a[3] & ~NO_DIFFERENCE))
     return -EINVAL;
   int e = user_path_get(&p, AT_FDCWD, a[1]);
-  if(e)
-    return e;
-  e = make_super(type, source, options, &s);
+  if(e == 0)
+    e = make_super(type, source, options, &s);
   if(e == 0 && (e = vfs_mount(s, p.s)))
     super_put(s);
   user_path_put(&p);
@@ -110,9 +95,8 @@ sys_umount2(const u64 *a)
   if(a[1])
     return -EINVAL;
   int e = user_path_get(&p, AT_FDCWD, a[0]);
-  if(e)
-    return e;
-  e = vfs_umount(p.s);
+  if(e == 0)
+    e = vfs_umount(p.s);
   user_path_put(&p);
   return e;
 }

@@ -31,9 +31,8 @@ sys_openat(const u64 *a)
      ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
     return -EINVAL;
   int e = user_path_get(&p, a[0], a[1]);
-  if(e)
-    return e;
-  e = vfs_open(p.base, p.s, flags, masked(a[3]), &f);
+  if(e == 0)
+    e = vfs_open(p.base, p.s, flags, masked(a[3]), &f);
   user_path_put(&p);
   return e ? e : fd_install(f, 0, flags);
 }
@@ -69,9 +68,8 @@ create(int dirfd, va_t path, u32 mode, u64 rdev)
 {
   struct user_path p;
   int e = user_path_get(&p, dirfd, path);
-  if(e)
-    return e;
-  e = vfs_create(p.base, p.s, (mode & S_IFMT) | masked(mode), rdev);
+  if(e == 0)
+    e = vfs_create(p.base, p.s, (mode & S_IFMT) | masked(mode), rdev);
   user_path_put(&p);
   return e;
 }
@@ -99,27 +97,12 @@ sys_mknodat(const u64 *a)
   }
 }
 
-// For calls about two paths: both are copied in, and put by the caller on 0.
-static int
-get_two(struct user_path *p, int dirfd, va_t path, struct user_path *q, int dirfd2, va_t path2)
-{
-  int e = user_path_get(p, dirfd, path);
-  if(e)
-    return e;
-  e = user_path_get(q, dirfd2, path2);
-  if(e)
-    user_path_put(p);
-  return e;
-}
-
 i64
 sys_symlinkat(const u64 *a)
 {
   struct user_path target, p;
-  int e = get_two(&target, AT_FDCWD, a[0], &p, a[1], a[2]);
-  if(e)
-    return e;
-  e = vfs_symlink(p.base, p.s, target.s);
+  int e = user_path_get(&target, AT_FDCWD, a[0]), e2 = user_path_get(&p, a[1], a[2]);
+  e = e ? e : e2 ? e2 : vfs_symlink(p.base, p.s, target.s);
   user_path_put(&target);
   user_path_put(&p);
   return e;
@@ -137,10 +120,9 @@ sys_linkat(const u64 *a)
   if(e)
     return e;
   e = user_path_get(&p, a[2], a[3]);
-  if(e == 0){
+  if(e == 0)
     e = vfs_link(i, p.base, p.s);
-    user_path_put(&p);
-  }
+  user_path_put(&p);
   inode_put(i);
   return e;
 }
@@ -155,9 +137,8 @@ sys_unlinkat(const u64 *a)
   if(flags & ~AT_REMOVEDIR)
     return -EINVAL;
   int e = user_path_get(&p, a[0], a[1]);
-  if(e)
-    return e;
-  e = vfs_unlink(p.base, p.s, flags & AT_REMOVEDIR);
+  if(e == 0)
+    e = vfs_unlink(p.base, p.s, flags & AT_REMOVEDIR);
   user_path_put(&p);
   return e;
 }
@@ -169,10 +150,8 @@ sys_renameat2(const u64 *a)
   u32 flags = a[4];
   if(flags & (flags - 1) || flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
     return -EINVAL;
-  int e = get_two(&p, a[0], a[1], &q, a[2], a[3]);
-  if(e)
-    return e;
-  e = vfs_rename(p.base, p.s, q.base, q.s, flags);
+  int e = user_path_get(&p, a[0], a[1]), e2 = user_path_get(&q, a[2], a[3]);
+  e = e ? e : e2 ? e2 : vfs_rename(p.base, p.s, q.base, q.s, flags);
   user_path_put(&p);
   user_path_put(&q);
   return e;
@@ -188,7 +167,7 @@ sys_renameat(const u64 *a)
 // ---- Symbolic links ----
 
 static i64
-read_link(struct inode *i, va_t buf, u64 size)
+read_link(struct inode *i, const u64 *a)
 {
   if(!S_ISLNK(i->mode))
     return -EINVAL;
@@ -196,9 +175,8 @@ read_link(struct inode *i, va_t buf, u64 size)
   if(text == NULL)
     return -ENOMEM;
   i64 n = i->ops->readlink(i, text, PATH_MAX);
-  if(n > (i64)size)
-    n = size;
-  if(n > 0 && copy_to_user(buf, text, n))
+  n = min(n, (i64)(u32)a[1]);
+  if(n > 0 && copy_to_user(a[0], text, n))
     n = -EFAULT;
   kfree(text);
   return n;
@@ -207,37 +185,27 @@ read_link(struct inode *i, va_t buf, u64 size)
 i64
 sys_readlinkat(const u64 *a)
 {
-  struct inode *i;
+  u32 flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+  char first;
   if((i32)a[3] <= 0)
     return -EINVAL;
-  int e = user_inode(a[0], a[1], AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &i);
-  if(e)
-    return e;
-  i64 n = read_link(i, a[2], (u32)a[3]);
-  char first;
+  i64 n = on_path(a[0], a[1], flags, flags, read_link, a + 2);
   if(n == -EINVAL && copy_from_user(&first, a[1], 1) == 0 && first == 0)
     n = -ENOENT;                       // not a link, nor a name of one
-  inode_put(i);
   return n;
 }
 
 // ---- The current directory ----
 
-i64
-sys_chdir(const u64 *a)
+static i64
+change_to(struct inode *i, const u64 *a)
 {
-  struct inode *i;
-  int e = user_inode(AT_FDCWD, a[0], 0, &i);
-  return e ? e : fs_pos_move(current->fs, i);
+  inode_get(i);
+  return fs_pos_move(current->fs, i);
 }
 
-i64
-sys_fchdir(const u64 *a)
-{
-  struct inode *i;
-  int e = fd_inode(a[0], &i);
-  return e ? e : fs_pos_move(current->fs, i);
-}
+i64 sys_chdir(const u64 *a) { return on_path(AT_FDCWD, a[0], 0, 0, change_to, a); }
+i64 sys_fchdir(const u64 *a) { return on_place(a[0], change_to, a); }
 
 static i64
 copy_path(struct inode *i, char *text, va_t buf, u64 size)

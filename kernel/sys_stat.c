@@ -13,34 +13,24 @@
 
 // ---- stat ----
 
+enum {
+  PATH_FLAGS = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STAT_FLAGS = PATH_FLAGS | AT_NO_AUTOMOUNT,
+};
+
 static i64
-tell(struct inode *i, va_t buf)
+tell(struct inode *i, const u64 *a)
 {
   struct kstat st;
   inode_stat(i, &st);
-  inode_put(i);
-  return copy_to_user(buf, &st, sizeof st) ? -EFAULT : 0;
+  return copy_to_user(a[0], &st, sizeof st) ? -EFAULT : 0;
 }
 
-i64
-sys_fstat(const u64 *a)
-{
-  struct inode *i;
-  int e = fd_inode(a[0], &i);
-  return e ? e : tell(i, a[1]);
-}
-
-enum { STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT };
+i64 sys_fstat(const u64 *a) { return on_place(a[0], tell, a + 1); }
 
 i64
 sys_newfstatat(const u64 *a)
 {
-  struct inode *i;
-  u32 flags = a[3];
-  if(flags & ~STAT_FLAGS)
-    return -EINVAL;
-  int e = user_inode(a[0], a[1], flags, &i);
-  return e ? e : tell(i, a[2]);
+  return on_path(a[0], a[1], a[3], STAT_FLAGS, tell, a + 2);
 }
 
 // Linux's struct statx.
@@ -78,23 +68,23 @@ fill_statx(struct statx *x, const struct kstat *st)
   };
 }
 
+static i64
+tell_more(struct inode *i, const u64 *a)
+{
+  struct kstat st;
+  struct statx x;
+  inode_stat(i, &st);
+  fill_statx(&x, &st);
+  return copy_to_user(a[0], &x, sizeof x) ? -EFAULT : 0;
+}
+
 i64
 sys_statx(const u64 *a)
 {
-  struct inode *i;
-  struct kstat st;
-  struct statx x;
   u32 flags = a[2];
-  if((flags & ~(STAT_FLAGS | STATX_SYNC)) || (flags & STATX_SYNC) == STATX_SYNC ||
-     (a[3] & STATX_RESERVED))
+  if((flags & STATX_SYNC) == STATX_SYNC || (a[3] & STATX_RESERVED))
     return -EINVAL;
-  int e = user_inode(a[0], a[1], flags, &i);
-  if(e)
-    return e;
-  inode_stat(i, &st);
-  inode_put(i);
-  fill_statx(&x, &st);
-  return copy_to_user(a[4], &x, sizeof x) ? -EFAULT : 0;
+  return on_path(a[0], a[1], flags, STAT_FLAGS | STATX_SYNC, tell_more, a + 4);
 }
 
 enum { X_OK = 1, W_OK = 2, ACCESS_BITS = 7, MODE_EXEC_ANY = 0111 };
@@ -102,95 +92,67 @@ enum { X_OK = 1, W_OK = 2, ACCESS_BITS = 7, MODE_EXEC_ANY = 0111 };
 // Everybody is root: what is refused is to write on a read-only file system, and
 // to execute what nobody may.
 static i64
-access(int dirfd, va_t path, u32 mode, u32 flags)
+may_access(struct inode *i, const u64 *a)
 {
-  struct inode *i;
-  if((mode & ~ACCESS_BITS) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
-    return -EINVAL;
-  int e = user_inode(dirfd, path, flags, &i);
-  if(e)
-    return e;
-  if((mode & W_OK) && i->super->read_only && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
-    e = -EROFS;
-  else if((mode & X_OK) && !S_ISDIR(i->mode) && !(i->mode & MODE_EXEC_ANY))
-    e = -EACCES;
-  inode_put(i);
-  return e;
+  if((a[0] & W_OK) && i->super->read_only && (S_ISREG(i->mode) || S_ISDIR(i->mode)))
+    return -EROFS;
+  return (a[0] & X_OK) && !S_ISDIR(i->mode) && !(i->mode & MODE_EXEC_ANY) ? -EACCES : 0;
 }
 
-i64 sys_faccessat(const u64 *a) { return access(a[0], a[1], a[2], 0); }
-i64 sys_faccessat2(const u64 *a) { return access(a[0], a[1], a[2], a[3]); }
+static i64
+access(const u64 *a, u32 flags)
+{
+  if((u32)a[2] & ~ACCESS_BITS)
+    return -EINVAL;
+  return on_path(a[0], a[1], flags, PATH_FLAGS | AT_EACCESS, may_access, a + 2);
+}
+
+i64 sys_faccessat(const u64 *a) { return access(a, 0); }
+i64 sys_faccessat2(const u64 *a) { return access(a, a[3]); }
 
 // ---- Changes ----
 
 static i64
-chmod(struct inode *i, u32 mode)
+chmod(struct inode *i, const u64 *a)
 {
-  int e = S_ISLNK(i->mode) ? -EOPNOTSUPP : inode_chmod(i, mode);
-  inode_put(i);
-  return e;
-}
-
-i64
-sys_fchmod(const u64 *a)
-{
-  struct inode *i;
-  int e = fd_file_inode(a[0], &i);
-  return e ? e : chmod(i, a[1]);
+  return S_ISLNK(i->mode) ? -EOPNOTSUPP : inode_chmod(i, a[0]);
 }
 
 static i64
-chmod_at(int dirfd, va_t path, u32 mode, u32 flags)
+chmod_file(struct file *f, const u64 *a)
 {
-  struct inode *i;
-  if(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-    return -EINVAL;
-  int e = user_inode(dirfd, path, flags, &i);
-  return e ? e : chmod(i, mode);
+  return chmod(f->inode, a + 1);
 }
 
-i64 sys_fchmodat(const u64 *a) { return chmod_at(a[0], a[1], a[2], 0); }
-i64 sys_fchmodat2(const u64 *a) { return chmod_at(a[0], a[1], a[2], a[3]); }
+i64 sys_fchmod(const u64 *a) { return on_file(a, chmod_file); }
+i64 sys_fchmodat(const u64 *a) { return on_path(a[0], a[1], 0, 0, chmod, a + 2); }
+i64 sys_fchmodat2(const u64 *a) { return on_path(a[0], a[1], a[3], PATH_FLAGS, chmod, a + 2); }
 
 static i64
-chown(struct inode *i, u32 uid, u32 gid)
+chown(struct inode *i, const u64 *a)
 {
-  int e = inode_chown(i, uid, gid);
-  inode_put(i);
-  return e;
+  return inode_chown(i, a[0], a[1]);
 }
 
-i64
-sys_fchown(const u64 *a)
+static i64
+chown_file(struct file *f, const u64 *a)
 {
-  struct inode *i;
-  int e = fd_file_inode(a[0], &i);
-  return e ? e : chown(i, a[1], a[2]);
+  return chown(f->inode, a + 1);
 }
 
-i64
-sys_fchownat(const u64 *a)
+i64 sys_fchown(const u64 *a) { return on_file(a, chown_file); }
+i64 sys_fchownat(const u64 *a) { return on_path(a[0], a[1], a[4], PATH_FLAGS, chown, a + 2); }
+
+static i64
+truncate(struct inode *i, const u64 *a)
 {
-  struct inode *i;
-  u32 flags = a[4];
-  if(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-    return -EINVAL;
-  int e = user_inode(a[0], a[1], flags, &i);
-  return e ? e : chown(i, a[2], a[3]);
+  return vfs_truncate(i, a[0]);
 }
 
 i64
 sys_truncate(const u64 *a)
 {
-  struct inode *i;
-  if((i64)a[1] < 0)
-    return -EINVAL;
-  int e = user_inode(AT_FDCWD, a[0], 0, &i);
-  if(e)
-    return e;
-  e = vfs_truncate(i, a[1]);
-  inode_put(i);
-  return e;
+  return (i64)a[1] < 0 ? -EINVAL : on_path(AT_FDCWD, a[0], 0, 0, truncate, a + 1);
 }
 
 // ---- utimensat ----
@@ -213,7 +175,7 @@ sys_utimensat(const u64 *a)
   struct timespec t[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } }, *atime, *mtime;
   struct inode *i;
   u32 flags = a[3];
-  if(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+  if(flags & ~PATH_FLAGS)
     return -EINVAL;
   if((a[2] && copy_from_user(t, a[2], sizeof t)) || (a[1] == 0 && (int)a[0] == AT_FDCWD))
     return -EFAULT;

@@ -7,7 +7,6 @@
 #include "kernel/files.h"
 #include "kernel/task.h"
 #include "kernel/user_path.h"
-#include "mm/slab.h"
 
 static int
 inode_of(struct fd_ref r, struct inode **out)
@@ -54,34 +53,63 @@ user_path_get(struct user_path *p, int dirfd, va_t path)
   p->base = NULL;
   p->long_one = NULL;
   int e = copy_in(p, path);
-  if(e == 0)
-    e = find_base(p, dirfd);
-  if(e)
-    user_path_put(p);
-  return e;
+  return e ? e : find_base(p, dirfd);
 }
 
-void
-user_path_put(struct user_path *p)
+static inline int
+find(int dirfd, va_t path, u32 flags, struct inode **out)
 {
-  inode_put(p->base);
-  if(unlikely(p->long_one))
-    kfree(p->long_one);
+  struct user_path p;
+  int e = user_path_get(&p, dirfd, path);
+  if(e == 0 && p.s[0] == '\0' && (flags & AT_EMPTY_PATH)){
+    *out = p.base ? p.base : fs_pos_cwd(current->fs);
+    p.base = NULL;
+  } else if(e == 0){
+    e = path_lookup(p.base, p.s, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
+  }
+  user_path_put(&p);
+  return e;
 }
 
 int
 user_inode(int dirfd, va_t path, u32 flags, struct inode **out)
 {
-  struct user_path p;
-  int e = user_path_get(&p, dirfd, path);
+  return find(dirfd, path, flags, out);
+}
+
+// ---- Calls about one inode, or one open file ----
+
+static i64
+call(int e, struct inode *i, inode_call *fn, const u64 *a)
+{
   if(e)
     return e;
-  if(p.s[0] == '\0' && (flags & AT_EMPTY_PATH)){
-    *out = p.base ? p.base : fs_pos_cwd(current->fs);
-    p.base = NULL;
-  } else {
-    e = path_lookup(p.base, p.s, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, out);
-  }
-  user_path_put(&p);
+  i64 r = fn(i, a);
+  inode_put(i);
+  return r;
+}
+
+i64
+on_path(int dirfd, va_t path, u32 flags, u32 known, inode_call *fn, const u64 *a)
+{
+  struct inode *i;
+  int e = flags & ~known ? -EINVAL : find(dirfd, path, flags, &i);
+  return call(e, i, fn, a);
+}
+
+i64
+on_place(int fd, inode_call *fn, const u64 *a)
+{
+  struct inode *i;
+  int e = fd_inode(fd, &i);
+  return call(e, i, fn, a);
+}
+
+i64
+on_file(const u64 *a, file_call *fn)
+{
+  struct fd_ref r = fd_get(a[0]);
+  i64 e = r.file ? fn(r.file, a) : -EBADF;
+  fd_put(r);
   return e;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fs/vfs.h"
+#include "mm/slab.h"
 
 enum {
   AT_FDCWD = -100,
@@ -20,9 +21,16 @@ struct user_path {
 };
 
 // Copy a path in.  dirfd: AT_FDCWD or a descriptor.  May sleep.
-// => 0, or -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOTDIR; user_path_put only after 0
+// => 0, or -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOTDIR; user_path_put follows in any case
 int user_path_get(struct user_path *p, int dirfd, va_t path);
-void user_path_put(struct user_path *p);
+
+static inline void
+user_path_put(struct user_path *p)
+{
+  inode_put(p->base);
+  if(unlikely(p->long_one))
+    kfree(p->long_one);
+}
 
 // What a path names, or with AT_EMPTY_PATH and "" the descriptor itself.  Of flags,
 // AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.  => 0 and *out referenced
@@ -32,3 +40,12 @@ int user_inode(int dirfd, va_t path, u32 flags, struct inode **out);
 // => 0 and *out referenced, or -EBADF
 int fd_inode(int fd, struct inode **out);
 int fd_file_inode(int fd, struct inode **out);
+
+// System calls about one inode, referenced meanwhile: what a path names, with flags of
+// which `known` are known, or a descriptor; they get arguments from `a` on.  And about
+// an open file, that of descriptor a[0].
+typedef i64 inode_call(struct inode *i, const u64 *a);
+typedef i64 file_call(struct file *f, const u64 *a);
+i64 on_path(int dirfd, va_t path, u32 flags, u32 known, inode_call *fn, const u64 *a);
+i64 on_place(int fd, inode_call *fn, const u64 *a);
+i64 on_file(const u64 *a, file_call *fn);
