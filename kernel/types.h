@@ -33,8 +33,9 @@ typedef u64 va_t;  // virtual address, user or kernel
 #define page_down(x)     round_down(x, PAGE_SIZE)
 #define page_up(x)       round_up(x, PAGE_SIZE)
 
-#define min(a, b) ((a) < (b) ? (a) : (b))
-#define max(a, b) ((a) > (b) ? (a) : (b))
+// Each argument is looked at once: it may be what another hart changes.
+#define min(a, b) ({ __typeof__(1 ? (a) : (b)) a_ = (a), b_ = (b); a_ < b_ ? a_ : b_; })
+#define max(a, b) ({ __typeof__(1 ? (a) : (b)) a_ = (a), b_ = (b); a_ > b_ ? a_ : b_; })
 #define count_of(a) (sizeof(a) / sizeof((a)[0]))
 
 #define container_of(p, type, member) \

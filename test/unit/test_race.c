@@ -304,6 +304,41 @@ truncate_under_stores(void)
   store_put(file);
 }
 
+static void
+extend_and_read(void *arg)
+{
+  run_space(arg);
+  assert_int_equal(object_extend(&file->object, PAGES * PAGE_SIZE), 0);
+  for(u64 v, i = 0; i < PAGES; i++)
+    assert_int_equal(user_load(base + i * PAGE_SIZE, &v), FAULT_OK);
+  run_space(NULL);
+}
+
+// At any moment of a fault the file may grow, and others read what is new: neighbours
+// are mapped as far as their table goes, which ends before the file does.
+static void
+fault_while_the_file_grows(void)
+{
+  bool again = true;
+  preemption = 0;
+  for(u64 n = 1, v; again; n++){
+    struct space *reader;
+    file = store_create(PAGES * PAGE_SIZE, PAGES);
+    object_get(&file->object);
+    make_space(MAP_PRIVATE, &file->object);
+    assert_int_equal(space_fork(space, &reader), 0);
+    store_truncate(file, PAGE_SIZE);
+    host_spawn(1, extend_and_read, reader);
+    switch_at(n);
+    assert_int_equal(user_load(base, &v), FAULT_OK);
+    again = switched();
+    switch_at(0);
+    end_space();
+    space_put(reader);
+    store_put(file);
+  }
+}
+
 // ---- Areas cut and joined, pages dropped, while others are written back ----
 
 static void
@@ -350,6 +385,7 @@ main(void)
     TEST(unmap_under_stores, .harts = HARTS),
     TEST(writeback_under_stores, .harts = HARTS),
     TEST(truncate_under_stores, .harts = HARTS),
+    TEST(fault_while_the_file_grows, .harts = HARTS),
     TEST(writeback_under_changes, .harts = HARTS),
   };
   return cmocka_run_group_tests_name("race", tests, NULL, NULL);
