@@ -23,27 +23,15 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
 // What memory is used for, in pages.
 struct usage {
   struct mem_info mi;
-  u64 kind[KINDS];
+  struct frame_census frames;
   u64 file, dirty, shared;
 };
-
-// Pages of files and shared memory that are in some page table; walks the frame table.
-static u64
-mapped_pages(void)
-{
-  u64 n = 0;
-  for(u64 pfn = frame_first; pfn < frame_last; pfn++){
-    u64 w = atomic_load(&pfn_frame(pfn)->word);
-    n += frame_kind(pfn_frame(pfn)) == KIND_OBJECT && word_mapped(w) > 0;
-  }
-  return n;
-}
 
 static void
 get_usage(struct usage *u)
 {
   frame_info(&u->mi);
-  frame_census(u->kind);
+  frame_census(&u->frames);
   u->file = object_pages_total(&u->dirty);
   u->shared = object_shared_pages();
 }
@@ -71,11 +59,11 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "SwapTotal", 0);
   kib(t, "SwapFree", 0);
   kib(t, "Dirty", u.dirty);
-  kib(t, "AnonPages", u.kind[KIND_ANON]);
-  kib(t, "Mapped", mapped_pages());
+  kib(t, "AnonPages", u.frames.held[KIND_ANON]);
+  kib(t, "Mapped", object_mapped_pages());
   kib(t, "Shmem", u.shared);
-  kib(t, "Slab", u.kind[KIND_SLAB]);
-  kib(t, "PageTables", u.kind[KIND_TABLE]);
+  kib(t, "Slab", u.frames.held[KIND_SLAB]);
+  kib(t, "PageTables", u.frames.held[KIND_TABLE]);
   return 0;
 }
 
@@ -86,8 +74,9 @@ show_vmstat(struct text *t, struct task *unused)
   get_usage(&u);
   text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
               "nr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\nnr_zeroed_pages %lu\n",
-           u.mi.free, u.kind[KIND_ANON], u.file + u.shared, u.dirty, u.shared,
-           u.kind[KIND_TABLE], u.kind[KIND_SLAB], u.mi.zeroed);
+           u.mi.free, u.frames.held[KIND_ANON], u.file + u.shared, u.dirty, u.shared,
+           u.frames.held[KIND_TABLE], u.frames.held[KIND_SLAB], u.mi.zeroed);
+  text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
   return 0;

@@ -142,6 +142,7 @@ struct hart {
   void *stopped_at;         // its stack frame, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
   u64 events[16];           // vm_count
+  u64 taken[8], freed[8];   // frames, by kind; preemption off
   struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
 };
 

@@ -197,6 +197,19 @@ check_counts(struct check *c, struct frame *f, enum frame_kind k)
 }
 
 static void
+check_census(struct check *c)
+{
+  struct frame_census counted;
+  u64 found[KINDS] = { 0 };
+  for(u64 pfn = frame_first; pfn < frame_last; pfn++)
+    found[frame_kind(pfn_frame(pfn))]++;
+  frame_census(&counted);
+  for(u32 k = KIND_KERNEL; k < KINDS; k++)
+    if(found[k] != counted.held[k])
+      lie(c, "%lu frames of kind %u, %lu counted", found[k], k, counted.held[k]);
+}
+
+static void
 check_batches(struct check *c)
 {
   for(u32 i = 0; i < nharts; i++)
@@ -232,6 +245,7 @@ check_all(void *arg)
   list_for(o, &all_objects, link)
     check_object(c, o);
   each_frame(c, check_counts);
+  check_census(c);
   check_batches(c);
   c->lies += zeroed_check();
   c->lies += buddy_check() + slab_check();

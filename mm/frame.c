@@ -24,7 +24,7 @@ u64 direct_base = 0xffffffc000000000UL;
 u64 frame_first, frame_last;
 struct frame *zero_frame;
 
-static u64 total;
+static u64 total, kernel_at_boot;
 static u64 watermark_min, watermark_low, watermark_high;
 static u32 batch_size;         // how many move between a batch and the buddy at once
 
@@ -104,6 +104,7 @@ frame_init(void)
   set_kind(table, table + size, KIND_KERNEL);
   buddy_init();
   release_unreserved();
+  kernel_at_boot = frame_last - frame_first - buddy_free_frames();
   set_watermarks();
   zero_frame = frame_alloc(KIND_ZERO, ALLOC_ZERO);
   if(zero_frame == NULL)
@@ -111,6 +112,24 @@ frame_init(void)
 }
 
 // ---- Single frames ----
+//
+// A frame's kind and its hart's counts change with preemption off, as one.
+
+_Static_assert(KINDS <= sizeof boot_hart.taken / sizeof boot_hart.taken[0], "hart.taken");
+
+static inline void
+count_taken(struct hart *h, enum frame_kind kind, u64 n)
+{
+  h->taken[kind] += n;
+}
+
+static inline void
+count_freed(struct hart *h, u64 word, u64 n)
+{
+  enum frame_kind kind = word >> KIND_SHIFT & 0xf;
+  assert(kind != KIND_FREE && kind != KIND_BATCH);
+  h->freed[kind] += n;
+}
 
 // How many frames an allocation must leave to more important ones.
 static u64
@@ -125,7 +144,7 @@ static inline struct frame *
 take(struct hart *h, enum frame_kind kind)
 {
   struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
-  atomic_add(&h->events[VM_ALLOC], 1);
+  count_taken(h, kind, 1);
   f->word = KIND(kind);
   return f;
 }
@@ -146,11 +165,13 @@ refill_and_take(struct hart *h, enum frame_kind kind, u32 flags)
 static __attribute__((noinline)) struct frame *
 alloc_zeroed(enum frame_kind kind)
 {
+  preempt_off();
   struct frame *f = zeroed_take();
-  if(f == NULL)
-    return NULL;
-  f->word = KIND(kind);
-  vm_count(VM_ALLOC);
+  if(f != NULL){
+    count_taken(this_hart(), kind, 1);
+    f->word = KIND(kind);
+  }
+  preempt_on();
   return f;
 }
 
@@ -179,33 +200,41 @@ frame_alloc(enum frame_kind kind, u32 flags)
   return flags & ALLOC_ZERO ? filled(f) : f;
 }
 
-void
-frame_free(struct frame *f)
+// Its word was w.  Preemption is off.
+static void
+give_back(struct frame *f, u64 w)
 {
-  u64 w = f->word;
-  assert((w & (COUNTS | FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)) == 0);
-  assert((w & KIND(0xf)) != KIND(KIND_FREE) && (w & KIND(0xf)) != KIND(KIND_BATCH));
+  struct hart *h = this_hart();
+  count_freed(h, w, 1);
   f->word = KIND(KIND_BATCH);
   f->owner = f->slot = f->hint = 0;
   frames_came_back(f, 1);
-  preempt_off();
-  struct hart *h = this_hart();
   if(unlikely(h->batch.n == 2 * batch_size)){
     h->batch.n -= batch_size;
     buddy_free_batch(h->batch.pfn + h->batch.n, batch_size);
   }
   h->batch.pfn[h->batch.n++] = (u32)frame_pfn(f);
-  atomic_add(&h->events[VM_FREE], 1);
+}
+
+void
+frame_free(struct frame *f)
+{
+  assert((f->word & (COUNTS | FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)) == 0);
+  preempt_off();
+  give_back(f, f->word);
   preempt_on();
 }
 
 void
 frame_free_zeroed(struct frame *f)
 {
+  preempt_off();
+  u64 w = f->word;
   if(zeroed_give(f, 2 * watermark_high))
-    vm_count(VM_FREE);
+    count_freed(this_hart(), w, 1);
   else
-    frame_free(f);
+    give_back(f, w);
+  preempt_on();
 }
 
 void
@@ -232,11 +261,13 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
   if(f == NULL)
     return NULL;
   frames_handed_out(f, 1UL << order);
-  for(u64 i = 0; i < 1UL << order; i++){
+  preempt_off();
+  count_taken(this_hart(), kind, 1UL << order);
+  for(u64 i = 0; i < 1UL << order; i++)
     f[i].word = KIND(kind);
-    if(flags & ALLOC_ZERO)
-      page_zero(frame_kva(f + i));
-  }
+  preempt_on();
+  for(u64 i = 0; flags & ALLOC_ZERO && i < 1UL << order; i++)
+    page_zero(frame_kva(f + i));
   return f;
 }
 
@@ -247,11 +278,14 @@ frames_release(struct frame *f, u32 order)
     frame_free(f);
     return;
   }
+  preempt_off();
+  count_freed(this_hart(), f->word, 1UL << order);
   for(u64 i = 0; i < 1UL << order; i++){
     assert((f[i].word & COUNTS) == 0);
     f[i].word = KIND(KIND_BATCH);
     f[i].owner = 0;
   }
+  preempt_on();
   frames_came_back(f, 1UL << order);
   buddy_free(f, order);
 }
@@ -277,16 +311,22 @@ frame_info(struct mem_info *mi)
     mi->free_blocks[i] = buddy_blocks(i);
 }
 
+// A frame taken while this adds up may be seen only as freed.
 void
-frame_census(u64 by_kind[KINDS])
+frame_census(struct frame_census *c)
 {
-  memset(by_kind, 0, KINDS * sizeof by_kind[0]);
-  for(u64 pfn = frame_first, n; pfn < frame_last; pfn += n){
-    struct frame *f = pfn_frame(pfn);
-    enum frame_kind k = frame_kind(f);
-    n = k == KIND_FREE && f->index <= MAX_ORDER ? 1UL << f->index : 1;
-    by_kind[k] += n;
+  *c = (struct frame_census){ 0 };
+  for(u32 k = 0; k < KINDS; k++){
+    u64 taken = 0, freed = 0;
+    for(u32 i = 0; i < nharts; i++){
+      taken += atomic_load(&harts[i].taken[k]);
+      freed += atomic_load(&harts[i].freed[k]);
+    }
+    c->taken += taken;
+    c->freed += freed;
+    c->held[k] = taken - min(freed, taken);
   }
+  c->held[KIND_KERNEL] += kernel_at_boot;
 }
 
 // ---- The word ----
@@ -296,6 +336,7 @@ frame_census(u64 by_kind[KINDS])
 void
 frame_put_slow(struct frame *f, u64 counts)
 {
+  preempt_off();
   u64 w = atomic_load(&f->word);
   for(;;){
     u64 rest = (w & COUNTS) == counts ? KIND(KIND_KERNEL) : w - counts;
@@ -309,8 +350,9 @@ frame_put_slow(struct frame *f, u64 counts)
   }
   if((w & COUNTS) == counts){
     assert(!(w & (FRAME_BUSY | FRAME_WRITING)));
-    frame_free(f);
+    give_back(f, w);
   }
+  preempt_on();
 }
 
 void

@@ -120,7 +120,12 @@ struct mem_info {
   u64 free_blocks[MAX_ORDER + 1];
 };
 void frame_info(struct mem_info *mi);
-void frame_census(u64 by_kind[KINDS]);   // walks the frame table; frames of each kind
+
+struct frame_census {
+  u64 held[KINDS];                      // of each kind but FREE and BATCH, now
+  u64 taken, freed;                     // frames, since boot
+};
+void frame_census(struct frame_census *c);
 u64 frames_total(void);                  // RAM in frames, without firmware and holes
 u64 frames_free(void);                   // in the buddy, as one racy read
 bool frame_prepare(void);                // an idle hart's: zero a frame. => false: enough for now

@@ -152,18 +152,15 @@ past_end(const struct object *o, u64 index)
 static int
 add_page(struct object *o, u64 index, struct frame **out)
 {
-  struct frame *f = frame_alloc(KIND_KERNEL, ALLOC_USER);
-  if(f == NULL)
-    return -ENOMEM;
   spin_lock(&o->lock);
-  int err = past_end(o, index) ? -ERANGE : radix_insert(&o->pages, index, frame_pfn(f), false);
+  struct frame *f = frame_alloc(KIND_OBJECT, ALLOC_USER);
+  int err = f == NULL ? -ENOMEM : past_end(o, index) ? -ERANGE :
+            radix_insert(&o->pages, index, frame_pfn(f), false);
   if(err == 0)
-    object_begin_page(o, f, index, 0);
-  spin_unlock(&o->lock);
-  if(err)
+    object_begin_page(o, *out = f, index, 0);
+  else if(f)
     frame_free(f);
-  else
-    *out = f;
+  spin_unlock(&o->lock);
   return err;
 }
 
@@ -373,4 +370,23 @@ u64
 object_shared_pages(void)
 {
   return sum_pages(false, NULL);
+}
+
+static u64
+mapped_pages(struct object *o, u64 want)
+{
+  struct frame *v[64];
+  u64 mapped = 0, index = 0;
+  if(list_empty(&o->areas))
+    return 0;
+  for(u32 n; (n = object_gather(o, &index, ~0UL, 0, v, count_of(v))) > 0; index++)
+    for(u32 i = 0; i < n; i++)
+      mapped += word_mapped(atomic_load(&v[i]->word)) > 0;
+  return mapped;
+}
+
+u64
+object_mapped_pages(void)
+{
+  return each_object(~0UL, mapped_pages);
 }

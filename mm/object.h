@@ -172,5 +172,6 @@ u64 objects_shrink(u64 want);
 
 u64 object_pages_total(u64 *dirty);      // pages of all objects with a store
 u64 object_shared_pages(void);           // pages of those without one
+u64 object_mapped_pages(void);           // pages in some page table; may sleep
 
 void objects_init(void);

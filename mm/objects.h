@@ -59,7 +59,7 @@ object_find_or_make(struct object *o, u64 index, bool *made)
   if(pfn){
     f = pfn_frame(pfn);
     frame_get(f, PIN_1);
-  } else if(leaf && (f = frame_alloc(KIND_KERNEL, ALLOC_USER)) != NULL){
+  } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
   }
@@ -88,6 +88,10 @@ object_mark(struct object *o, struct frame *f)
   if(leaf && leaf->slot[radix_slot(f->index, 0)] == frame_pfn(f))
     radix_mark_in(&o->pages, leaf, f->index);
 }
+
+// Call fn for objects that have pages until it has done `want` or each has had its turn.
+// It may sleep.  => what was done
+u64 each_object(u64 want, u64 (*fn)(struct object *o, u64 want));
 
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
 void object_forget(struct object *o, struct frame **f, u32 n);

@@ -410,7 +410,7 @@ object_shrink(struct object *o, u64 want)
 {
   struct frame *v[BATCH];
   u64 freed = 0, clean = o->pages.count - o->pages.marked;
-  want = min(want, clean);
+  want = o->ops ? min(want, clean) : 0;
   for(u64 index = 0; freed < want; index++){
     u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
@@ -423,9 +423,8 @@ object_shrink(struct object *o, u64 want)
   return freed;
 }
 
-// Call fn for objects of files, each moved to the end of the list, until it
-// has done `want` or every object has had its turn.
-static u64
+// Each object is moved to the end of the list.
+u64
 each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
 {
   u64 done = 0, turns = 0;
@@ -437,7 +436,7 @@ each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
     o = list_first(&all_objects, struct object, link);
     list_remove(&o->link);
     list_append(&all_objects, &o->link);
-    if(o->ops == NULL || o->pages.count == 0 || !object_get_live(o))
+    if(o->pages.count == 0 || !object_get_live(o))
       continue;
     spin_unlock(&all_objects_lock);
     done += fn(o, want - done);

@@ -126,7 +126,6 @@ frames_words(void)
   struct frame *a = frame_at(anon), *s = frame_at(shared);
   struct frame *lost = frame_alloc(KIND_ANON, 0);
   expect_lie("nobody has it");
-  lost->word = KIND(KIND_KERNEL);
   frame_free(lost);
   expect_lie_in(&a->word, a->word + SHARE_1, "writable and shared by 2");
   expect_lie_in(&a->word, a->word + MAPPED_1, "1 names and 1 mappings found");
@@ -162,6 +161,8 @@ free_lists(void)
   struct frame *f = frame_alloc(KIND_KERNEL, 0);
   frame_free(frame_alloc(KIND_KERNEL, 0));
   assert_true(h->batch.n > 0);
+  expect_lie_in(&f->word, KIND(KIND_SLAB), "frames of kind 3");
+  expect_lie_in(&h->taken[KIND_ANON], h->taken[KIND_ANON] + 1, "frames of kind 5");
   expect_lie_in_u32(&h->batch.pfn[0], (u32)frame_pfn(f), "in its batch is in use");
   frame_free(f);
   u64 pfn = frame_first;
