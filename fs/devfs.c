@@ -7,7 +7,6 @@
 #include "fs/tmpfs.h"
 #include "kernel/block.h"
 #include "kernel/chardev.h"
-#include "kernel/errno.h"
 #include "kernel/string.h"
 
 enum { DEVICES_MAX = 1 << 20 };

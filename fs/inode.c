@@ -9,7 +9,6 @@
 
 #include "fs/dentry.h"
 #include "fs/vfs.h"
-#include "kernel/string.h"
 
 static u64 last_id, last_dev;
 

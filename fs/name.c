@@ -5,7 +5,6 @@
 // Locks: the directory's for writing, then that of the inode whose link count
 // changes.  References are put after both are released.
 
-#include "fs/attr.h"
 #include "fs/path.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"

@@ -40,13 +40,6 @@ task_of(const struct node *n, struct task **t)
   return n->pid && *t == NULL ? -ENOENT : 0;
 }
 
-static void
-put_task(struct task *t)
-{
-  if(t)
-    task_put(t);
-}
-
 // ---- The root's table ----
 
 static bool
@@ -184,7 +177,7 @@ lookup(struct inode *i, const char *name, u32 len, struct inode **out)
     return e;
   e = parse_number(name, len, &number) ? lookup_number(dir, t, number, out)
                                        : lookup_entry(dir, name, len, out);
-  put_task(t);
+  task_put(t);
   return e;
 }
 
@@ -223,7 +216,7 @@ readdir(struct inode *i, u64 off, struct dir_sink *d)
     room = d->add(d, e->name, strlen(e->name), inode_number(e, dir->pid, 0), e->mode, off + 1);
   if(room)
     list_numbers(dir, t, max(off, (u64)AT_NUMBERS), d);
-  put_task(t);
+  task_put(t);
   return 0;
 }
 
@@ -249,7 +242,7 @@ link_jump(struct inode *i, struct inode **out)
   int e = task_of(n, &t);
   if(e == 0)
     e = n->entry->link(t, n->number, out);
-  put_task(t);
+  task_put(t);
   return e;
 }
 
@@ -305,8 +298,11 @@ generate(struct node *n, struct text *text)
   text_free(text);
   if(e)
     return -ESRCH;
-  e = n->entry->show(text, t);
-  put_task(t);
+  if(n->entry->says)
+    text_add(text, "%s", n->entry->says);
+  else
+    e = n->entry->show(text, t);
+  task_put(t);
   return e ? e : text->failed ? -ENOMEM : 0;
 }
 
@@ -344,7 +340,7 @@ text_write(struct file *f, va_t buf, u64 n, u64 *pos)
   if(e)
     return -ESRCH;
   e = node->entry->store(s, t);
-  put_task(t);
+  task_put(t);
   return e ? e : (i64)n;
 }
 

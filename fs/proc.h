@@ -9,15 +9,16 @@
 
 struct task;
 
-// A file has show (and store, if it can be written); a link has link; a directory
-// has entries and, for children whose names are numbers, number_child with
-// next_number, which finds the first that is there at or above *number.
+// A file has show, or always says the same (and store, if it can be written); a link
+// has link; a directory has entries and, for children whose names are numbers,
+// number_child with next_number, which finds the first that is there at or above *number.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.
 struct proc_entry {
   const char *name;
   u32 mode;
+  const char *says;
   int (*show)(struct text *text, struct task *t);
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced

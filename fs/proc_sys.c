@@ -64,13 +64,6 @@ store_drop_caches(const char *s, struct task *unused)
 }
 
 static int
-show_drop_caches(struct text *t, struct task *unused)
-{
-  text_add(t, "0\n");
-  return 0;
-}
-
-static int
 show_fail_nth(struct text *t, struct task *unused)
 {
   text_add(t, "%lu\n", failnth_shared());
@@ -89,35 +82,13 @@ store_fail_nth(const char *s, struct task *unused)
 
 static const struct proc_entry vm[] = {
   { .name = "check", .mode = PROC_FILE, .show = show_check },
-  { .name = "drop_caches", .mode = PROC_SETTING, .show = show_drop_caches,
-    .store = store_drop_caches },
+  { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
   { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
     .store = store_overcommit },
 };
 
 // ---- kernel ----
-
-static int
-show_hostname(struct text *t, struct task *unused)
-{
-  text_add(t, UTS_NODENAME "\n");
-  return 0;
-}
-
-static int
-show_osrelease(struct text *t, struct task *unused)
-{
-  text_add(t, UTS_RELEASE "\n");
-  return 0;
-}
-
-static int
-show_ostype(struct text *t, struct task *unused)
-{
-  text_add(t, UTS_SYSNAME "\n");
-  return 0;
-}
 
 static int
 show_pid_max(struct text *t, struct task *unused)
@@ -127,9 +98,9 @@ show_pid_max(struct text *t, struct task *unused)
 }
 
 static const struct proc_entry kernel[] = {
-  { .name = "hostname", .mode = PROC_FILE, .show = show_hostname },
-  { .name = "osrelease", .mode = PROC_FILE, .show = show_osrelease },
-  { .name = "ostype", .mode = PROC_FILE, .show = show_ostype },
+  { .name = "hostname", .mode = PROC_FILE, .says = UTS_NODENAME "\n" },
+  { .name = "osrelease", .mode = PROC_FILE, .says = UTS_RELEASE "\n" },
+  { .name = "ostype", .mode = PROC_FILE, .says = UTS_SYSNAME "\n" },
   { .name = "pid_max", .mode = PROC_FILE, .show = show_pid_max },
 };
 

@@ -7,7 +7,6 @@
 #include "fs/proc.h"
 #include "kernel/block.h"
 #include "kernel/errno.h"
-#include "kernel/string.h"
 #include "kernel/task.h"
 #include "kernel/uname.h"
 #include "mm/frame.h"
@@ -210,23 +209,9 @@ show_diskstats(struct text *t, struct task *unused)
 // ---- Names ----
 
 static int
-show_version(struct text *t, struct task *unused)
-{
-  text_add(t, UTS_SYSNAME " version " UTS_RELEASE " (" UTS_MACHINE ") " UTS_VERSION "\n");
-  return 0;
-}
-
-static int
 show_cmdline(struct text *t, struct task *unused)
 {
   text_add(t, "%s\n", machine.bootargs ? machine.bootargs : "");
-  return 0;
-}
-
-static int
-show_filesystems(struct text *t, struct task *unused)
-{
-  text_add(t, "nodev\tproc\nnodev\tdevtmpfs\n\tqfs\n");
   return 0;
 }
 
@@ -251,14 +236,16 @@ const struct proc_entry proc_system[] = {
   { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
   { .name = "cpuinfo", .mode = PROC_FILE, .show = show_cpuinfo },
   { .name = "diskstats", .mode = PROC_FILE, .show = show_diskstats },
-  { .name = "filesystems", .mode = PROC_FILE, .show = show_filesystems },
+  { .name = "filesystems", .mode = PROC_FILE,
+    .says = "nodev\tproc\nnodev\tdevtmpfs\nnodev\ttmpfs\n\tqfs\n" },
   { .name = "loadavg", .mode = PROC_FILE, .show = show_loadavg },
   { .name = "meminfo", .mode = PROC_FILE, .show = show_meminfo },
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "uptime", .mode = PROC_FILE, .show = show_uptime },
-  { .name = "version", .mode = PROC_FILE, .show = show_version },
+  { .name = "version", .mode = PROC_FILE,
+    .says = UTS_SYSNAME " version " UTS_RELEASE " (" UTS_MACHINE ") " UTS_VERSION "\n" },
   { .name = "vmstat", .mode = PROC_FILE, .show = show_vmstat },
 };
 const u32 proc_system_count = count_of(proc_system);

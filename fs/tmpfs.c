@@ -2,12 +2,10 @@
 //
 // tmpfs: mounting it, its inodes, and files of it that never have a name.
 
-#include "fs/attr.h"
 #include "fs/init.h"
 #include "fs/tmpfs.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 #include "mm/frame.h"
 #include "mm/slab.h"
 

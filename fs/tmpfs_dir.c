@@ -7,7 +7,6 @@
 // Locks: the VFS holds the directories' and those of the inodes whose link counts
 // change.
 
-#include "fs/attr.h"
 #include "fs/tmpfs.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"

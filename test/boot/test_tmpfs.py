@@ -13,6 +13,8 @@ def df(guest, where, inodes=False):
 def test_where_it_is(shell):
     mounts = {f[1]: f[2] for f in (s.split() for s in shell.run("cat /proc/mounts").splitlines())}
     assert mounts["/tmp"] == mounts["/dev/shm"] == "tmpfs"
+    known = {s.split("\t")[-1] for s in shell.run("cat /proc/filesystems").splitlines()}
+    assert set(mounts.values()) <= known
     for where in ("/tmp", "/dev/shm"):
         assert "Access: 1777" in shell.run(f"stat {where}")
         before = df(shell, where)[1]
