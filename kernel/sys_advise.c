@@ -72,35 +72,41 @@ remove_pages(struct space *s, va_t addr, u64 len)
   return err;
 }
 
-enum what { HINT, DISCARD, FLAGS, POPULATE, SPECIAL };
+enum {
+  MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4,
+  MADV_FREE = 8, MADV_REMOVE = 9, MADV_DONTFORK = 10, MADV_DOFORK = 11, MADV_DONTDUMP = 16,
+  MADV_DODUMP = 17, MADV_WIPEONFORK = 18, MADV_KEEPONFORK = 19, MADV_COLD = 20,
+  MADV_PAGEOUT = 21, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23, MADV_DONTNEED_LOCKED = 24,
+};
 
-// By number.  Hints are taken note of and have no effect.
+enum what { UNKNOWN, HINT, DISCARD, FLAGS, POPULATE, SPECIAL };
+
+// Hints are taken note of and have no effect.
 static const struct advice {
-  u8 known;
   enum what what;
   bool (*fits)(const struct area *a);
   u32 clear, set;
   enum access access;
   int (*special)(struct space *s, va_t addr, u64 len);
 } advices[] = {
-  [0 /* NORMAL */] = { 1, HINT },
-  [1 /* RANDOM */] = { 1, HINT },
-  [2 /* SEQUENTIAL */] = { 1, HINT },
-  [3 /* WILLNEED */] = { 1, SPECIAL, .special = will_need },
-  [4 /* DONTNEED */] = { 1, DISCARD, .fits = unlocked },
-  [8 /* FREE */] = { 1, DISCARD, .fits = unlocked_anonymous },
-  [9 /* REMOVE */] = { 1, SPECIAL, .special = remove_pages },
-  [10 /* DONTFORK */] = { 1, FLAGS, .set = AREA_DONTFORK },
-  [11 /* DOFORK */] = { 1, FLAGS, .clear = AREA_DONTFORK },
-  [16 /* DONTDUMP */] = { 1, HINT },
-  [17 /* DODUMP */] = { 1, HINT },
-  [18 /* WIPEONFORK */] = { 1, FLAGS, .fits = private_anonymous, .set = AREA_WIPEONFORK },
-  [19 /* KEEPONFORK */] = { 1, FLAGS, .clear = AREA_WIPEONFORK },
-  [20 /* COLD */] = { 1, HINT, .fits = unlocked },
-  [21 /* PAGEOUT */] = { 1, HINT, .fits = unlocked },
-  [22 /* POPULATE_READ */] = { 1, POPULATE, .access = ACCESS_READ },
-  [23 /* POPULATE_WRITE */] = { 1, POPULATE, .access = ACCESS_WRITE },
-  [24 /* DONTNEED_LOCKED */] = { 1, DISCARD },
+  [MADV_NORMAL] = { HINT },
+  [MADV_RANDOM] = { HINT },
+  [MADV_SEQUENTIAL] = { HINT },
+  [MADV_WILLNEED] = { SPECIAL, .special = will_need },
+  [MADV_DONTNEED] = { DISCARD, .fits = unlocked },
+  [MADV_FREE] = { DISCARD, .fits = unlocked_anonymous },
+  [MADV_REMOVE] = { SPECIAL, .special = remove_pages },
+  [MADV_DONTFORK] = { FLAGS, .set = AREA_DONTFORK },
+  [MADV_DOFORK] = { FLAGS, .clear = AREA_DONTFORK },
+  [MADV_DONTDUMP] = { HINT },
+  [MADV_DODUMP] = { HINT },
+  [MADV_WIPEONFORK] = { FLAGS, .fits = private_anonymous, .set = AREA_WIPEONFORK },
+  [MADV_KEEPONFORK] = { FLAGS, .clear = AREA_WIPEONFORK },
+  [MADV_COLD] = { HINT, .fits = unlocked },
+  [MADV_PAGEOUT] = { HINT, .fits = unlocked },
+  [MADV_POPULATE_READ] = { POPULATE, .access = ACCESS_READ },
+  [MADV_POPULATE_WRITE] = { POPULATE, .access = ACCESS_WRITE },
+  [MADV_DONTNEED_LOCKED] = { DISCARD },
 };
 
 static int
@@ -133,7 +139,7 @@ sys_madvise(const u64 *a)
 {
   u64 len = a[1];
   u32 number = (u32)a[2];
-  if(number >= count_of(advices) || !advices[number].known || whole_pages(a[0], &len) != 0)
+  if(number >= count_of(advices) || !advices[number].what || whole_pages(a[0], &len) != 0)
     return -EINVAL;
   return len ? advise(&advices[number], current->space, a[0], len) : 0;
 }
