@@ -8,7 +8,6 @@
 #include "kernel/chardev.h"
 #include "kernel/errno.h"
 #include "kernel/list.h"
-#include "kernel/poll.h"
 #include "kernel/printk.h"
 #include "kernel/random.h"
 #include "kernel/task.h"
@@ -90,24 +89,12 @@ write_full(struct file *f, va_t buf, u64 n, u64 *pos)
   return -ENOSPC;
 }
 
-static u32
-always_ready(struct file *f, struct poll_wait *w)
-{
-  return POLLIN | POLLOUT;
-}
-
-static const struct file_ops null_ops = {
-  .read = read_nothing, .write = write_away, .poll = always_ready,
-};
+static const struct file_ops null_ops = { .read = read_nothing, .write = write_away };
 static const struct file_ops zero_ops = {
-  .read = read_zeroes, .write = write_away, .poll = always_ready, .maps_zeroes = true,
+  .read = read_zeroes, .write = write_away, .maps_zeroes = true,
 };
-static const struct file_ops full_ops = {
-  .read = read_zeroes, .write = write_full, .poll = always_ready,
-};
-static const struct file_ops random_ops = {
-  .read = read_random, .write = write_away, .poll = always_ready,
-};
+static const struct file_ops full_ops = { .read = read_zeroes, .write = write_full };
+static const struct file_ops random_ops = { .read = read_random, .write = write_away };
 
 void
 memory_devices_init(void)

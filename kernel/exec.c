@@ -15,7 +15,6 @@
 #include "kernel/exec.h"
 #include "kernel/files.h"
 #include "kernel/process.h"
-#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "fs/vfs.h"

@@ -9,7 +9,6 @@
 #include "kernel/errno.h"
 #include "kernel/job.h"
 #include "kernel/pid.h"
-#include "kernel/process.h"
 #include "kernel/signal.h"
 
 static u32 session, foreground;      // of the terminal; 0: none

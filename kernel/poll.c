@@ -5,7 +5,6 @@
 // Locks: a source's, then a set's, then the wait queue's; all with interrupts
 // off, for news come from interrupts too.
 
-#include "kernel/errno.h"
 #include "kernel/poll.h"
 
 void

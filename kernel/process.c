@@ -13,7 +13,6 @@
 #include "kernel/pid.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
-#include "kernel/string.h"
 #include "mm/slab.h"
 
 struct spinlock family_lock = SPINLOCK_INIT("family");
@@ -129,7 +128,7 @@ tell_parent(struct process *p, struct process *parent)
   siginfo_child(&si, p->pid, p->uid, p->zombie ? p->exit_status : p->news);
   si.utime = p->utime / NS_PER_TICK;
   si.stime = p->stime / NS_PER_TICK;
-  signal_send_locked(parent, &si);
+  signal_send_locked(parent, NULL, &si);
 }
 
 void

@@ -9,7 +9,6 @@
 #include "kernel/errno.h"
 #include "kernel/process.h"
 #include "kernel/reap.h"
-#include "mm/space.h"
 
 // ---- Which children ----
 

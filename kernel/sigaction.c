@@ -5,8 +5,8 @@
 //
 // Lock: family_lock.
 
+#include "kernel/bits.h"
 #include "kernel/errno.h"
-#include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "mm/slab.h"
@@ -27,19 +27,13 @@ signal_has_flag(const struct process *p, int sig, u64 flag)
 }
 
 static void
-put_bit(u64 *set, int sig, bool on)
-{
-  *set = on ? *set | signal_bit(sig) : *set & ~signal_bit(sig);
-}
-
-static void
 set_locked(struct process *p, int sig, const struct sig_action *act)
 {
   p->actions[sig - 1] = (struct sig_action){
     act->handler, act->flags & SA_KNOWN, act->mask & ~SIGNALS_FORCED,
   };
-  put_bit(&p->sig_ignored, sig, act->handler == SIG_IGN);
-  put_bit(&p->sig_handled, sig, act->handler != SIG_IGN && act->handler != SIG_DFL);
+  bits_set(&p->sig_ignored, sig - 1, act->handler == SIG_IGN);
+  bits_set(&p->sig_handled, sig - 1, act->handler != SIG_IGN && act->handler != SIG_DFL);
   signals_flush(p, signals_dropped(p) & signal_bit(sig));
 }
 

@@ -133,9 +133,8 @@ is_fatal(const struct process *p, const struct task *taker, int sig)
          !(taker->sig_waited & signal_bit(sig));
 }
 
-// To t, or if that is NULL, to any thread of p.
-static int
-send(struct process *p, struct task *t, const struct siginfo *si)
+int
+signal_send_locked(struct process *p, struct task *t, const struct siginfo *si)
 {
   int sig = si->signo;
   if(sig == SIGCONT)
@@ -157,22 +156,10 @@ send(struct process *p, struct task *t, const struct siginfo *si)
   return err;
 }
 
-int
-signal_send_locked(struct process *p, const struct siginfo *si)
-{
-  return send(p, NULL, si);
-}
-
-int
-signal_send_task_locked(struct task *t, const struct siginfo *si)
-{
-  return send(t->process, t, si);
-}
-
 void
 signal_send_kernel(struct process *p, int sig)
 {
-  send(p, NULL, &(struct siginfo){ .signo = sig, .code = SI_KERNEL });
+  signal_send_locked(p, NULL, &(struct siginfo){ .signo = sig, .code = SI_KERNEL });
 }
 
 bool
@@ -199,6 +186,6 @@ signal_raise(int sig)
 {
   struct process *p = current->process;
   bool on = spin_lock_irq(&family_lock);
-  send(p, current, &(struct siginfo){ .signo = sig, .pid = p->pid, .uid = p->uid });
+  signal_send_locked(p, current, &(struct siginfo){ .signo = sig, .pid = p->pid, .uid = p->uid });
   spin_unlock_irq(&family_lock, on);
 }

@@ -49,10 +49,9 @@ static inline u64 signal_bit(int sig) { return 1UL << (sig - 1); }
 
 // ---- signal.c: sending.  All with family_lock held ----
 
-// To the process, or to one thread of it. => 0, or -EAGAIN: no room for a
+// To thread t of p, or if that is NULL, to any. => 0, or -EAGAIN: no room for a
 // real-time signal that a program sends
-int signal_send_locked(struct process *p, const struct siginfo *si);
-int signal_send_task_locked(struct task *t, const struct siginfo *si);
+int signal_send_locked(struct process *p, struct task *t, const struct siginfo *si);
 void signal_send_kernel(struct process *p, int sig);
 int signal_send_group_locked(u32 pgid, int sig);   // => 0, -ESRCH for an empty group
 bool signal_permitted(const struct process *p);    // may the current task send to it?

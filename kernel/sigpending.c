@@ -5,6 +5,7 @@
 //
 // Lock: family_lock.
 
+#include "kernel/bits.h"
 #include "kernel/errno.h"
 #include "kernel/signal.h"
 #include "mm/slab.h"
@@ -59,17 +60,6 @@ sigpending_add(struct sigpending *q, const struct siginfo *si)
   return 0;
 }
 
-static int
-first_of(u64 set)
-{
-  int sig = 1;
-  if(set & SIGNALS_SYNCHRONOUS)
-    set &= SIGNALS_SYNCHRONOUS;
-  while(!(set & signal_bit(sig)))
-    sig++;
-  return sig;
-}
-
 bool
 sigpending_take(struct sigpending *q, u64 set, struct siginfo *si)
 {
@@ -77,7 +67,8 @@ sigpending_take(struct sigpending *q, u64 set, struct siginfo *si)
   bool more = false;
   if((set &= q->set) == 0)
     return false;
-  int sig = first_of(set);
+  u64 first = set & SIGNALS_SYNCHRONOUS ? set & SIGNALS_SYNCHRONOUS : set;
+  int sig = lowest_one(first) + 1;
   list_for_safe(e, next, &q->queue, link){
     if(e->info.signo != sig)
       continue;

@@ -10,13 +10,12 @@
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/rusage.h"
-#include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "kernel/uname.h"
+#include "fs/load.h"
 #include "fs/vfs.h"
 #include "mm/frame.h"
 #include "mm/object.h"
-#include "mm/slab.h"
 #include "mm/space.h"
 
 // ---- What it is ----
@@ -41,16 +40,6 @@ struct sysinfo {
   u32 unit;
 };
 
-static u32
-count_tasks(void)
-{
-  u32 n = 0;
-  struct task *t;
-  for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t))
-    n++;
-  return n;
-}
-
 i64
 sys_sysinfo(const u64 *a)
 {
@@ -61,7 +50,7 @@ sys_sysinfo(const u64 *a)
     .totalram = mi.total * PAGE_SIZE,
     .freeram = mi.free * PAGE_SIZE,
     .sharedram = object_shared_pages() * PAGE_SIZE,
-    .procs = (u16)min(count_tasks(), 0xffffU),
+    .procs = (u16)min(count_tasks().all, 0xffffU),
     .unit = 1,
   };
   return copy_to_user(a[0], &si, sizeof si) ? -EFAULT : 0;

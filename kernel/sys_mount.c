@@ -8,7 +8,6 @@
 #include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "kernel/user_path.h"
-#include "mm/slab.h"
 
 // ---- statfs ----
 

@@ -6,7 +6,6 @@
 #include "fs/attr.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
-#include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "kernel/user_path.h"

@@ -5,6 +5,7 @@
 
 #include <machine.h>
 #include "fs/vfs.h"
+#include "kernel/bits.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
 #include "kernel/poll.h"
@@ -170,12 +171,6 @@ static const u32 set_events[SETS] = { POLLIN | POLLHUP | POLLERR, POLLOUT | POLL
 
 struct sets { u64 bits[SETS][SET_WORDS]; };
 
-static bool
-in_set(const u64 *bits, u32 fd)
-{
-  return bits[fd / 64] >> fd % 64 & 1;
-}
-
 static u64
 set_bytes(u32 nfds)
 {
@@ -206,7 +201,7 @@ sets_to_items(const struct sets *s, struct item *it, u32 nfds)
 {
   for(u32 fd = 0; fd < nfds; fd++){
     for(u32 k = 0; k < SETS; k++)
-      if(in_set(s->bits[k], fd))
+      if(bits_get(s->bits[k], fd))
         it[fd].events |= set_events[k];
     it[fd].fd = it[fd].events ? (int)fd : -1;
   }
@@ -221,12 +216,12 @@ items_to_sets(struct sets *s, const struct item *it, u32 nfds)
     for(u32 k = 0; k < SETS; k++){
       if(it[fd].ready & POLLNVAL)
         return -EBADF;
-      if(!in_set(s->bits[k], fd))
+      if(!bits_get(s->bits[k], fd))
         continue;
       if(it[fd].ready & set_events[k])
         count++;
       else
-        s->bits[k][fd / 64] &= ~(1UL << fd % 64);
+        bits_set(s->bits[k], fd, false);
     }
   return count;
 }

@@ -246,7 +246,6 @@ sys_sched_getaffinity(const u64 *a)
   struct task *t = (i32)a[0] ? task_find((u32)a[0]) : NULL;
   if((i32)a[0] && !t)
     return -ESRCH;
-  if(t)
-    task_put(t);
+  task_put(t);
   return copy_to_user(a[2], &set, sizeof set) ? -EFAULT : (i64)sizeof set;
 }

@@ -37,7 +37,7 @@ send_to(struct process *p, const struct siginfo *si)
 {
   if(!signal_permitted(p) && !(si->signo == SIGCONT && p->sid == current->process->sid))
     return -EPERM;
-  return si->signo ? signal_send_locked(p, si) : 0;
+  return si->signo ? signal_send_locked(p, NULL, si) : 0;
 }
 
 static int
@@ -110,7 +110,7 @@ send_to_thread(u32 tgid, i32 tid, const struct siginfo *si)
   if(t && (tgid == 0 || t->process->pid == tgid)){
     err = signal_permitted(t->process) ? 0 : -EPERM;
     if(err == 0 && si->signo != 0)
-      err = signal_send_task_locked(t, si);
+      err = signal_send_locked(t->process, t, si);
   }
   spin_unlock_irq(&family_lock, on);
   return err;

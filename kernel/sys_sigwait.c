@@ -4,7 +4,6 @@
 
 #include <machine.h>
 #include "kernel/errno.h"
-#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"

@@ -6,7 +6,6 @@
 #include "kernel/errno.h"
 #include "kernel/lock.h"
 #include "kernel/rusage.h"
-#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"
 #include "fs/vfs.h"

@@ -58,7 +58,7 @@ task_create(const char *comm)
 void
 task_put(struct task *t)
 {
-  if(atomic_add_full(&t->refs, -1UL) != 1)
+  if(!t || atomic_add_full(&t->refs, -1UL) != 1)
     return;
   if(t->stack)
     kstack_free(t->stack);

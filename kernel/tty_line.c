@@ -7,7 +7,6 @@
 // signalled is handed back to the caller.
 
 #include "kernel/signal.h"
-#include "kernel/string.h"
 #include "kernel/tty.h"
 
 #define CONTROL(c) ((c) & 0x1f)
