@@ -55,7 +55,7 @@ file_get(struct file *f)
 void
 file_put(struct file *f)
 {
-  if(atomic_add_full(&f->refs, -1UL) != 1)
+  if(f == NULL || atomic_add_full(&f->refs, -1UL) != 1)
     return;
   filelock_drop(f->inode, f);
   if(f->ops->release)

@@ -53,7 +53,7 @@ fs_pos_get(struct fs_pos *p)
 void
 fs_pos_put(struct fs_pos *p)
 {
-  if(atomic_add_full(&p->refs, -1UL) != 1)
+  if(p == NULL || atomic_add_full(&p->refs, -1UL) != 1)
     return;
   inode_put(p->cwd);
   inode_put(p->root);

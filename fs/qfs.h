@@ -232,10 +232,11 @@ struct qfs_spot { struct frame *leaf; u32 slot, hash; };
 
 static inline void qfs_spot_put(struct qfs_spot *s) { qfs_meta_put(s->leaf); }
 
-// => 0 and the spot; -ENOENT, -EUCLEAN ...
+// => 0 and the spot; -ENOENT, -ENAMETOOLONG, -EUCLEAN ...
 int qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s);
 
-// Make sure that a name that is not there has room.  => 0 and its leaf; -ENOSPC ...
+// Make sure that a name that is not there has room.
+// => 0 and its leaf; -ENOSPC, -ENAMETOOLONG ...
 int qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s);
 
 // These cannot fail.  Spots of the same directory are void afterwards, but those

@@ -245,10 +245,12 @@ leaf_find(const struct qfs_dirblock *b, u32 hash, const char *name, u32 len)
 int
 qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
 {
-  u32 hash = hash_of(dir, name, len);
   struct way w;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
   if(dir->vfs.object.size == 0)
     return -ENOENT;
+  u32 hash = hash_of(dir, name, len);
   int e = way_down(dir, hash, &w);
   if(e)
     return e;
@@ -398,9 +400,11 @@ make_room(struct qfs_inode *dir, struct way *w)
 int
 qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
 {
-  u32 hash = s->hash = hash_of(dir, name, len);
   struct way w;
   u64 n;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  u32 hash = s->hash = hash_of(dir, name, len);
   if(dir->vfs.object.size == 0)
     return node_new(dir, 0, &n, &s->leaf);
   for(;;){
@@ -513,9 +517,8 @@ int
 qfs_dir_list(struct inode *i, u64 off, struct dir_sink *d)
 {
   struct qfs_inode *dir = qfs_inode(i);
-  if(off == 0 && !d->add(d, ".", 1, i->ino, S_IFDIR, 1))
-    return 0;
-  if(off <= 1 && !d->add(d, "..", 2, dir->parent, S_IFDIR, FIRST))
-    return 0;
-  return i->object.size ? list_entries(dir, max(off, (u64)FIRST), d) : 0;
+  for(; off < FIRST; off++)
+    if(!d->add(d, "..", off + 1, off ? dir->parent : i->ino, S_IFDIR, off + 1))
+      return 0;
+  return i->object.size ? list_entries(dir, off, d) : 0;
 }

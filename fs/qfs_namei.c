@@ -22,8 +22,6 @@ lookup(struct inode *i, const char *name, u32 len, struct inode **out)
 {
   struct qfs_inode *dir = qfs_inode(i);
   struct qfs_spot s;
-  if(len > QFS_NAME_MAX)
-    return -ENAMETOOLONG;
   if(is_dots(name, len))
     return qfs_iget(qfs_of(dir), len == 1 ? i->ino : dir->parent, out);
   int e = qfs_dir_find(dir, name, len, &s);
@@ -71,8 +69,6 @@ create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct in
 {
   struct qfs_inode *dir = qfs_inode(i), *qi;
   struct qfs_spot s;
-  if(len > QFS_NAME_MAX)
-    return -ENAMETOOLONG;
   if(S_ISDIR(mode) && i->nlink >= LINKS_MAX)
     return -EMLINK;
   int e = qfs_dir_room(dir, name, len, &s);
@@ -114,7 +110,7 @@ symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen
 {
   struct qfs_inode *dir = qfs_inode(i), *qi;
   struct qfs_spot s;
-  if(len > QFS_NAME_MAX || tlen >= PATH_MAX)
+  if(tlen >= PATH_MAX)
     return -ENAMETOOLONG;
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
@@ -136,8 +132,6 @@ link(struct inode *i, const char *name, u32 len, struct inode *target)
 {
   struct qfs_inode *dir = qfs_inode(i);
   struct qfs_spot s;
-  if(len > QFS_NAME_MAX)
-    return -ENAMETOOLONG;
   if(target->nlink >= LINKS_MAX)
     return -EMLINK;
   int e = qfs_dir_room(dir, name, len, &s);
@@ -214,8 +208,6 @@ static int
 destination(struct qfs_inode *to, const char *name, u32 len, struct inode *replaced,
             struct qfs_spot *s)
 {
-  if(len > QFS_NAME_MAX)
-    return -ENAMETOOLONG;
   if(replaced && in_use(replaced))
     return -ENOTEMPTY;
   return replaced ? qfs_dir_find(to, name, len, s) : qfs_dir_room(to, name, len, s);
