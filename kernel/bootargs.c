@@ -56,17 +56,9 @@ bootarg_copy(const char *key, const char *otherwise, char *buf, u64 n)
 u64
 bootarg_number(const char *key, u64 otherwise)
 {
-  u32 len;
-  const char *s = bootarg(key, &len);
-  u64 n = 0;
-  if(s == NULL || len == 0)
-    return otherwise;
-  for(u32 i = 0; i < len; i++){
-    if(s[i] < '0' || s[i] > '9')
-      return otherwise;
-    n = n * 10 + (u64)(s[i] - '0');
-  }
-  return n;
+  char text[24];
+  u64 n;
+  return bootarg_copy(key, "", text, sizeof text) && parse_u64(text, &n) ? n : otherwise;
 }
 
 u64

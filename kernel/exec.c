@@ -46,8 +46,7 @@ struct exec {
 static int
 open_program(struct exec *x, const char *path, struct file **f)
 {
-  if(*f)
-    file_put(*f);
+  file_put(*f);
   *f = NULL;
   int err = vfs_open(NULL, path, O_RDONLY, 0, f);
   if(err)
@@ -310,10 +309,8 @@ end(struct exec *x, int err)
 {
   if(err == 0)
     err = load(x);
-  if(x->file)
-    file_put(x->file);
-  if(x->linker_file)
-    file_put(x->linker_file);
+  file_put(x->file);
+  file_put(x->linker_file);
   if(x->space)
     space_put(x->space);
   args_free(&x->argv);

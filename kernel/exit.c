@@ -63,10 +63,8 @@ leave_files(struct task *t)
   t->files = NULL;
   t->fs = NULL;
   spin_unlock_irq(&family_lock, on);
-  if(files)
-    files_put(files);
-  if(fs)
-    fs_pos_put(fs);
+  files_put(files);
+  fs_pos_put(fs);
 }
 
 // Nothing can go on without init; its status becomes the machine's.

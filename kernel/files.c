@@ -151,7 +151,7 @@ files_get(struct files *fs)
 void
 files_put(struct files *fs)
 {
-  if(atomic_add_full(&fs->refs, -1UL) != 1)
+  if(fs == NULL || atomic_add_full(&fs->refs, -1UL) != 1)
     return;
   for(u32 fd = 0; (fd = find_open(fs, fd)) < fs->size; fd++)
     put_closed(fs, fs->file[fd]);

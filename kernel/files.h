@@ -54,7 +54,7 @@ fd_get_any(int fd)
 static inline void
 fd_put(struct fd_ref r)
 {
-  if(unlikely(r.counted) && r.file)
+  if(unlikely(r.counted))
     file_put(r.file);
 }
 

@@ -111,16 +111,6 @@ start_init(void *unused)
   give_up("run", path, exec_kernel(path, argv, envp));
 }
 
-// failnth=N: so many allocations from now, one fails.
-static void
-arm_failnth(void)
-{
-  char text[32];
-  u64 n;
-  if(bootarg_copy("failnth", "", text, sizeof text) && parse_u64(text, &n))
-    failnth_share(n);
-}
-
 static void
 start_memory(void)
 {
@@ -151,7 +141,7 @@ void
 kmain(u32 boot_hart, pa_t fdt)
 {
   machine_discover(boot_hart, fdt);
-  arm_failnth();
+  failnth_share(bootarg_number("failnth", 0));     // of so many allocations, the last fails
   start_memory();
   printk("quire: %u harts, %lu MiB of memory, %lu MiB free\n", machine.nharts,
          frames_total() * PAGE_SIZE / MiB, frames_free() * PAGE_SIZE / MiB);

@@ -180,8 +180,7 @@ sys_msync(const u64 *a)
     hole |= area.start > va;
     va_t from = max(va, area.start);
     int err = from < end ? sync_area(&area, from, min(end, area.end), flags) : 0;
-    if(area.file)
-      file_put(area.file);
+    file_put(area.file);
     if(err)
       return err;
   }

@@ -78,8 +78,7 @@ static bool
 closed_meanwhile(int fd, struct file *f)
 {
   struct file *now = fd_file(fd);
-  if(now)
-    file_put(now);
+  file_put(now);
   return now != f;
 }
 

@@ -36,7 +36,7 @@ tell(struct inode *i, const u64 *a)
 }
 
 i64 sys_statfs(const u64 *a) { return on_path(AT_FDCWD, a[0], 0, 0, tell, a + 1); }
-i64 sys_fstatfs(const u64 *a) { return on_place(a[0], tell, a + 1); }
+i64 sys_fstatfs(const u64 *a) { return on_fd(fd_get_any(a[0]), tell, a + 1); }
 
 i64
 sys_sync(const u64 *a)

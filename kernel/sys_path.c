@@ -204,7 +204,7 @@ change_to(struct inode *i, const u64 *a)
 }
 
 i64 sys_chdir(const u64 *a) { return on_path(AT_FDCWD, a[0], 0, 0, change_to, a); }
-i64 sys_fchdir(const u64 *a) { return on_place(a[0], change_to, a); }
+i64 sys_fchdir(const u64 *a) { return on_fd(fd_get_any(a[0]), change_to, a); }
 
 static i64
 copy_path(struct inode *i, char *text, va_t buf, u64 size)

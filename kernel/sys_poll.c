@@ -40,8 +40,7 @@ items_close(struct item *it, u32 n)
 {
   for(u32 k = 0; k < n; k++){
     poll_wait_done(&it[k].wait);
-    if(it[k].file)
-      file_put(it[k].file);
+    file_put(it[k].file);
   }
 }
 

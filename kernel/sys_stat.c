@@ -23,7 +23,7 @@ tell(struct inode *i, const u64 *a)
   return copy_to_user(a[0], &st, sizeof st) ? -EFAULT : 0;
 }
 
-i64 sys_fstat(const u64 *a) { return on_place(a[0], tell, a + 1); }
+i64 sys_fstat(const u64 *a) { return on_fd(fd_get_any(a[0]), tell, a + 1); }
 
 i64
 sys_newfstatat(const u64 *a)
@@ -116,13 +116,7 @@ chmod(struct inode *i, const u64 *a)
   return S_ISLNK(i->mode) ? -EOPNOTSUPP : inode_chmod(i, a[0]);
 }
 
-static i64
-chmod_file(struct file *f, const u64 *a)
-{
-  return chmod(f->inode, a + 1);
-}
-
-i64 sys_fchmod(const u64 *a) { return on_file(a, chmod_file); }
+i64 sys_fchmod(const u64 *a) { return on_fd(fd_get(a[0]), chmod, a + 1); }
 i64 sys_fchmodat(const u64 *a) { return on_path(a[0], a[1], 0, 0, chmod, a + 2); }
 i64 sys_fchmodat2(const u64 *a) { return on_path(a[0], a[1], a[3], PATH_FLAGS, chmod, a + 2); }
 
@@ -132,13 +126,7 @@ chown(struct inode *i, const u64 *a)
   return inode_chown(i, a[0], a[1]);
 }
 
-static i64
-chown_file(struct file *f, const u64 *a)
-{
-  return chown(f->inode, a + 1);
-}
-
-i64 sys_fchown(const u64 *a) { return on_file(a, chown_file); }
+i64 sys_fchown(const u64 *a) { return on_fd(fd_get(a[0]), chown, a + 1); }
 i64 sys_fchownat(const u64 *a) { return on_path(a[0], a[1], a[4], PATH_FLAGS, chown, a + 2); }
 
 static i64

@@ -70,10 +70,8 @@ task_put(struct task *t)
 void
 task_release(struct task *t)
 {
-  if(t->files)
-    files_put(t->files);
-  if(t->fs)
-    fs_pos_put(t->fs);
+  files_put(t->files);
+  fs_pos_put(t->fs);
   if(t->space)
     space_put(t->space);
   task_put(t);

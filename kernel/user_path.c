@@ -79,30 +79,24 @@ user_inode(int dirfd, va_t path, u32 flags, struct inode **out)
 
 // ---- Calls about one inode, or one open file ----
 
-static i64
-call(int e, struct inode *i, inode_call *fn, const u64 *a)
-{
-  if(e)
-    return e;
-  i64 r = fn(i, a);
-  inode_put(i);
-  return r;
-}
-
 i64
 on_path(int dirfd, va_t path, u32 flags, u32 known, inode_call *fn, const u64 *a)
 {
   struct inode *i;
-  int e = flags & ~known ? -EINVAL : find(dirfd, path, flags, &i);
-  return call(e, i, fn, a);
+  i64 e = flags & ~known ? -EINVAL : find(dirfd, path, flags, &i);
+  if(e)
+    return e;
+  e = fn(i, a);
+  inode_put(i);
+  return e;
 }
 
 i64
-on_place(int fd, inode_call *fn, const u64 *a)
+on_fd(struct fd_ref r, inode_call *fn, const u64 *a)
 {
-  struct inode *i;
-  int e = fd_inode(fd, &i);
-  return call(e, i, fn, a);
+  i64 e = r.file ? fn(r.file->inode, a) : -EBADF;
+  fd_put(r);
+  return e;
 }
 
 i64

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fs/vfs.h"
+#include "kernel/files.h"
 #include "mm/slab.h"
 
 enum {
@@ -42,10 +43,10 @@ int fd_inode(int fd, struct inode **out);
 int fd_file_inode(int fd, struct inode **out);
 
 // System calls about one inode, referenced meanwhile: what a path names, with flags of
-// which `known` are known, or a descriptor; they get arguments from `a` on.  And about
-// an open file, that of descriptor a[0].
+// which `known` are known, or that of a descriptor just got, which is put; they get
+// arguments from `a` on.  And about an open file, that of descriptor a[0].
 typedef i64 inode_call(struct inode *i, const u64 *a);
 typedef i64 file_call(struct file *f, const u64 *a);
 i64 on_path(int dirfd, va_t path, u32 flags, u32 known, inode_call *fn, const u64 *a);
-i64 on_place(int fd, inode_call *fn, const u64 *a);
+i64 on_fd(struct fd_ref r, inode_call *fn, const u64 *a);
 i64 on_file(const u64 *a, file_call *fn);
