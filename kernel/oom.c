@@ -75,7 +75,7 @@ oom_kill(void)
   struct space *s = oom_victim();
   if(!s)
     return false;
-  s->dying = true;
+  s->doomed = true;
   u32 n = kill_tasks(s, true, "out of memory");
   if(n > 0)
     vm_count(VM_OOM_KILL);

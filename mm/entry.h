@@ -28,7 +28,7 @@ private_frame(struct space *s, va_t va, u32 flags)
     return NULL;
   f->owner = knum(s->lineage);
   f->index = (u32)(va >> PAGE_SHIFT);
-  f->hint = knum(s);
+  f->hint = s->place;
   f->word = KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1;
   return f;
 }

@@ -119,7 +119,7 @@ cow_copy(struct at at, struct frame *old, bool private)
 static int
 cow_reuse(struct at at, struct frame *f)
 {
-  f->hint = knum(at.space);
+  f->hint = at.space->place;
   set_entry(at.e, f, at.area->prot, true);
   vm_count(VM_COW_REUSE);
   return FAULT_OK;

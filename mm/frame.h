@@ -53,7 +53,7 @@ struct frame {
   u32 owner;         // knum of a slab, lineage or object
   u32 index;         // in the owner; order of a free block
   u32 slot;          // swap slot that also holds this page, or 0
-  u32 hint;          // knum of the space that mapped it last
+  u32 hint;          // place in its lineage of the space that mapped it last
   u32 next, prev;    // free list, as frame numbers
 };
 _Static_assert(sizeof(struct frame) == 32, "frame record");

@@ -38,7 +38,7 @@ oom_victim(void)
   struct space *s, *best = NULL;
   spin_lock(&all_spaces_lock);
   list_for(s, &all_spaces, link)
-    if(!s->dying && s->oom_score_adj != ADJ_NEVER && more_to_gain(s, best))
+    if(!s->dying && !s->doomed && s->oom_score_adj != ADJ_NEVER && more_to_gain(s, best))
       best = s;
   if(best && !space_get_live(best))
     best = NULL;

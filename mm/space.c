@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of address spaces and lineages: exec makes one, fork copies it within
+// The life of address spaces: exec makes one, fork copies it within
 // its lineage, the last reference takes it down.
 //
 // Locks: the parent's space.lock for writing during fork (nothing of it changes
@@ -13,6 +13,7 @@
 #include "mm/area.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
+#include "mm/lineage.h"
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/spaces.h"
@@ -20,48 +21,13 @@
 struct list all_spaces = LIST_INIT(all_spaces);
 struct spinlock all_spaces_lock = SPINLOCK_INIT("spaces");
 
-static struct cache space_cache, lineage_cache;
+static struct cache space_cache;
 
 void
 spaces_init(void)
 {
   cache_init(&space_cache, "space", sizeof(struct space), 0, NULL);
-  cache_init(&lineage_cache, "lineage", sizeof(struct lineage), 0, NULL);
-}
-
-// ---- Lineages ----
-
-static struct lineage *
-lineage_create(void)
-{
-  struct lineage *l = cache_zalloc(&lineage_cache);
-  if(l){
-    spin_init(&l->lock, "lineage");
-    list_init(&l->spaces);
-  }
-  return l;
-}
-
-static void
-lineage_join(struct lineage *l, struct space *s)
-{
-  spin_lock(&l->lock);
-  l->refs++;
-  list_append(&l->spaces, &s->in_lineage);
-  spin_unlock(&l->lock);
-  s->lineage = l;
-}
-
-static void
-lineage_leave(struct space *s)
-{
-  struct lineage *l = s->lineage;
-  spin_lock(&l->lock);
-  list_remove(&s->in_lineage);
-  u64 left = --l->refs;
-  spin_unlock(&l->lock);
-  if(left == 0)
-    cache_free(&lineage_cache, l);
+  lineage_init();
 }
 
 // ---- Spaces ----
@@ -79,7 +45,6 @@ space_alloc(void)
   rw_init(&s->lock, "space");
   s->refs = 1;
   s->mmap_top = USER_TOP;
-  list_init(&s->in_lineage);
   list_init(&s->link);
   return s;
 }
@@ -92,18 +57,30 @@ publish(struct space *s)
   spin_unlock(&all_spaces_lock);
 }
 
+// The space, a member of l; takes s, which may be NULL, and on failure gives both up.
+static struct space *
+join(struct lineage *l, struct space *s)
+{
+  if(s && lineage_join(l, s) == 0){
+    publish(s);
+    return s;
+  }
+  if(s){
+    pmap_destroy(&s->pmap);
+    cache_free(&space_cache, s);
+  }
+  return NULL;
+}
+
 struct space *
 space_create(void)
 {
   struct lineage *l = lineage_create();
-  struct space *s = l ? space_alloc() : NULL;
-  if(s == NULL){
-    if(l)
-      cache_free(&lineage_cache, l);
+  if(l == NULL)
     return NULL;
-  }
-  lineage_join(l, s);
-  publish(s);
+  lineage_get(l);
+  struct space *s = join(l, space_alloc());
+  lineage_put(l);
   return s;
 }
 
@@ -244,14 +221,12 @@ copy_attributes(struct space *child, struct space *parent)
 int
 space_fork(struct space *parent, struct space **out)
 {
-  struct space *child = space_alloc();
+  struct space *child = join(parent->lineage, space_alloc());
   if(child == NULL)
     return -ENOMEM;
   rw_write_lock(&parent->lock);
   rw_write_lock(&child->lock);
   copy_attributes(child, parent);
-  lineage_join(parent->lineage, child);
-  publish(child);
   int err = copy_map(child, parent);
   pmap_fence(&parent->pmap, USER_MIN, USER_MAX);
   rw_write_unlock(&child->lock);

@@ -10,6 +10,7 @@
 #include "kernel/types.h"
 
 struct file;
+struct lineage;
 struct object;
 
 // User addresses.  The first 64 KiB and the topmost GiB are never mapped.
@@ -54,14 +55,6 @@ struct area {
   struct list in_space;        // on its way in or out
 };
 
-// The spaces descended by fork from one exec: a private page lives at one
-// virtual address in all of them, so (lineage, page number) finds its mappings.
-struct lineage {
-  struct spinlock lock;
-  u64 refs;
-  struct list spaces;
-};
-
 struct space {
   struct rwlock lock;          // areas and brk; read: faults, write: changes
   u64 refs;
@@ -77,10 +70,11 @@ struct space {
 
   struct pmap pmap;
   struct lineage *lineage;
-  struct list in_lineage;
+  u32 place;                   // in it
   struct list link;            // all spaces
   i32 oom_score_adj;
-  bool dying;
+  bool dying;                  // nobody runs it any more: it needs no fences
+  bool doomed;                 // chosen when memory ran out
 
   u64 mapped;                  // pages of all areas
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall

@@ -73,6 +73,16 @@ static inline bool pte_dirty(pte_t p) { return p & PTE_D; }
 static inline bool pte_writable(pte_t p) { return (p & (PTE_V | PTE_W)) == (PTE_V | PTE_W); }
 static inline bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PTE_V | PTE_X); }
 
+static inline pte_t pte_swapped(u32 slot) { return (u64)slot << PTE_PPN_SHIFT | PTE_SWAPPED_TAG; }
+static inline u32 pte_slot(pte_t p) { return (u32)(p >> PTE_PPN_SHIFT); }
+
+// Does it name f?
+static inline bool
+pte_names(pte_t p, const struct frame *f)
+{
+  return (p & (PTE_V | PTE_HIDDEN_TAG)) && pte_frame(p) == f;
+}
+
 // PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up.
 // Sv39 reserves W without R, so writable means readable, as on Linux.
 static inline u64

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// Lineages: the spaces descended by fork from one exec.  A private page lives at
+// one virtual address in all of them, so (lineage, page number) finds its
+// mappings.  Private to mm/.
+
+#pragma once
+
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct space;
+
+enum { LINEAGE_FIRST = 4 };
+
+struct lineage {
+  struct spinlock lock;        // who is a member: they stay while it is held
+  u64 refs;                    // members, and who looks for pages of theirs; atomic
+  u32 room, used;              // places there are, and that have ever been taken
+  u32 free;                    // a place that is free again, NO_PLACE: none
+  u64 *member;                 // by place: the space; of a free place, the next << 1 | 1
+  u64 first[LINEAGE_FIRST];    // the places of a small family
+};
+
+void lineage_init(void);
+
+// => refs 0 and no members; NULL without memory
+struct lineage *lineage_create(void);
+
+// s becomes a member, s->lineage and s->place are set. => 0 or -ENOMEM
+int lineage_join(struct lineage *l, struct space *s);
+void lineage_leave(struct space *s);
+
+static inline void
+lineage_get(struct lineage *l)
+{
+  atomic_add(&l->refs, 1);
+}
+
+void lineage_put(struct lineage *l);
+
+// The members, from the one at *place on and round, lock held.  Start with left = l->used.
+// => the next one, *place moved behind it; NULL when all have had their turn
+static inline struct space *
+lineage_next(const struct lineage *l, u32 *place, u32 *left)
+{
+  while(*left > 0){
+    --*left;
+    u32 at = *place < l->used ? *place : 0;
+    *place = at + 1;
+    if(!(l->member[at] & 1))
+      return (struct space *)l->member[at];
+  }
+  return NULL;
+}
