@@ -47,7 +47,7 @@ get_family(struct task *t, struct family *f)
 }
 
 // Sizes of a process's memory, in pages.
-struct sizes { u64 size, resident, file, text, data, stack, tables; va_t stack_start; };
+struct sizes { u64 size, resident, swapped, file, text, data, stack, tables; va_t stack_start; };
 
 static void
 add_area(struct sizes *z, const struct area *a)
@@ -75,7 +75,7 @@ get_sizes(struct space *s, struct sizes *z)
       file_put(a.file);
   }
   if(s){
-    z->resident = pmap_resident(&s->pmap);
+    z->resident = pmap_resident(&s->pmap, &z->swapped);
     z->tables = atomic_load(&s->pmap.tables);
   }
 }
@@ -139,8 +139,10 @@ state_name(char letter)
 static void
 add_memory(struct text *x, const struct sizes *z)
 {
-  static const char *const name[] = { "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE" };
-  u64 pages[] = { z->size, z->resident, z->data, z->stack, z->text, z->tables };
+  static const char *const name[] = {
+    "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE", "VmSwap",
+  };
+  u64 pages[] = { z->size, z->resident, z->data, z->stack, z->text, z->tables, z->swapped };
   for(u32 k = 0; k < count_of(name); k++)
     text_add(x, "%s:\t%8lu kB\n", name[k], pages[k] * PAGE_KIB);
 }

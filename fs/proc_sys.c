@@ -9,7 +9,9 @@
 #include "kernel/string.h"
 #include "kernel/uname.h"
 #include "mm/object.h"
+#include "mm/policy/policy.h"
 #include "mm/reaper.h"
+#include "mm/ring.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 
@@ -80,12 +82,26 @@ store_fail_nth(const char *s, struct task *unused)
   return 0;
 }
 
+static int
+show_policy(struct text *t, struct task *unused)
+{
+  text_add(t, "%s\n", ring_policy()->name);
+  return 0;
+}
+
+static int
+store_policy(const char *s, struct task *unused)
+{
+  return ring_set_policy(s);
+}
+
 static const struct proc_entry vm[] = {
   { .name = "check", .mode = PROC_FILE, .show = show_check },
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
   { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
     .store = store_overcommit },
+  { .name = "policy", .mode = PROC_SETTING, .show = show_policy, .store = store_policy },
 };
 
 // ---- kernel ----

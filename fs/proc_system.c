@@ -7,12 +7,14 @@
 #include "fs/proc.h"
 #include "kernel/block.h"
 #include "kernel/errno.h"
+#include "kernel/string.h"
 #include "kernel/task.h"
 #include "kernel/uname.h"
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 #include "mm/vmap.h"
 
 enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
@@ -24,6 +26,7 @@ struct usage {
   struct mem_info mi;
   struct frame_census frames;
   u64 file, dirty, shared;
+  u64 swap_total, swap_free;
 };
 
 static void
@@ -33,6 +36,7 @@ get_usage(struct usage *u)
   frame_census(&u->frames);
   u->file = object_pages_total(&u->dirty);
   u->shared = object_shared_pages();
+  swap_totals(&u->swap_total, &u->swap_free);
 }
 
 static void
@@ -55,8 +59,8 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "Buffers", 0);
   kib(t, "Cached", u.file + u.shared);
   kib(t, "SwapCached", 0);
-  kib(t, "SwapTotal", 0);
-  kib(t, "SwapFree", 0);
+  kib(t, "SwapTotal", u.swap_total);
+  kib(t, "SwapFree", u.swap_free);
   kib(t, "Dirty", u.dirty);
   kib(t, "AnonPages", u.frames.held[KIND_ANON]);
   kib(t, "Mapped", object_mapped_pages());
@@ -206,6 +210,30 @@ show_diskstats(struct text *t, struct task *unused)
   return 0;
 }
 
+// ---- Swap ----
+
+static int
+show_swaps(struct text *t, struct task *unused)
+{
+  enum { NAME_COLUMN = 40 };
+  struct swap_info info;
+  char *path = kmalloc(PATH_MAX);
+  if(path == NULL)
+    return -ENOMEM;
+  text_add(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+  for(u32 i = 0; swap_info_at(i, &info); i++){
+    if(vfs_path_of(info.file->inode, path, PATH_MAX) <= 0)
+      strlcpy(path, "?", PATH_MAX);
+    text_add(t, "%s", path);
+    text_pad(t, NAME_COLUMN);
+    text_add(t, "%s\t%lu\t\t%lu\t\t%d\n", info.is_device ? "partition" : "file\t",
+             info.pages * PAGE_KIB, info.used * PAGE_KIB, info.priority);
+    file_put(info.file);
+  }
+  kfree(path);
+  return 0;
+}
+
 // ---- Names ----
 
 static int
@@ -243,6 +271,7 @@ const struct proc_entry proc_system[] = {
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
+  { .name = "swaps", .mode = PROC_FILE, .show = show_swaps },
   { .name = "uptime", .mode = PROC_FILE, .show = show_uptime },
   { .name = "version", .mode = PROC_FILE,
     .says = UTS_SYSNAME " version " UTS_RELEASE " (" UTS_MACHINE ") " UTS_VERSION "\n" },

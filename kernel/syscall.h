@@ -43,8 +43,9 @@
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \
   X(136, rt_sigpending) X(137, rt_sigtimedwait) X(138, rt_sigqueueinfo)       \
   X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)                              \
-  /* memory: sys_mm.c, sys_advise.c */                                        \
+  /* memory: sys_mm.c, sys_advise.c, sys_swap.c */                            \
   X(214, brk) X(215, munmap) X(216, mremap) X(222, mmap) X(226, mprotect)     \
+  X(224, swapon) X(225, swapoff)                                              \
   X(227, msync) X(228, mlock) X(229, munlock) X(230, mlockall)                \
   X(231, munlockall) X(232, mincore) X(233, madvise) X(259, riscv_flush_icache) \
   X(284, mlock2)                                                              \

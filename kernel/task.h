@@ -125,6 +125,7 @@ struct task {
 enum {
   NOTIFY_SIGNAL = 1,
   NOTIFY_FRAME = 2,         // tf was replaced as a whole (exec): reload every register
+  NOTIFY_MEMORY = 4,        // an allocation failed for want of memory: -ENOMEM may not be final
 };
 
 struct hart {
@@ -141,7 +142,7 @@ struct hart {
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   void *stopped_at;         // its stack frame, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
-  u64 events[16];           // vm_count
+  u64 events[40];           // vm_count
   u64 taken[8], freed[8];   // frames, by kind; preemption off
   struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
 };

@@ -61,6 +61,17 @@ area_reaches_object(const struct area *a)
   return (a->flags & both) == both;
 }
 
+// Does it map that page of its object?  => at *va
+static inline bool
+area_va(const struct area *a, u64 index, va_t *va)
+{
+  u64 off = index << PAGE_SHIFT;
+  if(off < a->offset || off - a->offset >= a->end - a->start)
+    return false;
+  *va = a->start + (off - a->offset);
+  return true;
+}
+
 // ---- Parts of changing a map (map.c); space.lock held for writing ----
 
 // Take [start, end) out of the map, its pages too; areas go to `dead`.

@@ -6,8 +6,8 @@
 //
 // It runs with every other hart parked where it holds no spinlock, and only at a
 // moment when no space.lock is held, so no change of a map is half-way.  The
-// recount lives in the `next` and `prev` fields of frames in use, which link free
-// ones only: next counts share, prev counts mapped; of a table, next counts holders.
+// recount lives in the `names` and `mappings` fields of frames in use; of a table,
+// names counts holders.
 
 #include <pmap.h>
 #include "kernel/printk.h"
@@ -17,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/objects.h"
 #include "mm/slab.h"
+#include "mm/slot.h"
 #include "mm/spaces.h"
 #include "mm/zeroed.h"
 
@@ -52,7 +53,7 @@ each_frame(struct check *c, void (*fn)(struct check *c, struct frame *f, enum fr
 static void
 forget_counts(struct check *c, struct frame *f, enum frame_kind k)
 {
-  f->next = f->prev = 0;
+  f->names = f->mappings = 0;
 }
 
 // ---- Entries ----
@@ -60,8 +61,8 @@ forget_counts(struct check *c, struct frame *f, enum frame_kind k)
 static void
 check_private(struct check *c, va_t va, pte_t p, struct frame *f)
 {
-  f->next++;
-  f->prev++;
+  f->names++;
+  f->mappings++;
   if(f->owner != knum(c->space->lineage) || f->index != va >> PAGE_SHIFT)
     lie(c, "private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner,
         f->index);
@@ -74,13 +75,23 @@ static void
 check_shared(struct check *c, const struct area *a, va_t va, pte_t p, struct frame *f)
 {
   u64 index = (a->offset + (va - a->start)) >> PAGE_SHIFT;
-  f->prev++;
+  f->mappings++;
   if(a->object == NULL || f->owner != knum(a->object) || f->index != index)
     lie(c, "object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
   if(pte_writable(p) && !(a->flags & AREA_SHARED))
     lie(c, "object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
   if(pte_writable(p) && !(f->word & FRAME_PLACED))
     lie(c, "object frame %lx at %lx: writable, but has no place", frame_pfn(f), va);
+}
+
+static void
+check_swapped(struct check *c, va_t va, pte_t p)
+{
+  struct frame *f;
+  if(!slot_recount(pte_slot(p), knum(c->space->lineage), (u32)(va >> PAGE_SHIFT), &f))
+    lie(c, "entry %lx at %lx: its slot is another page's", p, va);
+  else if(f)
+    f->names++;
 }
 
 // Does an entry allow what its area does not?
@@ -102,7 +113,7 @@ check_entry(void *arg, va_t va, pte_t p)
     return;
   }
   if(pte_state(p) == PTE_SWAPPED){
-    lie(c, "entry %lx at %lx: names a slot", p, va);
+    check_swapped(c, va, p);
     return;
   }
   if(exceeds(a, p))
@@ -128,14 +139,14 @@ check_entry(void *arg, va_t va, pte_t p)
 static bool
 meet_common(struct frame *table)
 {
-  return table->next++ == 0;
+  return table->names++ == 0;
 }
 
 static void
 check_common(struct check *c, struct frame *table)
 {
-  if(table->next && table->next != table->index + 1)
-    lie(c, "table %lx: held by %u spaces, %u counted", frame_pfn(table), table->next,
+  if(table->names && table->names != table->index + 1)
+    lie(c, "table %lx: held by %u spaces, %u counted", frame_pfn(table), table->names,
         table->index + 1);
 }
 
@@ -173,7 +184,7 @@ check_object(struct check *c, struct object *o)
     struct frame *f = pfn_frame(pfn);
     if(frame_kind(f) != KIND_OBJECT || f->owner != knum(o) || f->index != i)
       lie(c, "object %p page %lu: frame %lx says %x, %x", (void *)o, i, pfn, f->owner, f->index);
-    f->next++;
+    f->names++;
   }
   if(n != o->pages.count)
     lie(c, "object %p: %lu pages, %lu counted", (void *)o, n, o->pages.count);
@@ -187,9 +198,9 @@ check_counts(struct check *c, struct frame *f, enum frame_kind k)
     return;
   }
   u64 w = f->word;
-  if(word_share(w) != f->next || word_mapped(w) != f->prev)
-    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->next,
-        f->prev);
+  if(word_share(w) != f->names || word_mapped(w) != f->mappings)
+    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->names,
+        f->mappings);
   if(word_mapped(w) && word_share(w) == 0)
     lie(c, "frame %lx (word %lx): mapped, but its object has given it up", frame_pfn(f), w);
   if((w & COUNTS) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING)))
@@ -247,7 +258,7 @@ check_all(void *arg)
   each_frame(c, check_counts);
   check_census(c);
   check_batches(c);
-  c->lies += zeroed_check();
+  c->lies += zeroed_check() + slots_check();
   c->lies += buddy_check() + slab_check();
 }
 

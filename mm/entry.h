@@ -6,6 +6,7 @@
 
 #include <pmap.h>
 #include "mm/frame.h"
+#include "mm/policy/policy.h"
 #include "mm/space.h"
 
 // Its table is locked.  Make the page's new instructions visible before anybody can
@@ -16,6 +17,14 @@ set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
   if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
     pmap_fence_exec();
   pmap_set(e, pte_make(f, prot, dirty));
+}
+
+// What entries of an area are made with.
+static inline u32
+entry_prot(const struct area *a)
+{
+  _Static_assert(AREA_LOCKED << 4 == ENTRY_LOCKED, "the one moves to the other's place");
+  return a->prot | (a->flags & AREA_LOCKED) << 4;
 }
 
 // A new private page for va, its counts and identity in place; its bytes are whatever
@@ -29,6 +38,7 @@ private_frame(struct space *s, va_t va, u32 flags)
   f->owner = knum(s->lineage);
   f->index = (u32)(va >> PAGE_SHIFT);
   f->hint = s->place;
-  f->word = KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1;
+  f->age = AGE_NEW;
+  atomic_store_rel(&f->word, KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1);
   return f;
 }

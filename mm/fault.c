@@ -10,6 +10,7 @@
 //   nothing, no object      zero_map             zero_fill
 //   nothing, object         file_map             shared area: file_map, with W
 //                                                private area: file_copy
+//   a page in a slot        swap_in              swap_in, then as a private page
 //   the zero frame          already there        zero_fill
 //   a private page          already there        alone: cow_reuse, else cow_copy
 //   a shared page           already there        shared area: file_write
@@ -29,12 +30,17 @@
 #include "mm/entry.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
+#include "mm/slot.h"
+#include "mm/swapin.h"
 
 // How an attempt ended, beside the results of vm_fault.
 enum {
   NEED_MEMORY = 16,   // a frame, for a page or a table
   NEED_PAGE,          // from the object: wanted.object, .index
   NEED_PLACE,         // in the store, for the page to become dirty
+  NEED_SLOTS,         // to be read: wanted.frame, .n, .slot
+  NEED_AGAIN,         // nothing: it changed while we looked
+  NEED_FRAME,         // wanted.frame not to be BUSY any more
   NEED_STACK,         // the stack area has to grow down to the address
 };
 
@@ -50,6 +56,7 @@ struct at {
 struct wanted {
   struct object *object; // referenced
   u64 index;
+  struct swap_in swap;
 };
 
 // ---- Setting an entry ----
@@ -57,7 +64,7 @@ struct wanted {
 static u32
 without_write(u32 prot)
 {
-  return prot & PROT_WRITE ? (prot & ~PROT_WRITE) | PROT_READ : prot;
+  return prot & PROT_WRITE ? (prot & ~(u32)PROT_WRITE) | PROT_READ : prot;
 }
 
 static void
@@ -71,7 +78,7 @@ fence_page(struct at at)
 static int
 zero_map(struct at at)
 {
-  set_entry(at.e, zero_frame, without_write(at.area->prot), false);
+  set_entry(at.e, zero_frame, without_write(entry_prot(at.area)), false);
   vm_count(VM_ZERO_MAP);
   return FAULT_OK;
 }
@@ -83,7 +90,7 @@ zero_fill(struct at at)
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   bool replaces = *at.e != 0;
-  set_entry(at.e, f, at.area->prot, true);
+  set_entry(at.e, f, entry_prot(at.area), true);
   if(unlikely(replaces))
     fence_page(at);
   vm_count(VM_ZERO_FILL);
@@ -98,7 +105,7 @@ copy_page(struct at at, struct frame *src)
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   page_copy(frame_kva(f), frame_kva(src));
-  set_entry(at.e, f, at.area->prot, true);
+  set_entry(at.e, f, entry_prot(at.area), true);
   vm_count(VM_COW_COPY);
   return FAULT_OK;
 }
@@ -120,7 +127,7 @@ static int
 cow_reuse(struct at at, struct frame *f)
 {
   f->hint = at.space->place;
-  set_entry(at.e, f, at.area->prot, true);
+  set_entry(at.e, f, entry_prot(at.area), true);
   vm_count(VM_COW_REUSE);
   return FAULT_OK;
 }
@@ -133,6 +140,53 @@ cow(struct at at, struct frame *f)
   if(private && word_share(w) == 1 && word_pins(w) == 0)
     return cow_reuse(at, f);
   return cow_copy(at, f, private);
+}
+
+// ---- Pages in slots ----
+
+// A page brought in keeps its slot: until somebody stores to it, it can go again for
+// nothing.
+static int
+map_swapped(struct at at, struct frame *f)
+{
+  u64 word = atomic_load(&f->word);
+  u32 prot = entry_prot(at.area);
+  bool alone = word_share(word) == 1, store = at.access == PROT_WRITE;
+  set_entry(at.e, f, alone ? prot : without_write(prot), alone && store);
+  f->hint = at.space->place;
+  if(word & FRAME_AHEAD)
+    swap_was_ahead(at.space, f);
+  vm_count(VM_SWAP_MAP);
+  return store && !alone ? NEED_AGAIN : FAULT_OK;
+}
+
+static __attribute__((noinline)) int
+swap_in(struct at at, struct wanted *w)
+{
+  u32 slot = pte_slot(*at.e);
+  struct frame *f, *fresh = NULL;
+  if(!slot_resident(slot) && (fresh = frame_alloc(KIND_ANON, ALLOC_USER)) == NULL)
+    return NEED_MEMORY;
+  enum slot_state st = slot_open(slot, fresh, &f);
+  if(st == SLOT_FILL){
+    swap_begin(&w->swap, at.space, at.va, at.e, f);
+    return NEED_SLOTS;
+  }
+  if(fresh)
+    frame_free(fresh);
+  if(st == SLOT_HERE)
+    return map_swapped(at, f);
+  w->swap.v[0] = f;
+  return st == SLOT_BUSY ? NEED_FRAME : NEED_AGAIN;
+}
+
+// The page was here all the time, under no name that the hardware knows.
+static __attribute__((noinline)) int
+unhide(struct at at)
+{
+  struct frame *f = pte_frame(*at.e);
+  set_entry(at.e, f, without_write(entry_prot(at.area)), pte_dirty(*at.e));
+  return at.access == PROT_WRITE ? NEED_AGAIN : FAULT_OK;
 }
 
 // ---- Pages of objects ----
@@ -160,28 +214,17 @@ object_pages(const struct object *o)
   return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
 }
 
-// A shared page may be stored to once its place in the store is reserved: that the
-// hardware's D bit tells of stores is enough then.
-static u32
-shared_prot(const struct area *area, const struct frame *f)
+// f, whose count of mappings includes e already, becomes mapped there; `placed`: how, if
+// its place in the store is reserved: it may be stored to then, for the hardware's D bit
+// tells of stores.  The count goes up before we look: who takes the page or its dirt away
+// marks that first and then looks whether it is mapped, so one of us sees the other.
+static inline void
+map_shared(pte_t *e, struct frame *f, u32 placed, u32 read_only)
 {
-  bool may_write = (area->flags & AREA_SHARED) && page_placed(f);
-  return may_write ? area->prot : without_write(area->prot);
-}
-
-// f, whose count of mappings includes at's already, becomes mapped there.  The count
-// goes up before we look: who takes the page or its dirt away marks that first and
-// then looks whether it is mapped, so one of us sees the other.
-// => false if it is being taken away
-static inline bool
-map_shared(struct at at, struct frame *f)
-{
-  if(unlikely(!object_holds(f))){
+  if(likely(object_holds(f)))
+    set_entry(e, f, page_placed(f) ? placed : read_only, false);
+  else
     frame_put(f, MAPPED_1);
-    return false;
-  }
-  set_entry(at.e, f, shared_prot(at.area, f), false);
-  return true;
 }
 
 // Pages that are in memory anyway are mapped with the one that faulted: neighbours
@@ -199,14 +242,14 @@ map_around(struct at at, u64 index)
   u64 base = index - ((at.va - first) >> PAGE_SHIFT), from = base;
   u64 to = min(base + ((end - first) >> PAGE_SHIFT), object_pages(o));
   pte_t *asked = at.e, *e = asked - (index - base);
+  u32 read_only = without_write(entry_prot(at.area));
+  u32 placed = at.area->flags & AREA_SHARED ? entry_prot(at.area) : read_only;
   u32 n = object_gather(o, &from, to, MAPPED_1, v, AROUND);
-  for(u32 i = 0; i < n; i++){
-    at.e = e + (v[i]->index - base);
-    if(*at.e == 0)
-      (void)map_shared(at, v[i]);
+  for(u32 i = 0; i < n; i++)
+    if(e[v[i]->index - base] == 0)
+      map_shared(e + (v[i]->index - base), v[i], placed, read_only);
     else
       frame_put(v[i], MAPPED_1);
-  }
   return *asked != 0;
 }
 
@@ -245,7 +288,7 @@ file_write(struct at at, struct wanted *w, struct frame *f)
 {
   if(!page_placed(f))
     return need(at, w, NEED_PLACE, f->index);
-  set_entry(at.e, f, at.area->prot, true);
+  set_entry(at.e, f, entry_prot(at.area), true);
   return FAULT_OK;
 }
 
@@ -256,7 +299,7 @@ file_write(struct at at, struct wanted *w, struct frame *f)
 static __attribute__((noinline)) int
 already_there(struct at at)
 {
-  pmap_set(at.e, pte_touched(*at.e, at.access == PROT_WRITE));
+  pmap_touch(at.e, at.access == PROT_WRITE);
   pmap_fence_local(&at.space->pmap, at.va);
   vm_count(VM_SPURIOUS);
   return FAULT_OK;
@@ -287,9 +330,9 @@ resolve(struct at at, struct wanted *w)
   case PTE_PRESENT:
     return resolve_present(at, w, p);
   case PTE_HIDDEN:
-    return FAULT_ACCERR;
+    return unhide(at);
   default:
-    panic("page-table entry %lx of %lx", p, at.va);
+    return swap_in(at, w);
   }
 }
 
@@ -374,6 +417,14 @@ wait_for(struct space *s, va_t va, struct wanted *w, int what)
     return fault_of(wait_for_page(w, false));
   case NEED_PLACE:
     return fault_of(wait_for_page(w, true));
+  case NEED_SLOTS:
+    return fault_of(swap_finish(&w->swap, s));
+  case NEED_FRAME:
+    frame_wait(w->swap.v[0], FRAME_BUSY);
+    frame_put(w->swap.v[0], PIN_1);
+    return FAULT_OK;
+  case NEED_AGAIN:
+    return FAULT_OK;
   default:
     return vm_grow_stack(s, va) == 0 ? FAULT_OK : FAULT_MAPERR;
   }
@@ -386,7 +437,7 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
 {
   bool major = false;
   while(what >= NEED_MEMORY){
-    major |= what == NEED_PAGE && object_has_store(w->object);
+    major |= what == NEED_SLOTS || (what == NEED_PAGE && object_has_store(w->object));
     enum fault waited = wait_for(s, va, w, what);
     if(waited != FAULT_OK)
       return (int)waited;

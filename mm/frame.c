@@ -16,6 +16,7 @@
 #include "debug/free_frame.h"
 #include "mm/frame_lock.h"
 #include "mm/reaper.h"
+#include "mm/slot.h"
 #include "mm/space.h"
 #include "mm/zeroed.h"
 
@@ -182,6 +183,14 @@ filled(struct frame *f)
   return f;
 }
 
+// A system call that fails for it is made again once the reaper has been about.
+static struct frame *
+none_left(void)
+{
+  atomic_or(&current->notify, NOTIFY_MEMORY);
+  return NULL;
+}
+
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
@@ -195,7 +204,7 @@ frame_alloc(enum frame_kind kind, u32 flags)
   f = likely(h->batch.n) ? take(h, kind) : refill_and_take(h, kind, flags);
   preempt_on();
   if(unlikely(f == NULL))
-    return NULL;
+    return none_left();
   frames_handed_out(f, 1);
   return flags & ALLOC_ZERO ? filled(f) : f;
 }
@@ -259,7 +268,7 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
   if(f == NULL)
-    return NULL;
+    return buddy_free_frames() < watermark_low ? none_left() : NULL;
   frames_handed_out(f, 1UL << order);
   preempt_off();
   count_taken(this_hart(), kind, 1UL << order);
@@ -350,6 +359,8 @@ frame_put_slow(struct frame *f, u64 counts)
   }
   if((w & COUNTS) == counts){
     assert(!(w & (FRAME_BUSY | FRAME_WRITING)));
+    if(f->slot)
+      slot_forget(f);
     give_back(f, w);
   }
   preempt_on();

@@ -10,8 +10,8 @@
 
 // The state word.
 //
-//  63   62..57  56      55     54     53       52    51..48  47..40  39..20   19..0
-//  LOCK  spare  PLACED  STALE  DIRTY  WRITING  BUSY  kind    pins    mapped   share
+//  63   62..59  58     57    56      55     54     53       52    51..48 47..40 39..20  19..0
+//  LOCK  spare  AHEAD  USED  PLACED  STALE  DIRTY  WRITING  BUSY  kind   pins   mapped  share
 //
 //  share    page-table entries (present or swapped) that name a private page;
 //           1 for a page held by its object.  "May I write without copying?"
@@ -29,6 +29,8 @@
 #define FRAME_DIRTY   (1UL << 54)  // differs from its store, or has none
 #define FRAME_STALE   (1UL << 55)  // instruction caches may hold older bytes
 #define FRAME_PLACED  (1UL << 56)  // an object's page that has its place in the store
+#define FRAME_USED    (1UL << 57)  // otherwise than through a page table, since last asked
+#define FRAME_AHEAD   (1UL << 58)  // read in with another one, and not yet wanted
 #define FRAME_LOCK    (1UL << 63)
 
 // kind: who the frame belongs to.  Legal states of the word by kind:
@@ -54,7 +56,11 @@ struct frame {
   u32 index;         // in the owner; order of a free block
   u32 slot;          // swap slot that also holds this page, or 0
   u32 hint;          // place in its lineage of the space that mapped it last
-  u32 next, prev;    // free list, as frame numbers
+  union {
+    struct { u32 next, prev; };             // free: list, as frame numbers
+    struct { u32 names, mappings : 24; };   // in use: the checker's recount, and in the
+    struct { u8 none[7], age; };            // last byte the policy's age
+  };
 };
 _Static_assert(sizeof(struct frame) == 32, "frame record");
 
@@ -79,8 +85,9 @@ static inline struct frame *kva_frame(const void *kva) { return pa_frame(kva_pa(
 
 // A kernel object's number: its direct-map address in units of 16 bytes, so
 // that a pointer takes 32 bits in a frame record.  0 = none.
-static inline u32 knum(const void *p) { return p ? (u32)(kva_pa(p) >> 4) : 0; }
-static inline void *knum_ptr(u32 n) { return n ? pa_kva((pa_t)n << 4) : NULL; }
+enum { KNUM_UNIT = 16 };
+static inline u32 knum(const void *p) { return p ? (u32)(kva_pa(p) / KNUM_UNIT) : 0; }
+static inline void *knum_ptr(u32 n) { return n ? pa_kva((pa_t)n * KNUM_UNIT) : NULL; }
 
 static inline enum frame_kind
 frame_kind(const struct frame *f)

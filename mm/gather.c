@@ -22,8 +22,9 @@ gather_init(struct gather *g, struct space *s)
 // One page-table entry less.  A D bit on a clean page of a file means that a
 // store came through while the page was being written back.
 static inline void
-unmapped(struct frame *f, bool dirty)
+unmapped(struct frame *f, u64 how)
 {
+  bool dirty = how & GATHER_DIRTY;
   u64 w = atomic_load(&f->word);
   bool private = (w & KIND(0xf)) == KIND(KIND_ANON);
   if(unlikely(dirty && !(w & FRAME_DIRTY))){
@@ -32,7 +33,7 @@ unmapped(struct frame *f, bool dirty)
     else
       object_mark_dirty(knum_ptr(f->owner), f);
   }
-  frame_put(f, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
+  frame_put(f, private && !(how & GATHER_KEEPS_NAME) ? SHARE_1 | MAPPED_1 : MAPPED_1);
 }
 
 void
@@ -42,6 +43,6 @@ gather_flush(struct gather *g)
   if(g->lo < g->hi && !s->dying)
     pmap_fence(&s->pmap, g->lo, g->hi);
   for(u32 i = 0; i < g->n; i++)
-    unmapped(gathered(g, i), g->page[i] & 1);
+    unmapped(gathered(g, i), g->page[i] & 3);
   gather_init(g, s);
 }

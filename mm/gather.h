@@ -11,12 +11,13 @@ struct frame;
 struct space;
 
 enum { GATHER_MAX = 128 };
+enum { GATHER_DIRTY = 1, GATHER_KEEPS_NAME = 2 };
 
 struct gather {
   struct space *space;
   va_t lo, hi;                    // what to fence; lo >= hi: nothing
   u32 n;
-  u64 page[GATHER_MAX];           // frame record; bit 0: its entry's D
+  u64 page[GATHER_MAX];           // frame record; bit 0: its entry's D; bit 1: KEEPS_NAME
 };
 
 void gather_init(struct gather *g, struct space *s);
@@ -42,10 +43,17 @@ gather_page(struct gather *g, struct frame *f, bool dirty)
   g->page[g->n++] = (u64)f | dirty;
 }
 
+// The entry still names f, by its slot: it is mapped once less, not shared less.
+static inline void
+gather_mapping(struct gather *g, struct frame *f, bool dirty)
+{
+  g->page[g->n++] = (u64)f | GATHER_KEEPS_NAME | dirty;
+}
+
 static inline struct frame *
 gathered(const struct gather *g, u32 i)
 {
-  return (struct frame *)(g->page[i] & ~1UL);
+  return (struct frame *)(g->page[i] & ~3UL);
 }
 
 // Fence every hart that may still use what was gathered, fold D into the

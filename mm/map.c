@@ -12,6 +12,7 @@
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/object.h"
+#include "mm/slot.h"
 
 // As Linux's stack_guard_gap: no other area comes nearer to a growing stack.
 #define STACK_GAP (256 * PAGE_SIZE)
@@ -105,7 +106,8 @@ u32 vm_overcommit;
 bool
 vm_may_promise(u64 len)
 {
-  return atomic_load(&vm_overcommit) != 0 || len >> PAGE_SHIFT <= frames_total();
+  u64 room = frames_total() + atomic_load(&swap_total);
+  return atomic_load(&vm_overcommit) != 0 || len >> PAGE_SHIFT <= room;
 }
 
 // Does it need memory of its own, other than a file's pages?

@@ -6,6 +6,7 @@
 #include "mm/area.h"
 #include "mm/object.h"
 #include "mm/spaces.h"
+#include "mm/swap.h"
 
 _Static_assert(VM_EVENTS <= sizeof boot_hart.events / sizeof boot_hart.events[0], "hart.events");
 
@@ -22,6 +23,16 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_PAGE_OUT] = "pgpgout",
   [VM_OOM_KILL] = "oom_kill",
   [VM_SHOOTDOWN] = "nr_tlb_remote_flush",
+  [VM_SWAP_IN] = "pswpin",
+  [VM_SWAP_OUT] = "pswpout",
+  [VM_SWAP_READ] = "quire_swap_read",
+  [VM_SWAP_WRITE] = "quire_swap_write",
+  [VM_SWAP_MAP] = "quire_swap_map",
+  [VM_SWAP_AHEAD_HIT] = "swap_ra_hit",
+  [VM_SCAN] = "pgscan_kswapd",
+  [VM_STEAL] = "pgsteal_kswapd",
+  [VM_RESCUE] = "quire_rescue",
+  [VM_VISIT] = "quire_rmap_visit",
 };
 
 u64
@@ -45,4 +56,5 @@ mm_init(void)
   areas_init();
   objects_init();
   spaces_init();
+  swap_init();
 }

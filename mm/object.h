@@ -49,7 +49,7 @@ struct object {
   struct list link;               // all objects
   u64 next_read;                  // where sequential reading would go on
   u32 window;                     // pages to read at once
-};
+} __attribute__((aligned(KNUM_UNIT)));   // inside of what it is part of, too
 
 static inline bool
 object_has_store(const struct object *o)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mm/object.h"
+#include "mm/policy/policy.h"
 
 extern struct list all_objects;              // in order of last use by write-back
 extern struct spinlock all_objects_lock;     // innermost but for nothing
@@ -43,7 +44,9 @@ object_begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
 {
   f->owner = knum(o);
   f->index = (u32)index;
-  f->word = KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags;
+  f->age = AGE_NEW;
+  atomic_store_rel(&f->word,
+                   KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags);
 }
 
 // The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
@@ -102,6 +105,10 @@ object_reserve(struct object *o, u64 index)
 {
   return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
 }
+
+// Evict n pages, neighbours or nearly, by rising index, BUSY and pinned: clean ones leave
+// the object, dirty ones are written and stay; the pins go.  => freed; *cleaned grows
+u64 object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned);
 
 // A reference, unless the last one is gone already (all_objects_lock held).
 bool object_get_live(struct object *o);

@@ -12,7 +12,8 @@ enum { ADJ_NEVER = -1000 };
 static u64
 pages_held(struct space *s)
 {
-  return pmap_resident(&s->pmap) + atomic_load(&s->pmap.tables);
+  u64 swapped, resident = pmap_resident(&s->pmap, &swapped);
+  return resident + swapped + atomic_load(&s->pmap.tables);
 }
 
 // Pages held, in thousandths of RAM, moved by the adjustment. => 0..1000

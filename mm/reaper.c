@@ -19,17 +19,19 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
-#include "mm/object.h"
+#include "mm/ring.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 #include "mm/vmap.h"
 #include "mm/zeroed.h"
 
 static struct {
   struct spinlock lock;
   struct waitq work, done;
+  struct task *task;
   bool wanted;
   u64 begun, ended;           // passes
-  u64 freed;                  // by the last pass
+  bool helped;                // the last pass freed something, or found that there was enough
   struct shrinker *shrinkers;
 } reaper = {
   .lock = SPINLOCK_INIT("reaper"),
@@ -98,15 +100,13 @@ pass(void)
   zeroed_drain();
   u64 freed = slab_shrink();
   if(missing())
-    freed += objects_shrink(missing());
+    freed += ring_reclaim(missing());
   if(missing())
     freed += kstack_shrink();
   if(missing())
     freed += shrink_registered(missing()) + slab_shrink();
   if(missing())
     freed += harts_drain();
-  if(missing() && objects_write_back(4 * missing()))
-    freed += objects_shrink(missing());
   return freed;
 }
 
@@ -120,10 +120,10 @@ reap(void *arg)
     reaper.wanted = false;
     reaper.begun++;
     spin_unlock(&reaper.lock);
-    u64 freed = pass();
+    bool helped = missing() == 0 || pass() > 0;
     spin_lock(&reaper.lock);
     reaper.ended++;
-    reaper.freed = freed;
+    reaper.helped = helped;
     spin_unlock(&reaper.lock);
     wake_all(&reaper.done);
   }
@@ -132,14 +132,15 @@ reap(void *arg)
 void
 reaper_start(void)
 {
-  if(kernel_task("reaper", reap, NULL) == NULL)
+  reaper.task = kernel_task("reaper", reap, NULL);
+  if(reaper.task == NULL)
     panic("no memory for the reaper");
 }
 
 // ---- Waiting ----
 
-// Wait for a pass that begins after this call. => what it freed
-static u64
+// Wait for a pass that begins after this call. => did it help?
+static bool
 wait_for_pass(void)
 {
   spin_lock(&reaper.lock);
@@ -149,19 +150,27 @@ wait_for_pass(void)
   spin_lock(&reaper.lock);
   while(reaper.ended < pass)
     wait_io(&reaper.done, &reaper.lock);
-  u64 freed = reaper.freed;
+  bool helped = reaper.helped;
   spin_unlock(&reaper.lock);
-  return freed;
+  return helped;
+}
+
+bool
+memory_reclaim(void)
+{
+  struct mem_info mi;
+  frame_info(&mi);
+  return wait_for_pass() || frames_free() > mi.watermark_low;
 }
 
 int
 memory_wait(void)
 {
-  if(current->killed)
+  if(current->killed || current == reaper.task)
     return -ENOMEM;
-  struct mem_info mi;
-  frame_info(&mi);
-  if(wait_for_pass() > 0 || frames_free() > mi.watermark_low)
+  if(memory_reclaim())
+    return 0;
+  if(!current->killed && swap_off_cancel())
     return 0;
   if(current->killed || !oom_kill())
     return -ENOMEM;

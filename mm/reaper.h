@@ -16,6 +16,9 @@ void reaper_wake(void);
 //    or the caller itself is being killed
 int memory_wait(void);
 
+// The same without the OOM killer. => is there memory now?
+bool memory_reclaim(void);
+
 // What else may be given back: dentries, inodes, stacks.  fn frees about `want`
 // frames' worth and says how many it freed; it may sleep.
 struct shrinker {

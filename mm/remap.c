@@ -91,7 +91,7 @@ move_page(struct space *s, va_t from, va_t to)
   pte_t p = *e;
   bool moves = private_page(p);
   if(moves){
-    pmap_set(e, 0);
+    p = pmap_set(e, 0);
     pte_frame(p)->index = (u32)(to >> PAGE_SHIFT);
   }
   pmap_unlock(e);

@@ -193,7 +193,8 @@ copy_map(struct space *child, struct space *parent)
       return -ENOMEM;
     if(a->flags & (AREA_SHARED | AREA_WIPEONFORK))
       continue;
-    int err = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end, a->object == NULL);
+    int err = pmap_fork(&child->pmap, &parent->pmap, a->start, a->end,
+                        a->object == NULL && !(a->flags & AREA_LOCKED));
     if(err)
       return err;
   }

@@ -76,6 +76,9 @@ struct space {
   bool dying;                  // nobody runs it any more: it needs no fences
   bool doomed;                 // chosen when memory ran out
 
+  va_t swap_next;              // where faults in order would go on; see swapin.c
+  u32 swap_window, swap_wanted;
+
   u64 mapped;                  // pages of all areas
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall
 };
@@ -172,6 +175,8 @@ u64 vm_check(void);
 enum vm_event {
   VM_FAULT, VM_MAJOR, VM_ZERO_FILL, VM_ZERO_MAP, VM_FILE_MAP, VM_COW_COPY, VM_COW_REUSE,
   VM_SPURIOUS, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
+  VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_MAP, VM_SWAP_AHEAD_HIT,
+  VM_SCAN, VM_STEAL, VM_RESCUE, VM_VISIT,
   VM_EVENTS,
 };
 
@@ -181,6 +186,12 @@ static inline void
 vm_count(enum vm_event e)
 {
   atomic_add(&this_hart()->events[e], 1);
+}
+
+static inline void
+vm_add(enum vm_event e, u64 n)
+{
+  atomic_add(&this_hart()->events[e], n);
 }
 
 u64 vm_counter(enum vm_event e);

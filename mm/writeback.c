@@ -27,16 +27,6 @@ enum {
 
 // ---- Walking the mappings ----
 
-static bool
-area_va(const struct area *a, u64 index, va_t *va)
-{
-  u64 off = index << PAGE_SHIFT;
-  if(off < a->offset || off - a->offset >= a->end - a->start)
-    return false;
-  *va = a->start + (off - a->offset);
-  return true;
-}
-
 enum take { TAKE_IDLE, TAKE_ALL };      // locked areas keep what is idle
 
 // From f's entry, if that is what e is; its table is locked.
@@ -383,26 +373,37 @@ idle(const struct frame *f, u64 but_for)
   return (w & (COUNTS | FRAME_DIRTY | FRAME_WRITING)) == (SHARE_1 | PIN_1);
 }
 
-// Of n pinned pages, make those BUSY that nothing keeps once their mappings are
-// taken, and let go of the others.  => how many, in the front of v
+// Of n pinned and BUSY pages, take out of the object those that nothing keeps once
+// their mappings are taken, and let go of the others.  => how many
 static u32
-take_idle(struct object *o, struct frame **v, u32 n)
+forget_idle(struct object *o, struct frame **v, u32 n)
 {
-  u32 busy = 0, got = 0;
+  u32 got = 0;
+  take_mappings(o, v, n, TAKE_IDLE);
   for(u32 i = 0; i < n; i++)
-    if(idle(v[i], SHARE_MAX * MAPPED_1) && frame_try_busy(v[i]))
-      v[busy++] = v[i];
-    else
-      frame_put(v[i], PIN_1);
-  take_mappings(o, v, busy, TAKE_IDLE);
-  for(u32 i = 0; i < busy; i++)
     if(idle(v[i], 0)){
       v[got++] = v[i];
     } else {
       frame_unbusy(v[i]);
       frame_put(v[i], PIN_1);
     }
+  if(got > 0)
+    object_forget(o, v, got);
   return got;
+}
+
+// Of n pinned pages, make those BUSY that are clean as far as one knows, and let go of
+// the others.  => how many, in the front of v
+static u32
+take_clean(struct frame **v, u32 n)
+{
+  u32 busy = 0;
+  for(u32 i = 0; i < n; i++)
+    if(idle(v[i], SHARE_MAX * MAPPED_1) && frame_try_busy(v[i]))
+      v[busy++] = v[i];
+    else
+      frame_put(v[i], PIN_1);
+  return busy;
 }
 
 static u64
@@ -415,11 +416,18 @@ object_shrink(struct object *o, u64 want)
     u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
       break;
-    u32 n = take_idle(o, v, found);
-    if(n > 0)
-      object_forget(o, v, n);
-    freed += n;
+    freed += forget_idle(o, v, take_clean(v, found));
   }
+  return freed;
+}
+
+u64
+object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned)
+{
+  u64 first = v[0]->index, end = v[n - 1]->index + 1UL, marked = o->pages.marked;
+  u32 freed = forget_idle(o, v, n);
+  if(freed < n && object_has_store(o) && write_dirty(o, first, end, n) == 0)
+    *cleaned += marked - min(o->pages.marked, marked);
   return freed;
 }
 

@@ -22,6 +22,13 @@ kib() {
   esac
 }
 
+# sign FILE N: the header of a swap area whose last page is N, as mkswap's
+sign() {
+  last=$(printf '\\%03o' $(($2 & 255)) $(($2 >> 8 & 255)) $(($2 >> 16 & 255)) $(($2 >> 24)))
+  printf "\\001\\0\\0\\0$last" | dd of="$1" bs=1 seek=1024 conv=notrunc status=none
+  printf SWAPSPACE2 | dd of="$1" bs=1 seek=4086 conv=notrunc status=none
+}
+
 cpus=$1 mem=$2 swap=$3 file=$4
 
 case $cpus in
@@ -37,4 +44,5 @@ m=$(kib "$mem") || fail "MEM=$mem: not a size; try MEM=128M"
 s=$(kib "$swap") || fail "SWAP=$swap: not a size; try SWAP=64M, or SWAP=0 for none"
 if [ "$s" -gt 0 ]; then
   mkdir -p "$(dirname "$file")" && truncate -s "${s}K" "$file" || fail "cannot make $file"
+  sign "$file" $((s / 4 - 1))
 fi

@@ -53,23 +53,64 @@ next_word(char **at)
   return *word ? word : NULL;
 }
 
-// => the program that is the test, or NULL
-static char *
-find_test(void)
+static void
+read_line(void)
 {
-  static const char key[] = "test=";
+  long fd = sys_open("/proc/cmdline", O_RDONLY, 0);
+  if(fd < 0)
+    return;
+  sys_read(fd, line, sizeof(line) - 1);
+  sys_close(fd);
+}
+
+// What the line says of two things: the program that is the test, if one is, and the
+// device to swap to.
+static char *test;
+static const char *swap_device;
+
+static void
+parse_line(void)
+{
+  static const char test_is[] = "test=", swap_is[] = "swap=";
   char *at = line, *word;
   int n = 1;
-  long fd = sys_open("/proc/cmdline", O_RDONLY, 0);
-  if(fd < 0 || sys_read(fd, line, sizeof(line) - 1) < 0)
-    return NULL;
-  sys_close(fd);
   while((word = next_word(&at)) && strcmp(word, "--") != 0)
-    if(starts_with(word, key))
-      arguments[0] = word + strlen(key);
+    if(starts_with(word, test_is))
+      arguments[0] = test = word + strlen(test_is);
+    else if(starts_with(word, swap_is))
+      swap_device = word + strlen(swap_is);
   while((word = next_word(&at)))
     arguments[n++] = word;
-  return arguments[0];
+}
+
+static bool
+is_swap_area(const char *path)
+{
+  enum { SIGNATURE = 4086, LENGTH = 10 };
+  char s[LENGTH];
+  long fd = sys_open(path, O_RDONLY, 0);
+  if(fd < 0)
+    return false;
+  long r = sys_pread(fd, s, LENGTH, SIGNATURE);
+  sys_close(fd);
+  return r == LENGTH && memcmp(s, "SWAPSPACE2", LENGTH) == 0;
+}
+
+// The second disk, if there is one with a header on it, unless the line says otherwise;
+// swap=none for none.
+static void
+swap_on(void)
+{
+  struct text path = { 0 };
+  if(swap_device && strcmp(swap_device, "none") == 0)
+    return;
+  text_format(&path, "/dev/%s", swap_device ? swap_device : "vdb");
+  if(swap_device || is_swap_area(path.s)){
+    long r = sys_swapon(path.s, 0);
+    if(r)
+      warn_error(path.s, r);
+  }
+  text_free(&path);
 }
 
 // ---- Children ----
@@ -126,7 +167,9 @@ main(void)
 
   open_console();
   mount_tmp();
-  const char *test = find_test();
+  read_line();
+  parse_line();
+  swap_on();
   if(test)
     run_test(test);
   for(;;){

@@ -14,6 +14,7 @@
 #include "kernel/string.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
+#include "mm/slot.h"
 #include "mm/space.h"
 #include "tables.h"
 
@@ -166,7 +167,9 @@ clear_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
     pte_t old = pmap_set(e, 0);
     struct frame *f = pte_frame(old);
     *some = true;
-    if(f != zero_frame)
+    if(unlikely(!pte_has_frame(old)))
+      slot_put(pte_slot(old));
+    else if(f != zero_frame)
       gather_page(g, f, pte_dirty(old));
   }
   return e;
@@ -202,7 +205,7 @@ clean_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
 {
   for(; e < end && !gather_full(g); e++){
     pte_t p = *e;
-    if(!(p & PTE_D) || pte_state(p) == PTE_SWAPPED)
+    if(!(p & PTE_D) || !pte_has_frame(p))
       continue;
     pmap_set(e, p & ~PTE_D);
     frame_get(pte_frame(p), MAPPED_1);
@@ -257,7 +260,7 @@ protect_leaf(pte_t *e, pte_t *end, struct change *c)
   struct change how = *c;
   for(; e < end; e++){
     pte_t p = *e;
-    if(p == 0)
+    if(!pte_has_frame(p))
       continue;
     how.lost |= protect_entry(e, p, &how);
     if(unlikely(how.exec))
@@ -313,16 +316,21 @@ pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
 }
 
 u64
-pmap_resident(struct pmap *pm)
+pmap_resident(struct pmap *pm, u64 *swapped)
 {
-  u64 n = 0;
+  u64 frames = 0, slots = 0;
   pte_t *e;
   for(va_t va = 0; (e = next_leaf(pm, &va, USER_MAX)) != NULL; va += LEAF_SPAN){
     for(u64 i = 0; i < TABLE_ENTRIES; i++)
-      n += e[i] != 0 && !pte_is_zero(e[i]);
+      if(pte_has_frame(e[i]))
+        frames += !pte_is_zero(e[i]);
+      else
+        slots += e[i] != 0;
     pmap_unlock(e);
   }
-  return n;
+  if(swapped)
+    *swapped = slots;
+  return frames;
 }
 
 // ---- Making and removing tables ----

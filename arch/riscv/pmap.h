@@ -18,6 +18,9 @@ typedef u64 pte_t;   // opaque: see the functions below
 // Linux's values.
 enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
 
+// Ours, beside them when an entry is made: the page stays in memory (mlock).
+enum { ENTRY_LOCKED = 1 << 8 };
+
 struct pmap {
   pa_t root;
   struct spinlock upper;   // non-leaf entries, against the reverse map
@@ -71,6 +74,23 @@ pmap_set(pte_t *e, pte_t p)
   return old;
 }
 
+// As if the hardware had used it.
+static inline void
+pmap_touch(pte_t *e, bool write)
+{
+  atomic_or(e, pte_touched(0, write));
+}
+
+// The hardware is asked afresh whether the page is used.  Without a fence it may
+// not notice for a while.  => the old entry
+static inline pte_t
+pmap_forget_use(pte_t *e)
+{
+  pte_t old = atomic_and(e, ~PTE_A);
+  ledger_set(e, old, old & ~PTE_A);
+  return old;
+}
+
 // ---- Ranges; space.lock held for writing ----
 
 // Take present and hidden entries out of [start, end) until the gather is full.
@@ -112,12 +132,15 @@ void pmap_prune_dying(struct pmap *pm, va_t start, va_t end);
 void pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
                void (*fn)(void *arg, va_t va, pte_t p), void *arg);
 
-u64 pmap_resident(struct pmap *pm);         // pages that entries name, but the zero frame
+// Pages that entries name, but for the zero frame.  => those in frames; if it is not NULL,
+// *swapped: in slots
+u64 pmap_resident(struct pmap *pm, u64 *swapped);
 
 // ---- Fences ----
 
 void pmap_fence_local(struct pmap *pm, va_t va);              // this hart, one page
 void pmap_fence(struct pmap *pm, va_t start, va_t end);       // every hart that may hold it
+void pmap_fence_everything(void);                             // all harts, all spaces
 void pmap_fence_exec(void);                                   // new instructions: all harts
 
 // ---- The kernel's own map ----

@@ -26,6 +26,7 @@
 #define PTE_G (1UL << 5)
 #define PTE_A (1UL << 6)
 #define PTE_D (1UL << 7)
+#define PTE_L (1UL << 9)
 
 #define PTE_HIDDEN_TAG  PTE_R
 #define PTE_SWAPPED_TAG PTE_W
@@ -76,19 +77,25 @@ static inline bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PT
 static inline pte_t pte_swapped(u32 slot) { return (u64)slot << PTE_PPN_SHIFT | PTE_SWAPPED_TAG; }
 static inline u32 pte_slot(pte_t p) { return (u32)(p >> PTE_PPN_SHIFT); }
 
-// Does it name f?
+// Is there a page in memory to it, mapped or hidden?
+static inline bool pte_has_frame(pte_t p) { return p & (PTE_V | PTE_HIDDEN_TAG); }
+static inline bool pte_is_locked(pte_t p) { return p & PTE_L; }
+static inline bool pte_used(pte_t p) { return p & PTE_A; }
+
 static inline bool
 pte_names(pte_t p, const struct frame *f)
 {
-  return (p & (PTE_V | PTE_HIDDEN_TAG)) && pte_frame(p) == f;
+  return pte_has_frame(p) && pte_frame(p) == f;
 }
 
-// PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up.
+// PROT_READ, PROT_WRITE, PROT_EXEC are 1, 2, 4; R, W, X the same one bit up, and L that
+// of ENTRY_LOCKED.
 // Sv39 reserves W without R, so writable means readable, as on Linux.
 static inline u64
 prot_bits(u32 prot)
 {
   _Static_assert(PROT_WRITE == PTE_R, "prot & PROT_WRITE is PTE_R");
+  _Static_assert((u64)ENTRY_LOCKED << 1 == PTE_L, "L comes with the protection");
   if(unlikely(prot == PROT_NONE))
     return PTE_HIDDEN_TAG;
   return (u64)prot << 1 | (prot & PROT_WRITE) | PTE_U | PTE_V;

@@ -19,6 +19,7 @@
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"
+#include "mm/slot.h"
 #include "tables.h"
 
 // ---- Copying ----
@@ -29,15 +30,19 @@ counts_of(const struct frame *f)
   return frame_kind(f) == KIND_ANON ? SHARE_1 | MAPPED_1 : MAPPED_1;
 }
 
-// One entry more names the page: the count first, then the entry.
+// One entry more names the page: the count first, then the entry.  What was locked in
+// memory is not locked in the copy.  D becomes the frame's, for either entry may go
+// without the other; nobody stores to the page any more once the caller has fenced.
 // => false if the count is full
 static inline bool
-copy_entry(pte_t *to, pte_t *from, pte_t p)
+copy_present(pte_t *to, pte_t *from, pte_t p)
 {
-  if(!pte_is_zero(p)){
-    struct frame *f = pte_frame(p);
+  u64 w = FRAME_DIRTY;
+  struct frame *f = pte_frame(p);
+  if(likely(f != zero_frame)){
     u64 one = counts_of(f);
-    if(unlikely(word_mapped(atomic_add(&f->word, one)) >= SHARE_MAX / 2)){
+    w = atomic_add(&f->word, one);
+    if(unlikely((word_share(w) | word_mapped(w)) > SHARE_MAX / 2)){
       frame_put(f, one);
       return false;
     }
@@ -46,8 +51,36 @@ copy_entry(pte_t *to, pte_t *from, pte_t p)
     p = atomic_and(from, ~PTE_W);
     ledger_set(from, p, p & ~PTE_W);
   }
-  pmap_set(to, p & PTE_V ? p & ~(PTE_W | PTE_D) : p);
+  if(unlikely(!(w & FRAME_DIRTY)) && pte_dirty(p))
+    atomic_or(&f->word, FRAME_DIRTY);
+  pmap_set(to, p & ~(PTE_W | PTE_D | PTE_L));
   return true;
+}
+
+// A hidden page, or a slot.
+static __attribute__((noinline)) bool
+copy_other(pte_t *to, pte_t p)
+{
+  if(!pte_has_frame(p)){
+    if(!slot_share(pte_slot(p)))
+      return false;
+  } else if(!pte_is_zero(p)){
+    u64 one = counts_of(pte_frame(p)), w = atomic_add(&pte_frame(p)->word, one);
+    if((word_share(w) | word_mapped(w)) > SHARE_MAX / 2){
+      frame_put(pte_frame(p), one);
+      return false;
+    }
+    if(pte_dirty(p))
+      atomic_or(&pte_frame(p)->word, FRAME_DIRTY);
+  }
+  pmap_set(to, pte_has_frame(p) ? p & ~(PTE_D | PTE_L) : p);
+  return true;
+}
+
+static inline bool
+copy_entry(pte_t *to, pte_t *from, pte_t p)
+{
+  return likely(p & PTE_V) ? copy_present(to, from, p) : copy_other(to, p);
 }
 
 // => how many entries were copied, n unless a count is full
@@ -134,7 +167,9 @@ copy_table(struct frame *copy, struct frame *table)
   if(done == TABLE_ENTRIES)
     return true;
   for(u64 i = 0; i < done; i++)
-    if(to[i] != 0 && !pte_is_zero(to[i]))
+    if(to[i] != 0 && !pte_has_frame(to[i]))
+      slot_put(pte_slot(to[i]));
+    else if(to[i] != 0 && !pte_is_zero(to[i]))
       frame_put(pte_frame(to[i]), counts_of(pte_frame(to[i])));
   return false;
 }

@@ -179,6 +179,12 @@ pmap_fence_exec(void)
   preempt_on();
 }
 
+void
+pmap_fence_everything(void)
+{
+  kmap_fence(0, ~0UL);
+}
+
 // A change of the kernel's own map: global entries, every hart.
 void
 kmap_fence(va_t start, u64 size)

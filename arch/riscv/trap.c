@@ -11,6 +11,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "mm/reaper.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 #include "csr.h"
@@ -146,6 +147,13 @@ i64
 trap_interrupted(struct trapframe *tf, i64 result)
 {
   struct task *t = current;
+  if(result == -ENOMEM && atomic_and(&t->notify, ~(u32)NOTIFY_MEMORY) & NOTIFY_MEMORY){
+    intr_restore(true);
+    bool again = !t->killed && memory_reclaim();
+    intr_save();
+    if(again)
+      return (i64)tf->a[7];          // nothing was done, so it can be made again
+  }
   if(result != -EINTR && result != -ENOHANDLER && result != -ERESTART){
     tf->a[0] = (u64)result;
     trap_user_work();

@@ -86,7 +86,7 @@ entries(void)
   struct frame *kernel = frame_alloc(KIND_KERNEL, 0);
   pte_t outside = pte_make(pfn_frame(frame_last + 10), PROT_READ, false);
   expect_lie_with_entry(anon, 0, "names and 0 mappings found");
-  expect_lie_with_entry(anon, 5UL << 10 | 4, "names a slot");
+  expect_lie_with_entry(anon, 5UL << 10 | 4, "its slot is another page's");
   expect_lie_with_entry(anon, pte_make(kernel, PROT_READ, false), "a frame of kind 2");
   expect_lie_with_entry(anon, outside, "no such frame");
   expect_lie_with_entry(anon, pte_make(s, PROT_READ, false), "object frame");

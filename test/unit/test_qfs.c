@@ -9,7 +9,7 @@
 #include "host/disk.h"
 
 enum { DISK = 4 << 20, FILES = 12, LARGEST = 200000, WRITE_MAX = 20000, TASKS = 4 };
-enum { KEEPS = 3 };                    // frames: the slabs of qfs's own cache stay
+enum { KEEPS = 4 };                    // frames: the slabs of qfs's own cache stay
 
 static struct super *super;
 static struct inode *root;

@@ -73,7 +73,7 @@ cost_of_a_fork(void)
   u64 before = free_frames();
   struct space *child = fork_of(parent);
   assert_int_equal(before - free_frames(), 2);
-  assert_int_equal(pmap_resident(&child->pmap), pmap_resident(&parent->pmap));
+  assert_int_equal(pmap_resident(&child->pmap, NULL), pmap_resident(&parent->pmap, NULL));
   expect(child, a + LEAF, a + LEAF);
   assert_int_equal(before - free_frames(), 2 + 1);
   store(child, a + LEAF + 8, 1);

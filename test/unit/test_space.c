@@ -92,13 +92,13 @@ laziness(void)
   for(u32 i = 0; i < 64; i++)
     expect_load(a + i * PAGE_SIZE, 0);
   assert_int_equal(before - free_frames(), space->pmap.tables - tables);
-  assert_int_equal(pmap_resident(&space->pmap), 0);
+  assert_int_equal(pmap_resident(&space->pmap, NULL), 0);
   expect_store(a + 5 * PAGE_SIZE, 1);
-  assert_int_equal(pmap_resident(&space->pmap), 1);
+  assert_int_equal(pmap_resident(&space->pmap, NULL), 1);
   assert_int_equal(before - free_frames(), space->pmap.tables - tables + 1);
   assert_int_equal(vm_unmap(space, a, 64 * PAGE_SIZE), 0);
   assert_int_equal(space->pmap.tables, tables);
-  assert_int_equal(pmap_resident(&space->pmap), 0);
+  assert_int_equal(pmap_resident(&space->pmap, NULL), 0);
   end();
 }
 

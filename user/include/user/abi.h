@@ -24,7 +24,8 @@ enum {
   NR_rt_sigreturn = 139, NR_reboot = 142, NR_setpgid = 154, NR_getpgid = 155,
   NR_setsid = 157, NR_uname = 160, NR_umask = 166, NR_getpid = 172, NR_getppid = 173,
   NR_sysinfo = 179, NR_brk = 214, NR_munmap = 215, NR_clone = 220, NR_execve = 221,
-  NR_mmap = 222, NR_mprotect = 226, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
+  NR_mmap = 222, NR_swapon = 224, NR_swapoff = 225,
+  NR_mprotect = 226, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
   NR_renameat2 = 276, NR_getrandom = 278,
 };
 

@@ -156,6 +156,18 @@ sys_umount(const char *where)
 }
 
 static inline long
+sys_swapon(const char *path, int flags)
+{
+  return syscall2(NR_swapon, (long)path, flags);
+}
+
+static inline long
+sys_swapoff(const char *path)
+{
+  return syscall1(NR_swapoff, (long)path);
+}
+
+static inline long
 sys_mkdir(const char *path, int mode)
 {
   return syscall3(NR_mkdirat, AT_FDCWD, (long)path, mode);

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+//
+// A page leaves memory in five steps, a batch of pages taking each together:
+//
+//   taken      BUSY and pinned: nobody maps it anew
+//   unnamed    every entry that mapped it names its slot (of a file's page: nothing);
+//              one fence, and what the hardware knew of stores is in DIRTY
+//   written    if it is dirty: WRITING, no longer BUSY; who touches it now has it
+//              back without any I/O, a rescue
+//   given up   nobody mapped it and it is clean still: the slot takes over the count
+//   free
+//
+// A page that cannot go at some step stays as it is: each is a state in which it is
+// found by everybody who looks.
+//
+// Locks: none of its own; those of rmap.c, slot.c and writeback.c.  The reaper's.
+
+#include "mm/evict.h"
+#include "kernel/block.h"
+#include "kernel/printk.h"
+#include "mm/frame.h"
+#include "mm/lineage.h"
+#include "mm/objects.h"
+#include "mm/rmap.h"
+#include "mm/slot.h"
+#include "mm/space.h"
+
+static u64 cleaned;
+
+// ---- Taking ----
+
+bool
+evict_may(const struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  if(word_share(w) == 0 || word_pins(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)))
+    return false;
+  enum frame_kind k = frame_kind(f);
+  return k == KIND_OBJECT || (k == KIND_ANON && (f->slot || atomic_load(&swap_free) > 0));
+}
+
+bool
+evict_take(struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  do
+    if(word_share(w) == 0 || word_pins(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)))
+      return false;
+  while(!__atomic_compare_exchange_n(&f->word, &w, (w | FRAME_BUSY) + PIN_1, true,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+  return true;
+}
+
+static void
+let_go(struct frame *f)
+{
+  frame_unbusy(f);
+  frame_put(f, PIN_1);
+}
+
+// ---- Slots ----
+
+static bool
+slot_is_bad(const struct frame *f)
+{
+  return atomic_load(&slot_of(f->slot)->word) & SLOT_BAD;
+}
+
+bool
+evict_undo(struct lineage *l, struct frame *f)
+{
+  rmap_bring_back(l, f);
+  return slot_drop(f);
+}
+
+// A page whose slot holds older bytes gets a new one, so that neighbours go out side by
+// side, unless that is the only name of it somewhere.
+static void
+drop_old_slot(struct lineage *l, struct frame *f)
+{
+  if(f->slot && slot_is_bad(f))
+    evict_undo(l, f);
+  else if(f->slot && (atomic_load(&f->word) & FRAME_DIRTY))
+    slot_drop(f);
+}
+
+// => how many have a slot now, in the front of v; the others are let go
+static u32
+give_slots(struct lineage *l, struct frame **v, u32 n)
+{
+  u32 got = 0, slot = 0, left = 0;
+  for(u32 i = 0; i < n; i++)
+    drop_old_slot(l, v[i]);
+  for(u32 i = 0; i < n; i++){
+    struct frame *f = v[i];
+    if(f->slot == 0 && left == 0)
+      left = slots_take(&slot, n - i);
+    if(f->slot == 0 && left > 0){
+      slot_bind(slot++, f);
+      left--;
+    }
+    if(f->slot && !slot_is_bad(f))
+      v[got++] = f;
+    else
+      let_go(f);
+  }
+  slots_return(slot, left);
+  return got;
+}
+
+// ---- The end of private pages ----
+
+// BUSY, unmapped and clean.
+static void
+give_up(struct frame *f)
+{
+  slot_take_home(f);
+  let_go(f);
+}
+
+// Not BUSY: has somebody rescued it? => false if so
+static bool
+try_give_up(struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  do
+    if(word_mapped(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_DIRTY | FRAME_LOCK))){
+      frame_put(f, PIN_1);
+      vm_count(VM_RESCUE);
+      return false;
+    }
+  while(!__atomic_compare_exchange_n(&f->word, &w, w | FRAME_BUSY, true, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED));
+  give_up(f);
+  return true;
+}
+
+// ---- Writing ----
+
+struct write {
+  struct block_request request;
+  struct frame **v;
+  u32 n, slot;
+  int err;
+};
+static struct write writes[EVICT_MAX];     // of the batch; the reaper's
+
+static void
+begin_write(struct frame *f)
+{
+  atomic_or(&f->word, FRAME_WRITING);
+  atomic_and(&f->word, ~(FRAME_DIRTY | FRAME_BUSY));
+  frame_state_changed();
+}
+
+static void
+end_write(struct frame *f, int err)
+{
+  if(err){
+    atomic_or(&slot_of(f->slot)->word, SLOT_BAD);
+    atomic_or(&f->word, FRAME_DIRTY);
+  }
+  atomic_and(&f->word, ~FRAME_WRITING);
+  frame_state_changed();
+}
+
+// As many requests as there are runs of neighbouring slots, all in flight at once.
+static u32
+start_writes(struct frame **v, u32 n)
+{
+  u32 k = 0;
+  for(u32 i = 0; i < n; k++){
+    struct write *w = &writes[k];
+    u32 most = slots_run(v[i]->slot, n - i);
+    *w = (struct write){ .v = v + i, .slot = v[i]->slot };
+    while(w->n < most && v[i]->slot == w->slot + w->n){
+      begin_write(v[i]);
+      w->n++;
+      if(++i == n)
+        break;
+    }
+    w->err = slots_start(&w->request, true, w->slot, w->v, w->n);
+  }
+  return k;
+}
+
+static u64
+finish_write(struct write *w)
+{
+  u64 freed = 0;
+  int err = w->err ? w->err : slots_wait(&w->request, w->slot);
+  vm_count(VM_SWAP_WRITE);
+  if(err)
+    printk("swap: %u pages from slot %x on cannot be written (error %d)\n", w->n, w->slot, -err);
+  else
+    vm_add(VM_SWAP_OUT, w->n);
+  for(u32 i = 0; i < w->n; i++){
+    end_write(w->v[i], err);
+    freed += try_give_up(w->v[i]);
+  }
+  return freed;
+}
+
+// ---- A batch ----
+
+static u64
+evict_private(struct lineage *l, struct frame **v, u32 n)
+{
+  u64 freed = 0;
+  u32 dirty = 0;
+  n = give_slots(l, v, n);
+  rmap_swap_out(l, v, n);
+  for(u32 i = 0; i < n; i++){
+    u64 w = atomic_load(&v[i]->word);
+    if(word_mapped(w)){
+      let_go(v[i]);
+    } else if(w & FRAME_DIRTY){
+      v[dirty++] = v[i];
+    } else {
+      give_up(v[i]);
+      freed++;
+    }
+  }
+  u32 k = start_writes(v, dirty);
+  for(u32 i = 0; i < k; i++)
+    freed += finish_write(&writes[i]);
+  return freed;
+}
+
+static bool
+before(const struct frame *a, const struct frame *b)
+{
+  return a->owner != b->owner ? a->owner < b->owner : a->index < b->index;
+}
+
+static void
+sort(struct frame **v, u32 n)
+{
+  for(u32 i = 1; i < n; i++){
+    struct frame *f = v[i];
+    u32 k = i;
+    for(; k > 0 && before(f, v[k - 1]); k--)
+      v[k] = v[k - 1];
+    v[k] = f;
+  }
+}
+
+// Pages of one owner; but those in front may be gone from it by now.
+static u64
+evict_group(struct frame **v, u32 n)
+{
+  struct owner o;
+  u64 freed = 0;
+  for(; !owner_get(&o, v[0]); v++){
+    let_go(v[0]);
+    if(--n == 0)
+      return 0;
+  }
+  if(o.lineage)
+    freed = evict_private(o.lineage, v, n);
+  else
+    freed = object_evict(o.object, v, n, &cleaned);
+  owner_put(&o);
+  return freed;
+}
+
+u64
+evict(struct frame **v, u32 n)
+{
+  u64 freed = 0;
+  sort(v, n);
+  for(u32 i = 0, k; i < n; i = k){
+    for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
+      ;
+    freed += evict_group(v + i, k - i);
+  }
+  vm_add(VM_STEAL, freed);
+  return freed;
+}
+
+u64
+evict_cleaned(void)
+{
+  return atomic_swap(&cleaned, 0);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+//
+// The ring of all frames: a place is a frame, and the hand goes round RAM.  A page
+// that comes in takes a frame whose page has gone, so that this is the circular list of
+// the textbooks, and costs a page nothing until it is looked at.
+//
+// Only the reaper turns the ring.  It keeps a reference on the owner of the page it
+// looked at last: neighbours often have the same.
+
+#include "mm/ring.h"
+#include <machine.h>
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "mm/evict.h"
+#include "mm/frame.h"
+#include "mm/policy/policy.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+#include <pmap.h>
+
+// Revolutions without a page that goes before nothing is left to take.
+enum { FRUITLESS = 2 };
+
+static struct {
+  struct ring ring;
+  const struct policy *policy;
+  struct owner owner;          // of the last page looked at
+  bool stale;                  // USED was cleared somewhere, and no hart fenced since
+  struct frame *batch[EVICT_MAX];
+  u32 n;
+} rings;
+
+static struct frame *
+frame_at(u64 place)
+{
+  return pfn_frame(frame_first + place);
+}
+
+static bool
+present(struct ring *r, u64 place)
+{
+  return evict_may(frame_at(place));
+}
+
+static bool
+find_owner(struct frame *f)
+{
+  if(owner_has(&rings.owner, f))
+    return true;
+  owner_put(&rings.owner);
+  return owner_get(&rings.owner, f);
+}
+
+static u32
+use(struct ring *r, u64 place)
+{
+  struct frame *f = frame_at(place);
+  vm_count(VM_SCAN);
+  return find_owner(f) ? rmap_use(&rings.owner, f, false) : USED;
+}
+
+static void
+forget(struct ring *r, u64 place)
+{
+  struct frame *f = frame_at(place);
+  if(find_owner(f)){
+    rmap_use(&rings.owner, f, true);
+    rings.stale = true;
+  }
+}
+
+static u8 *
+age(struct ring *r, u64 place)
+{
+  return &frame_at(place)->age;
+}
+
+static bool
+take(struct ring *r, u64 place)
+{
+  struct frame *f = frame_at(place);
+  if(!evict_take(f))
+    return false;
+  rings.batch[rings.n++] = f;
+  return true;
+}
+
+static const struct ring_ops ops = {
+  .present = present, .use = use, .forget = forget, .age = age, .take = take,
+};
+
+static void
+set_up(void)
+{
+  if(rings.policy)
+    return;
+  rings.ring = (struct ring){ .places = frame_last - frame_first, .ops = &ops };
+  rings.policy = policies[0];
+}
+
+// Until the harts are fenced they may use a page without saying so.
+static void
+fence_stale(void)
+{
+  if(rings.stale)
+    pmap_fence_everything();
+  rings.stale = false;
+}
+
+// => frames that are free now, or clean and so nearer to it
+static u64
+evict_batch(u64 want, u64 *freed)
+{
+  rings.n = 0;
+  atomic_load(&rings.policy)->choose(&rings.ring, (u32)min(want, (u64)EVICT_MAX));
+  fence_stale();
+  owner_put(&rings.owner);
+  u64 got = rings.n ? evict(rings.batch, rings.n) : 0;
+  *freed += got;
+  return got + evict_cleaned();
+}
+
+u64
+ring_reclaim(u64 want)
+{
+  set_up();
+  u64 freed = 0, since = policy_stats.moves;      // the last progress
+  while(freed < want && policy_stats.moves - since <= FRUITLESS * rings.ring.places)
+    if(evict_batch(want - freed, &freed))
+      since = policy_stats.moves;
+  return freed;
+}
+
+// ---- The policy ----
+
+const struct policy *
+ring_policy(void)
+{
+  set_up();
+  return atomic_load(&rings.policy);
+}
+
+int
+ring_set_policy(const char *name)
+{
+  const struct policy *p = policy_find(name);
+  if(p == NULL)
+    return -EINVAL;
+  set_up();
+  atomic_store(&rings.policy, p);
+  return 0;
+}
+
+void
+ring_tick(void)
+{
+  set_up();
+  const struct policy *p = atomic_load(&rings.policy);
+  if(p->tick)
+    p->tick(&rings.ring);
+  fence_stale();
+  owner_put(&rings.owner);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+//
+// The ring of all frames, from which the policy in force chooses whose pages go.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct policy;
+
+// Evict about `want` pages, in batches.  The reaper's; sleeps, needs no memory.
+// => frames freed; 0: nothing could go, and nothing came nearer to it
+u64 ring_reclaim(u64 want);
+
+const struct policy *ring_policy(void);
+int ring_set_policy(const char *name);      // while running. => 0 or -EINVAL
+void ring_tick(void);                       // the policy's, if it has one

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// The reverse map: from a page to the entries that name it.  Private pages are
+// found in the spaces of their lineage, pages of objects in the areas that map the
+// object.  Private to mm/.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct frame;
+struct gather;
+struct lineage;
+struct object;
+
+// Who owns a page: one of the two, or nobody.
+struct owner {
+  struct lineage *lineage;
+  struct object *object;
+};
+
+// The owner of a page in use, referenced. => false: the page is going, or is nobody's
+bool owner_get(struct owner *o, struct frame *f);
+void owner_put(struct owner *o);
+bool owner_has(const struct owner *o, const struct frame *f);
+
+// A bit for each thing that hardware has noted in entries of f, and the frame's own:
+// USED, MODIFIED (mm/policy/policy.h).  With `forget`, USED is cleared; no hart is
+// fenced.  The owner is referenced.
+u32 rmap_use(const struct owner *o, struct frame *f, bool forget);
+
+// Replace every entry of a lineage that names one of n frames, which are BUSY, by the
+// frame's slot; fence, fold D, and count them out.  Entries locked in memory stay.
+void rmap_swap_out(struct lineage *l, struct frame **v, u32 n);
+
+// Replace every entry that names f's slot by f, hidden; f is BUSY.
+void rmap_bring_back(struct lineage *l, struct frame *f);

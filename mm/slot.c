@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: MIT
+//
+// Swap slots: which are free, whose the others are, and where their pages' counts
+// live.  Reading and writing them goes through the block devices.
+//
+// Locks: a slot's own (a bit of its word), with nothing taken below it;
+// swaps_lock > swap.lock (which slots are free).
+
+#include "mm/slot.h"
+#include <machine.h>
+#include "kernel/block.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
+#include "mm/policy/policy.h"
+#include "mm/slab.h"
+
+#define NOBODY  0U             // owner of a free slot
+#define UNBOUND (~0U)          // of one that was just taken, or never will be
+
+struct list swaps = LIST_INIT(swaps);
+struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
+static struct swap *area[SWAP_AREAS_MAX];
+u64 swap_total, swap_free;
+
+struct swap *
+swap_of(u32 s)
+{
+  return area[s >> SLOT_PAGE_BITS];
+}
+
+static u64
+page_of(u32 s)
+{
+  return s & ((1U << SLOT_PAGE_BITS) - 1);
+}
+
+static struct slot *
+record(const struct swap *w, u64 page)
+{
+  return &w->chunk[page / SLOTS_A_CHUNK][page % SLOTS_A_CHUNK];
+}
+
+struct slot *
+slot_of(u32 s)
+{
+  return record(swap_of(s), page_of(s));
+}
+
+struct slot *
+slot_lock(u32 s)
+{
+  struct slot *t = slot_of(s);
+  preempt_off();
+  lock_takes(t, "slot", LOCK_SPINS);
+  while(__atomic_fetch_or(&t->word, SLOT_LOCK, __ATOMIC_ACQUIRE) & SLOT_LOCK)
+    machine_relax();
+  return t;
+}
+
+void
+slot_unlock(struct slot *t)
+{
+  lock_lets_go(t);
+  __atomic_fetch_and(&t->word, ~SLOT_LOCK, __ATOMIC_RELEASE);
+  preempt_on();
+}
+
+// ---- Areas ----
+
+static u64
+chunks(const struct swap *w)
+{
+  return (w->pages + SLOTS_A_CHUNK - 1) / SLOTS_A_CHUNK;
+}
+
+void
+swap_table_free(struct swap *w)
+{
+  for(u64 i = 0; w->chunk && i < chunks(w); i++)
+    kfree(w->chunk[i]);
+  kfree(w->chunk);
+  kfree(w->nfree);
+}
+
+// Only the pages of the area itself can be taken; the header's never.
+static void
+count_free(struct swap *w)
+{
+  for(u64 page = 0; page < chunks(w) * SLOTS_A_CHUNK; page++)
+    if(page == 0 || page >= w->pages)
+      record(w, page)->owner = UNBOUND;
+    else if(record(w, page)->owner == NOBODY)
+      w->nfree[page / SLOTS_A_CHUNK]++, w->free++;
+}
+
+int
+swap_table_make(struct swap *w)
+{
+  w->chunk = kzalloc(chunks(w) * sizeof *w->chunk);
+  w->nfree = kzalloc(chunks(w) * sizeof *w->nfree);
+  bool all = w->chunk && w->nfree;
+  for(u64 i = 0; all && i < chunks(w); i++)
+    all = (w->chunk[i] = kzalloc(PAGE_SIZE)) != NULL;
+  return all ? 0 : -ENOMEM;
+}
+
+void
+swap_bad_page(struct swap *w, u64 page)
+{
+  record(w, page)->owner = UNBOUND;
+}
+
+static void
+enter(struct swap *w)
+{
+  struct swap *other;
+  list_for(other, &swaps, link)
+    if(other->priority < w->priority)
+      break;
+  list_push(other ? other->link.prev : swaps.prev, &w->link);
+}
+
+int
+swap_attach(struct swap *w)
+{
+  spin_init(&w->lock, "swap");
+  count_free(w);
+  w->usable = w->free;
+  w->next = 1;
+  spin_lock(&swaps_lock);
+  while(w->type < SWAP_AREAS_MAX && area[w->type])
+    w->type++;
+  bool room = w->type < SWAP_AREAS_MAX;
+  if(room){
+    area[w->type] = w;
+    enter(w);
+    atomic_add(&swap_total, w->free);
+    atomic_add(&swap_free, w->free);
+  }
+  spin_unlock(&swaps_lock);
+  return room ? 0 : -EPERM;
+}
+
+void
+swap_close(struct swap *w, bool closed)
+{
+  spin_lock(&swaps_lock);
+  spin_lock(&w->lock);
+  if(w->closed != closed){
+    u64 sign = closed ? -1UL : 1;
+    w->closed = closed;
+    atomic_add(&swap_total, sign * w->usable);
+    atomic_add(&swap_free, sign * w->free);
+  }
+  spin_unlock(&w->lock);
+  spin_unlock(&swaps_lock);
+}
+
+void
+swap_detach(struct swap *w)
+{
+  spin_lock(&swaps_lock);
+  list_remove(&w->link);
+  area[w->type] = NULL;
+  spin_unlock(&swaps_lock);
+}
+
+// ---- Taking and giving back ----
+
+static bool
+free_from(struct swap *w, u64 page, u64 *found)
+{
+  u64 end = round_down(page, SLOTS_A_CHUNK) + SLOTS_A_CHUNK;
+  while(page < end && record(w, page)->owner != NOBODY)
+    page++;
+  *found = page;
+  return page < end;
+}
+
+// Go on where the last one was taken; else in a chunk that is all free, so that many
+// neighbours can go out together; else wherever there is one.
+static u64
+choose(struct swap *w)
+{
+  u64 n = chunks(w), any = n, page;
+  if(free_from(w, w->next, &page))
+    return page;
+  for(u64 i = 1; i <= n; i++){
+    u64 c = (w->next / SLOTS_A_CHUNK + i) % n;
+    if(w->nfree[c] == SLOTS_A_CHUNK)
+      return c * SLOTS_A_CHUNK;
+    if(w->nfree[c] && any == n)
+      any = c;
+  }
+  bool there = any < n && free_from(w, any * SLOTS_A_CHUNK, &page);
+  assert(there);
+  return page;
+}
+
+static u32
+take_from(struct swap *w, u32 *s, u32 most)
+{
+  u32 n = 0;
+  spin_lock(&w->lock);
+  if(w->free && !w->closed){
+    u64 first = choose(w), c = first / SLOTS_A_CHUNK;
+    while(n < most && (first + n) / SLOTS_A_CHUNK == c && record(w, first + n)->owner == NOBODY)
+      record(w, first + n++)->owner = UNBOUND;
+    w->nfree[c] -= n;
+    w->free -= n;
+    w->next = (first + n) % (chunks(w) * SLOTS_A_CHUNK);
+    *s = w->type << SLOT_PAGE_BITS | (u32)first;
+    atomic_add(&swap_free, -(u64)n);
+  }
+  spin_unlock(&w->lock);
+  return n;
+}
+
+// Areas of one priority take turns.
+static void
+last_of_its_kind(struct swap *w)
+{
+  list_remove(&w->link);
+  enter(w);
+}
+
+u32
+slots_take(u32 *s, u32 n)
+{
+  struct swap *w;
+  u32 got = 0;
+  spin_lock(&swaps_lock);
+  list_for(w, &swaps, link)
+    if((got = take_from(w, s, n)) > 0){
+      last_of_its_kind(w);
+      break;
+    }
+  spin_unlock(&swaps_lock);
+  return got;
+}
+
+// Nothing names it; it is not locked.
+static void
+give_back(u32 s)
+{
+  struct swap *w = swap_of(s);
+  struct slot *t = slot_of(s);
+  spin_lock(&w->lock);
+  bool bad = t->word & SLOT_BAD;
+  t->owner = bad ? UNBOUND : NOBODY;
+  if(!bad){
+    w->nfree[page_of(s) / SLOTS_A_CHUNK]++;
+    w->free++;
+    if(!w->closed)
+      atomic_add(&swap_free, 1);
+  }
+  spin_unlock(&w->lock);
+}
+
+void
+slots_return(u32 s, u32 n)
+{
+  while(n-- > 0)
+    give_back(s++);
+}
+
+// ---- The count and its home ----
+
+void
+slot_bind(u32 s, struct frame *f)
+{
+  struct slot *t = slot_lock(s);
+  t->pfn = (u32)frame_pfn(f);
+  t->owner = f->owner;
+  t->index = f->index;
+  f->slot = s;
+  slot_unlock(t);
+}
+
+bool
+slot_drop(struct frame *f)
+{
+  u32 s = f->slot;
+  struct slot *t = slot_lock(s);
+  u64 w = atomic_load(&f->word);
+  bool unnamed = frame_kind(f) == KIND_OBJECT || word_share(w) == word_mapped(w);
+  if(unnamed){
+    atomic_or(&f->word, FRAME_DIRTY);
+    t->pfn = 0;
+    f->slot = 0;
+  }
+  slot_unlock(t);
+  if(unnamed)
+    give_back(s);
+  return unnamed;
+}
+
+void
+slot_forget(struct frame *f)
+{
+  u32 s = f->slot;
+  struct slot *t = slot_lock(s);
+  assert(t->pfn == frame_pfn(f));
+  t->pfn = 0;
+  f->slot = 0;
+  slot_unlock(t);
+  give_back(s);
+}
+
+bool
+slot_share(u32 s)
+{
+  struct slot *t = slot_lock(s);
+  struct frame *f = pfn_frame(t->pfn);
+  bool room = (t->pfn ? word_share(atomic_load(&f->word)) : t->word & SHARE_MAX) < SHARE_MAX / 2;
+  if(room && t->pfn)
+    frame_get(f, SHARE_1);
+  else if(room)
+    atomic_add(&t->word, 1);
+  slot_unlock(t);
+  return room;
+}
+
+// The frame must not go while the slot is locked: it would take the slot with it.
+void
+slot_put(u32 s)
+{
+  struct slot *t = slot_lock(s);
+  struct frame *f = t->pfn ? pfn_frame(t->pfn) : NULL;
+  bool last = false;
+  if(f)
+    frame_get(f, PIN_1 - SHARE_1);
+  else
+    last = ((atomic_add(&t->word, -1U) - 1) & SHARE_MAX) == 0;
+  slot_unlock(t);
+  if(f)
+    frame_put(f, PIN_1);
+  else if(last)
+    give_back(s);
+}
+
+void
+slot_take_home(struct frame *f)
+{
+  u32 s = f->slot;
+  struct slot *t = slot_lock(s);
+  u64 share = word_share(atomic_load(&f->word));
+  frame_get(f, -(share * SHARE_1));
+  atomic_add(&t->word, (u32)share);
+  t->pfn = 0;
+  f->slot = 0;
+  slot_unlock(t);
+  if(share == 0)
+    give_back(s);
+}
+
+enum slot_state
+slot_open(u32 s, struct frame *fresh, struct frame **f)
+{
+  struct slot *t = slot_lock(s);
+  enum slot_state r = SLOT_AWAY;
+  if(t->pfn){
+    *f = pfn_frame(t->pfn);
+    bool busy = atomic_add(&(*f)->word, MAPPED_1) & FRAME_BUSY;
+    if(busy)
+      atomic_add(&(*f)->word, PIN_1 - MAPPED_1);
+    r = busy ? SLOT_BUSY : SLOT_HERE;
+  } else if(fresh && (t->word & SHARE_MAX)){
+    u32 share = t->word & SHARE_MAX;
+    atomic_add(&t->word, -share);
+    fresh->owner = t->owner;
+    fresh->index = t->index;
+    fresh->slot = s;
+    fresh->age = AGE_NEW;
+    atomic_store_rel(&fresh->word, KIND(KIND_ANON) | FRAME_BUSY | FRAME_STALE | PIN_1 | share);
+    t->pfn = (u32)frame_pfn(fresh);
+    *f = fresh;
+    r = SLOT_FILL;
+  }
+  slot_unlock(t);
+  return r;
+}
+
+bool
+slot_in_use(u32 s)
+{
+  u32 owner = atomic_load(&slot_of(s)->owner);
+  return owner != NOBODY && owner != UNBOUND;
+}
+
+// ---- Reading and writing ----
+
+static const struct extent *
+extent_of(const struct swap *w, u64 page)
+{
+  u32 lo = 0, hi = w->nextents;
+  while(hi - lo > 1){
+    u32 mid = (lo + hi) / 2;
+    if(w->extent[mid].page <= page)
+      lo = mid;
+    else
+      hi = mid;
+  }
+  return &w->extent[lo];
+}
+
+u32
+slots_run(u32 s, u32 n)
+{
+  const struct swap *w = swap_of(s);
+  u64 page = page_of(s), most = min((u64)n, (u64)w->device->pages_max);
+  if(w->extent){
+    const struct extent *e = extent_of(w, page);
+    most = min(most, e->page + e->pages - page);
+  }
+  return (u32)most;
+}
+
+int
+slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n)
+{
+  const struct swap *w = swap_of(s);
+  u64 page = page_of(s), base = 0;
+  if(w->extent){
+    const struct extent *e = extent_of(w, page);
+    base = e->sector;
+    page -= e->page;
+  }
+  *r = (struct block_request){ .op = write ? BLOCK_WRITE : BLOCK_READ, .page = f,
+                               .sector = base + page * (PAGE_SIZE / SECTOR), .len = n * PAGE_SIZE };
+  return block_start(w->device, r);
+}
+
+int
+slots_wait(struct block_request *r, u32 s)
+{
+  return block_wait(swap_of(s)->device, r);
+}
+
+// ---- The checker's ----
+
+// In `pfn` of a slot whose page no frame holds: entries found so far.
+#define RECOUNT (1U << 31)
+
+bool
+slot_recount(u32 s, u32 owner, u32 index, struct frame **f)
+{
+  struct swap *w = swap_of(s);
+  struct slot *t = w && page_of(s) < w->pages ? slot_of(s) : NULL;
+  *f = NULL;
+  if(t == NULL || t->owner != owner || t->index != index)
+    return false;
+  if(t->pfn && !(t->pfn & RECOUNT))
+    *f = pfn_frame(t->pfn);
+  else
+    t->pfn = (t->pfn | RECOUNT) + 1;
+  return true;
+}
+
+static u64
+lie(u32 s, const char *what, u64 found)
+{
+  printk("check: slot %x (word %x, owner %x, index %x): %s %lu\n", s, slot_of(s)->word,
+         slot_of(s)->owner, slot_of(s)->index, what, found);
+  return 1;
+}
+
+static u64
+check_slot(u32 s, struct slot *t)
+{
+  if(t->pfn && !(t->pfn & RECOUNT)){
+    const struct frame *f = pfn_frame(t->pfn);
+    if(f->slot != s || f->owner != t->owner || f->index != t->index)
+      return lie(s, "its frame is another's, that of slot", f->slot);
+    return (t->word & SHARE_MAX) == 0 ? 0 : lie(s, "counts though it has a frame", t->pfn);
+  }
+  u64 found = t->pfn & ~RECOUNT;
+  t->pfn = 0;
+  return found == (t->word & SHARE_MAX) ? 0 : lie(s, "names found:", found);
+}
+
+static u64
+check_area(struct swap *w)
+{
+  u64 lies = 0, free = 0;
+  for(u64 page = 1; page < w->pages; page++){
+    u32 s = w->type << SLOT_PAGE_BITS | (u32)page;
+    if(slot_in_use(s))
+      lies += check_slot(s, record(w, page));
+    free += record(w, page)->owner == NOBODY;
+  }
+  if(free != w->free){
+    printk("check: swap area %u: %lu slots free, %lu counted\n", w->type, free, w->free);
+    lies++;
+  }
+  return lies;
+}
+
+u64
+slots_check(void)
+{
+  struct swap *w;
+  u64 lies = 0;
+  list_for(w, &swaps, link)
+    lies += check_area(w);
+  return lies;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+//
+// Swap slots: the places of swap areas, a page each.  A page that has a slot may
+// have a frame as well; then the slot's bytes are a copy of the frame's unless that
+// is dirty.  Private to mm/ and the page tables.
+
+#pragma once
+
+#include "kernel/list.h"
+#include "kernel/lock.h"
+#include "mm/frame.h"
+
+struct block_device;
+struct block_request;
+struct file;
+
+// A slot's number: its area in the upper bits, the page in the area in the lower.
+// Page 0 is the area's header, so that no slot has number 0.
+enum { SLOT_PAGE_BITS = 27, SWAP_AREAS_MAX = 1 << (32 - SLOT_PAGE_BITS) };
+
+// While no frame holds the page, `word` counts the page-table entries that name the
+// slot (1 for a page held by its object); else the frame's word does.  The count
+// moves from one home to the other, and changes, under the slot's lock only.  So who
+// has an entry's table locked and sees the slot there can find the page, wherever it is.
+struct slot {
+  u32 word;          // LOCK, BAD, count
+  u32 pfn;           // the frame that holds the page too, or 0
+  u32 owner, index;  // as the frame's
+};
+#define SLOT_LOCK (1U << 31)
+#define SLOT_BAD  (1U << 30)        // a write failed: never again
+
+enum { SLOTS_A_CHUNK = PAGE_SIZE / sizeof(struct slot) };
+
+struct swap {
+  u32 type;                    // its number
+  i32 priority;                // the highest goes first
+  u64 pages;                   // the header's and bad ones too
+  u64 usable;
+  struct block_device *device;
+  struct extent *extent;       // where the pages of a swap file are; NULL: all of the device
+  u32 nextents;
+  struct file *file;           // what was named
+  const void *identity;        // of the store
+  struct list link;            // all areas, the highest priority first
+
+  struct spinlock lock;        // below
+  struct slot **chunk;         // the records, SLOTS_A_CHUNK each
+  u16 *nfree;                  // of each chunk
+  u64 free;                    // of all
+  u64 next;                    // where to look for a free slot
+  bool closed;                 // gives no more slots
+};
+
+// Pages [page, page + pages) of a swap file are at `sector`.
+struct extent { u64 page, pages, sector; };
+
+extern struct list swaps;                  // under swaps_lock
+extern struct spinlock swaps_lock;
+extern u64 swap_total, swap_free;          // usable slots of all areas; atomic
+
+// The tables of an area of w->pages. => 0 or -ENOMEM (what there is goes by _free)
+int swap_table_make(struct swap *w);
+void swap_table_free(struct swap *w);
+void swap_bad_page(struct swap *w, u64 page);
+
+int swap_attach(struct swap *w);           // it gives slots now. => 0; -EPERM: too many areas
+void swap_close(struct swap *w, bool closed);   // it gives none; or does again
+void swap_detach(struct swap *w);          // no slot is in use and it is closed
+
+struct slot *slot_of(u32 s);
+struct swap *swap_of(u32 s);
+
+struct slot *slot_lock(u32 s);
+void slot_unlock(struct slot *t);
+
+// Up to n free slots that are neighbours.  => how many, the first in *s.  They are
+// nobody's until slot_bind.
+u32 slots_take(u32 *s, u32 n);
+
+void slots_return(u32 s, u32 n);           // taken, and not needed after all
+
+// A slot just taken becomes f's.  f is BUSY
+void slot_bind(u32 s, struct frame *f);
+
+// f gives its slot up: it is dirty now.  => false if entries name the slot.  f is BUSY
+bool slot_drop(struct frame *f);
+
+// f, which no count keeps any more, goes: its slot does too
+void slot_forget(struct frame *f);
+
+// One more or less entry names s. => false: too many
+bool slot_share(u32 s);
+void slot_put(u32 s);
+
+// The count moves to the slot and the frame, BUSY, unmapped and pinned, is no longer
+// this page's.  Who waits for it looks for the page again.
+void slot_take_home(struct frame *f);
+
+// The page of a slot, wanted: is its frame there?
+enum slot_state {
+  SLOT_HERE,         // *f is counted as mapped once more
+  SLOT_BUSY,         // *f is pinned; wait until it is not BUSY and start again
+  SLOT_FILL,         // *f is `fresh`, pinned and BUSY: read it
+  SLOT_AWAY,         // no frame, and no fresh one was given
+};
+enum slot_state slot_open(u32 s, struct frame *fresh, struct frame **f);
+
+// One request for n pages, neighbours, in order, of which slots_run says how many there
+// may be.  After a start that succeeded, wait: the request and f are the device's until
+// then.  Sleeps, needs no memory. => 0 or -errno
+u32 slots_run(u32 s, u32 n);
+int slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n);
+int slots_wait(struct block_request *r, u32 s);
+
+bool slot_in_use(u32 s);
+
+// The checker's, all other harts stopped.  An entry of (owner, index) names s: it counts
+// towards the slot, or the frame that holds the page, which is returned.
+// => false: that page has no such slot
+bool slot_recount(u32 s, u32 owner, u32 index, struct frame **f);
+u64 slots_check(void);                     // => lies found
+
+static inline bool
+slot_resident(u32 s)
+{
+  return atomic_load(&slot_of(s)->pfn) != 0;
+}

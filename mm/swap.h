@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// Swap areas, from outside: devices and files whose pages hold what memory has no
+// room for.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct block_device;
+struct extent;
+struct file;
+
+// Where an area's pages are.  Of a file, `extent` (kmalloc'd) and how many; of a whole
+// device, NULL.  `identity` is something that only this store has.
+struct swap_store {
+  const void *identity;
+  struct block_device *device;
+  struct extent *extent;
+  u32 nextents;
+  u64 pages;
+};
+enum { SWAP_PRIORITY_NEXT = -1 };       // lower than all there are
+
+// Begin to use an area with a header as mkswap writes it.  Takes over the reference to
+// the file that names it, and the extents, also on failure.  May sleep.
+// => 0; -EINVAL (no such header, or one that promises too much), -EBUSY (in use),
+//    -EPERM (too many areas), -ENOMEM, -EIO
+int swap_on(const struct swap_store *store, struct file *f, i32 priority);
+
+// Bring everything back from that area, and let go of it.
+// => 0; -EINVAL (not in use); -ENOMEM, -EINTR, -EIO: nothing is lost, it stays in use
+int swap_off(const void *identity);
+
+// Memory has run out while an area was being emptied: that area stays. => was there one?
+bool swap_off_cancel(void);
+
+struct swap_info {
+  struct file *file;           // referenced
+  bool is_device;
+  u64 pages, used;
+  i32 priority;
+};
+bool swap_info_at(u32 i, struct swap_info *info);    // => false: there is none
+
+void swap_init(void);
+void swap_totals(u64 *total, u64 *free);             // slots of all areas

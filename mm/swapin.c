@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// Reading pages from their slots, each space as far ahead as has been worth it.
+//
+// Locks: swap_begin runs under a leaf table's lock and takes slots' below it.
+
+#include "mm/swapin.h"
+#include "kernel/block.h"
+#include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/task.h"
+#include "mm/frame.h"
+#include "mm/slot.h"
+#include "mm/space.h"
+
+enum { ALONE = ~0U };          // read the next one by itself: with others it failed
+
+// How many pages to read for a fault at va.  More if those read ahead so far were
+// wanted, or the faults follow one another; down to one if they were not.
+static u32
+window(struct space *s, va_t va)
+{
+  u32 n = s->swap_window, wanted = atomic_swap(&s->swap_wanted, 0);
+  bool in_order = va == s->swap_next;
+  if(n == ALONE)
+    n = 1;
+  else if(n <= 1)
+    n = in_order ? 4 : 1;
+  else if(wanted >= n / 2)
+    n = min(2 * n, (u32)SWAP_AHEAD_MAX);
+  else if(!in_order)
+    n = n / 2;
+  s->swap_window = n;
+  return n;
+}
+
+void
+swap_begin(struct swap_in *in, struct space *s, va_t va, pte_t *e, struct frame *f)
+{
+  u32 n = slots_run(f->slot, window(s, va));
+  in->slot = f->slot;
+  in->v[0] = f;
+  in->n = 1;
+  while(in->n < n){
+    pte_t *beside = pmap_beside(e, in->n);
+    if(beside == NULL || *beside != pte_swapped(in->slot + in->n))
+      break;
+    struct frame *fresh = frame_alloc(KIND_ANON, ALLOC_USER), *ahead;
+    if(fresh == NULL)
+      break;
+    enum slot_state st = slot_open(in->slot + in->n, fresh, &ahead);
+    if(st != SLOT_FILL){
+      frame_put(ahead, st == SLOT_HERE ? MAPPED_1 : PIN_1);
+      frame_free(fresh);
+      break;
+    }
+    atomic_or(&ahead->word, FRAME_AHEAD | FRAME_USED);
+    in->v[in->n++] = ahead;
+  }
+  s->swap_next = va + in->n * PAGE_SIZE;
+}
+
+int
+swap_read(struct swap_in *in)
+{
+  struct block_request r;
+  struct frame **v = in->v;
+  u32 slot = in->slot, n = in->n;
+  vm_count(VM_SWAP_READ);
+  int err = slots_start(&r, false, slot, v, n);
+  if(err == 0)
+    err = slots_wait(&r, slot);
+  if(err)
+    for(u32 i = 0; i < n; i++)
+      slot_take_home(v[i]);
+  else
+    vm_add(VM_SWAP_IN, n);
+  for(u32 i = 0; i < n; i++){
+    frame_unbusy(v[i]);
+    frame_put(v[i], PIN_1);
+  }
+  return err;
+}
+
+// The page that was asked for must not fail with one that was not.
+int
+swap_finish(struct swap_in *in, struct space *s)
+{
+  int err = swap_read(in);
+  if(err && in->n > 1){
+    s->swap_window = ALONE;
+    return 0;
+  }
+  if(err)
+    printk("swap: slot %x cannot be read (error %d)\n", in->slot, -err);
+  return err;
+}
+
+void
+swap_was_ahead(struct space *s, struct frame *f)
+{
+  if(atomic_and(&f->word, ~FRAME_AHEAD) & FRAME_AHEAD){
+    atomic_add(&s->swap_wanted, 1);
+    vm_count(VM_SWAP_AHEAD_HIT);
+  }
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""Memory larger than memory: swap areas, and programs several times as large as RAM."""
+
+import re
+import struct
+import subprocess
+
+import pytest
+
+PAGE = 4096
+
+
+def swap_image(path, mib, pages=None):
+    """A swap disk with the header that util-linux's mkswap writes."""
+    path.write_bytes(b"")
+    with open(path, "r+b") as f:
+        f.truncate(mib << 20)
+    subprocess.run(["/sbin/mkswap", path], check=True, capture_output=True)
+    if pages is not None:
+        with open(path, "r+b") as f:
+            f.seek(1028)
+            f.write(struct.pack("<I", pages))
+    return path
+
+
+@pytest.fixture
+def disk(tmp_path):
+    def make(mib=64, **more):
+        return swap_image(tmp_path / "swap.img", mib, **more)
+    return make
+
+
+def swaps(g):
+    return [line.split() for line in g.run("cat /proc/swaps").splitlines()[1:]]
+
+
+def vmstat(g):
+    return dict((k, int(v)) for k, v in (l.split() for l in g.run("cat /proc/vmstat").splitlines()))
+
+
+def test_default(boot, disk):
+    """init uses the second disk; /proc and the commands say so."""
+    g = boot(swap=disk(64))
+    size = 64 * 1024 - 4
+    assert swaps(g) == [["/dev/vdb", "partition", str(size), "0", "-1"]]
+    assert re.search(rf"SwapTotal: +{size} kB\nSwapFree: +{size} kB", g.run("cat /proc/meminfo"))
+    g.check("swapoff /dev/vdb")
+    assert swaps(g) == []
+    assert "SwapTotal:             0 kB" in g.run("cat /proc/meminfo")
+    g.check("swapon -p 7 /dev/vdb")
+    assert swaps(g)[0][4] == "7"
+    assert "busy" in g.run("swapon /dev/vdb")
+
+
+def test_none(boot, disk):
+    g = boot(swap=disk(8), append="swap=none")
+    assert swaps(g) == []
+
+
+def test_own_mkswap(boot, tmp_path):
+    image = tmp_path / "swap.img"
+    image.write_bytes(bytes(4 << 20))
+    g = boot(swap=image)
+    assert swaps(g) == []
+    assert "Invalid argument" in g.run("swapon /dev/vdb")
+    assert "no signature" in g.run("dmesg | tail -n 1")
+    g.check("mkswap /dev/vdb")
+    g.check("swapon /dev/vdb")
+    assert swaps(g)[0][2] == str(4 * 1024 - 4)
+
+
+def test_too_short(boot, disk):
+    g = boot(swap=disk(4, pages=5000), append="swap=none")
+    assert "Invalid argument" in g.run("swapon /dev/vdb")
+    assert "shorter (1024 pages) than its header says (5001)" in g.run("dmesg | tail -n 1")
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_larger_than_memory(boot, disk, cpus):
+    """Three times memory, every page checked at every touch; with forks too."""
+    g = boot(cpus=cpus, mem="16M", swap=disk(96))
+    for command in ("thrash -p rand 40", "thrash -p zipf -f 3 10"):
+        assert "ok" in g.check(command, 300)
+        g.vm_check()
+    stat = vmstat(g)
+    assert stat["pswpout"] > 30 * 256 and stat["pswpin"] > 30 * 256
+    assert stat["oom_kill"] == 0
+    assert int(swaps(g)[0][3]) < 1024          # what the shell and init have there
+
+
+@pytest.mark.parametrize("program", ["cowtest", "lazytests", "forktest", "mmaptest", "restart"])
+def test_program(boot, disk, program):
+    """The test programs where everything swaps."""
+    g = boot(cpus=2, mem="16M", swap=disk(64))
+    out = g.check(program, 300)
+    assert out.splitlines()[-1].endswith(("PASSED", "fork test OK"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_usertests(boot, disk, cpus):
+    g = boot(cpus=cpus, mem="16M", swap=disk(96))
+    assert g.check("usertests", 3600).splitlines()[-1] == "ALL TESTS PASSED"
+
+
+@pytest.mark.parametrize("policy", ["esc", "clock", "fifo", "aging"])
+def test_policies(boot, disk, policy):
+    g = boot(cpus=2, mem="16M", swap=disk(64))
+    g.check(f"echo {policy} > /proc/sys/vm/policy")
+    assert g.run("cat /proc/sys/vm/policy") == policy
+    assert "ok" in g.check("thrash -p phase 24", 300)
+    assert "Invalid argument" in g.run("echo none > /proc/sys/vm/policy")
+
+
+def test_swapoff_brings_back(boot, disk):
+    """What is in the area comes back, or stays there if memory has no room for it."""
+    g = boot(cpus=2, mem="16M", swap=disk(64))
+    g.check("thrash -t 0 10; true")
+    g.run("thrash -p rand -t 100000000 8 & sleep 1")
+    g.check("swapoff /dev/vdb", 120)
+    assert swaps(g) == []
+    g.vm_check()
+    g.check("swapon /dev/vdb")
+    g.run("thrash -p seq -t 100000000 32 & sleep 6", 60)
+    assert "Out of memory" in g.run("swapoff /dev/vdb", 120)
+    assert swaps(g)[0][0] == "/dev/vdb"
+    g.vm_check()
