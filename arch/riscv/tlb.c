@@ -6,8 +6,9 @@
 // A hart that runs a space is in pmap.active and gets an SBI RFENCE.  A hart
 // that ran it earlier is in pmap.ran; it gets a bit in pmap.stale instead, and
 // flushes when it next switches to the space.  Shooter and switcher order their
-// accesses so that one of them always sees the other:
-//   shooter:  change entry, fence, read active, RFENCE those, mark the rest stale
+// accesses so that one of them always sees the other (test/model/shootdown.pml):
+//   shooter:  change entry, fence, mark as stale who is not active, fence, read active
+//             (again: somebody may have come before the mark), RFENCE those
 //   switcher: join active, fence, take the stale bit, flush if it was set, load satp
 
 #include <pmap.h>
@@ -151,8 +152,11 @@ pmap_fence(struct pmap *pm, va_t start, va_t end)
   }
   u64 active = atomic_load(&pm->active);
   u64 asleep = atomic_load(&pm->ran) & ~active;
-  if(asleep & ~atomic_load(&pm->stale))
+  if(asleep & ~atomic_load(&pm->stale)){
     atomic_or(&pm->stale, asleep);
+    atomic_fence();
+    active |= atomic_load(&pm->active);
+  }
   if(active & me)
     fence_local(start, end);
   if(active & ~me){

@@ -375,6 +375,42 @@ writeback_under_changes(void)
   store_put(file);
 }
 
+// ---- Harts that come to a space and leave it while its pages change ----
+
+static u64 shown;                        // the number that the page shows at least
+
+static void
+visitor(void *arg)
+{
+  while(working){
+    run_space(space);
+    for(u64 n = below(4); n > 0; n--)
+      expect_word(0, 0, shown, ~0UL);
+    run_space(NULL);
+  }
+}
+
+// Each number is in a page of its own, which takes the place of the one before.
+static void
+pages_change_under_visitors(void)
+{
+  make_space(MAP_PRIVATE | MAP_ANONYMOUS, NULL);
+  struct space *child;
+  assert_int_equal(user_store(word_of(0, 0), 0), FAULT_OK);
+  working = 1;
+  for(u32 hart = 1; hart < HARTS; hart++)
+    host_spawn(hart, visitor, NULL);
+  for(u64 n = 1; n < host_rounds(1500); n++){
+    preemption = 3 + (u32)below(10);
+    assert_int_equal(space_fork(space, &child), 0);
+    assert_int_equal(user_store(word_of(0, 0), n), FAULT_OK);
+    shown = n;
+    space_put(child);
+  }
+  working = 0;
+  end_space();
+}
+
 int
 main(void)
 {
@@ -382,6 +418,7 @@ main(void)
     TEST(threads_and_forks, .harts = HARTS),
     TEST(threads_and_forks, .harts = HARTS, .asid_bits = 1),
     TEST(threads_and_forks, .harts = HARTS, .asid_bits = NO_ASIDS),
+    TEST(pages_change_under_visitors, .harts = HARTS),
     TEST(unmap_under_stores, .harts = HARTS),
     TEST(writeback_under_stores, .harts = HARTS),
     TEST(truncate_under_stores, .harts = HARTS),
