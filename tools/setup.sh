@@ -59,6 +59,7 @@ probe() {
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
     pytest | pexpect | matplotlib)
       [ -x "$python" ] && "$python" -c "import $1; print('$1', $1.__version__)" 2>/dev/null ;;
+    spin) have spin && first_line spin -V ;;
     gdb) g=$(find_gdb) && first_line "$g" --version ;;
   esac
 }
@@ -88,7 +89,7 @@ tools_of() {
     qemu) echo cc cross python qemu opensbi ;;
     gdb) echo cc cross python gdb ;;
     plot) echo cc cross python matplotlib ;;
-    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect ;;
+    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect spin ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }
