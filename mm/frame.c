@@ -12,7 +12,7 @@
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/buddy.h"
-#include "mm/frame.h"
+#include "mm/frame_kind.h"
 #include "debug/free_frame.h"
 #include "mm/frame_lock.h"
 #include "mm/reaper.h"
@@ -113,24 +113,6 @@ frame_init(void)
 }
 
 // ---- Single frames ----
-//
-// A frame's kind and its hart's counts change with preemption off, as one.
-
-_Static_assert(KINDS <= sizeof boot_hart.taken / sizeof boot_hart.taken[0], "hart.taken");
-
-static inline void
-count_taken(struct hart *h, enum frame_kind kind, u64 n)
-{
-  h->taken[kind] += n;
-}
-
-static inline void
-count_freed(struct hart *h, u64 word, u64 n)
-{
-  enum frame_kind kind = word >> KIND_SHIFT & 0xf;
-  assert(kind != KIND_FREE && kind != KIND_BATCH);
-  h->freed[kind] += n;
-}
 
 // How many frames an allocation must leave to more important ones.
 static u64
@@ -145,8 +127,7 @@ static inline struct frame *
 take(struct hart *h, enum frame_kind kind)
 {
   struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
-  count_taken(h, kind, 1);
-  f->word = KIND(kind);
+  frame_taken(f, kind);
   return f;
 }
 
@@ -160,20 +141,6 @@ refill_and_take(struct hart *h, enum frame_kind kind, u32 flags)
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
   return h->batch.n ? take(h, kind) : NULL;
-}
-
-// Idle harts have filled it before?
-static __attribute__((noinline)) struct frame *
-alloc_zeroed(enum frame_kind kind)
-{
-  preempt_off();
-  struct frame *f = zeroed_take();
-  if(f != NULL){
-    count_taken(this_hart(), kind, 1);
-    f->word = KIND(kind);
-  }
-  preempt_on();
-  return f;
 }
 
 static __attribute__((noinline)) struct frame *
@@ -197,7 +164,7 @@ frame_alloc(enum frame_kind kind, u32 flags)
   struct frame *f;
   if(failnth())
     return NULL;
-  if((flags & ALLOC_ZERO) && zeroed_frames() > 0 && (f = alloc_zeroed(kind)) != NULL)
+  if((flags & ALLOC_ZERO) && zeroed_frames() > 0 && (f = zeroed_take(kind)) != NULL)
     return f;
   preempt_off();
   struct hart *h = this_hart();
@@ -214,9 +181,7 @@ static void
 give_back(struct frame *f, u64 w)
 {
   struct hart *h = this_hart();
-  count_freed(h, w, 1);
-  f->word = KIND(KIND_BATCH);
-  f->owner = f->slot = f->hint = 0;
+  frame_freed(f, w);
   frames_came_back(f, 1);
   if(unlikely(h->batch.n == 2 * batch_size)){
     h->batch.n -= batch_size;
@@ -237,13 +202,8 @@ frame_free(struct frame *f)
 void
 frame_free_zeroed(struct frame *f)
 {
-  preempt_off();
-  u64 w = f->word;
-  if(zeroed_give(f, 2 * watermark_high))
-    count_freed(this_hart(), w, 1);
-  else
-    give_back(f, w);
-  preempt_on();
+  if(!zeroed_give(f, 2 * watermark_high))
+    frame_free(f);
 }
 
 void
@@ -271,9 +231,8 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
     return buddy_free_frames() < watermark_low ? none_left() : NULL;
   frames_handed_out(f, 1UL << order);
   preempt_off();
-  count_taken(this_hart(), kind, 1UL << order);
   for(u64 i = 0; i < 1UL << order; i++)
-    f[i].word = KIND(kind);
+    frame_taken(f + i, kind);
   preempt_on();
   for(u64 i = 0; flags & ALLOC_ZERO && i < 1UL << order; i++)
     page_zero(frame_kva(f + i));
@@ -288,11 +247,9 @@ frames_release(struct frame *f, u32 order)
     return;
   }
   preempt_off();
-  count_freed(this_hart(), f->word, 1UL << order);
   for(u64 i = 0; i < 1UL << order; i++){
     assert((f[i].word & COUNTS) == 0);
-    f[i].word = KIND(KIND_BATCH);
-    f[i].owner = 0;
+    frame_freed(f + i, f[i].word);
   }
   preempt_on();
   frames_came_back(f, 1UL << order);

@@ -11,6 +11,7 @@
 #include "kernel/lock.h"
 #include "kernel/printk.h"
 #include "mm/buddy.h"
+#include "mm/frame_kind.h"
 #include "mm/zeroed.h"
 #include "debug/free_frame.h"
 #include <machine.h>
@@ -24,14 +25,25 @@ static struct {
 
 u64 zeroed_pooled;             // pool.lock
 
+// pool.lock is held.
 static void
 push(struct frame *f)
 {
-  spin_lock(&pool.lock);
   f->next = pool.head;
   pool.head = (u32)frame_pfn(f);
   atomic_store(&zeroed_pooled, zeroed_pooled + 1);
-  spin_unlock(&pool.lock);
+}
+
+// => or NULL if there is none
+static struct frame *
+pop(void)
+{
+  if(zeroed_pooled == 0)
+    return NULL;
+  struct frame *f = pfn_frame(pool.head);
+  pool.head = f->next;
+  atomic_store(&zeroed_pooled, zeroed_pooled - 1);
+  return f;
 }
 
 bool
@@ -44,7 +56,9 @@ zeroed_make(u64 keep)
     return false;
   frames_handed_out(f, 1);
   page_zero(frame_kva(f));
+  spin_lock(&pool.lock);
   push(f);
+  spin_unlock(&pool.lock);
   return true;
 }
 
@@ -55,22 +69,20 @@ zeroed_give(struct frame *f, u64 keep)
   if(FRAMES_WATCHED || buddy_free_frames() < keep ||
      zeroed_frames() >= min(frames_total() / RAM_SHARE, (u64)POOL_MAX))
     return false;
-  f->word = KIND(KIND_BATCH);
-  f->owner = f->slot = f->hint = 0;
+  spin_lock(&pool.lock);
+  frame_freed(f, f->word);
   push(f);
+  spin_unlock(&pool.lock);
   return true;
 }
 
 struct frame *
-zeroed_take(void)
+zeroed_take(enum frame_kind kind)
 {
-  struct frame *f = NULL;
   spin_lock(&pool.lock);
-  if(zeroed_pooled > 0){
-    f = pfn_frame(pool.head);
-    pool.head = f->next;
-    atomic_store(&zeroed_pooled, zeroed_pooled - 1);
-  }
+  struct frame *f = pop();
+  if(f)
+    frame_taken(f, kind);
   spin_unlock(&pool.lock);
   return f;
 }
@@ -78,10 +90,12 @@ zeroed_take(void)
 void
 zeroed_drain(void)
 {
-  for(struct frame *f; (f = zeroed_take()) != NULL;){
+  spin_lock(&pool.lock);
+  for(struct frame *f; (f = pop()) != NULL;){
     frames_came_back(f, 1);
     buddy_free(f, 0);
   }
+  spin_unlock(&pool.lock);
 }
 
 // Frames of the pool belong to nobody else, and still are what they should be.

@@ -8,7 +8,7 @@
 
 bool zeroed_make(u64 keep);        // one more; => false if there are enough, or few frames free
 bool zeroed_give(struct frame *f, u64 keep);   // one that is; => false: it has to be freed
-struct frame *zeroed_take(void);   // => kind BATCH, or NULL
+struct frame *zeroed_take(enum frame_kind kind);   // => or NULL
 void zeroed_drain(void);           // all back to the buddy
 u64 zeroed_check(void);            // => lies; all other harts stopped
 

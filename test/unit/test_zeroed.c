@@ -114,8 +114,7 @@ static void
 checker(void)
 {
   fill();
-  struct frame *f = zeroed_take();
-  frame_free((f->word = KIND(KIND_KERNEL), f));
+  frame_free(zeroed_take(KIND_KERNEL));
   u64 pfn = frame_first;
   while(frame_kind(pfn_frame(pfn)) != KIND_BATCH || !all_zero(pfn_frame(pfn)))
     pfn++;
