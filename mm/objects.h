@@ -65,6 +65,8 @@ object_find_or_make(struct object *o, u64 index, bool *made)
   } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
+  } else if(leaf && leaf->used == 0){
+    radix_trim(&o->pages, index);
   }
   spin_unlock(&o->lock);
   return f;

@@ -82,7 +82,7 @@ radix_unmark_run(struct radix *r, u64 index, u64 n)
   }
 }
 
-// ---- Inserting ----
+// ---- As many nodes as it takes ----
 
 static void
 set_shift(struct radix *r, u32 shift)
@@ -91,6 +91,38 @@ set_shift(struct radix *r, u32 shift)
   r->shift = shift;
   r->max = bits < 64 ? (1UL << bits) - 1 : ~0UL;
 }
+
+// Free the nodes on the way to index that are empty.  => is n itself?
+static bool
+prune(struct radix_node *n, u32 shift, u64 index)
+{
+  u32 i = radix_slot(index, shift);
+  if(shift > 0 && n->slot[i] && prune(child(n, i), shift - RADIX_BITS, index)){
+    n->slot[i] = 0;
+    n->used--;
+  }
+  if(n->used)
+    return false;
+  cache_free(&node_cache, n);
+  return true;
+}
+
+// Nothing is at index: no node is either that only leads there, and no root that only
+// leads to the next.
+void
+radix_trim(struct radix *r, u64 index)
+{
+  struct radix_node *n;
+  if(r->root && index <= r->max && prune(r->root, r->shift, index))
+    r->root = NULL;
+  while((n = r->root) && r->shift > 0 && n->used == 1 && n->slot[0]){
+    r->root = child(n, 0);
+    set_shift(r, r->shift - RADIX_BITS);
+    cache_free(&node_cache, n);
+  }
+}
+
+// ---- Inserting ----
 
 static int
 new_root(struct radix *r, u32 shift)
@@ -125,10 +157,9 @@ grow(struct radix *r, u64 index)
   return err;
 }
 
-// The way to index, made as far as it is missing: what was made stays if the rest
-// cannot be, it is found again or goes with anything below.  => or NULL without memory
-struct radix_node *
-radix_make_leaf(struct radix *r, u64 index)
+// The way to index, made as far as it is missing.  => or NULL without memory
+static struct radix_node *
+make_way(struct radix *r, u64 index)
 {
   if(grow(r, index) != 0)
     return NULL;
@@ -147,6 +178,15 @@ radix_make_leaf(struct radix *r, u64 index)
   return n;
 }
 
+struct radix_node *
+radix_make_leaf(struct radix *r, u64 index)
+{
+  struct radix_node *n = make_way(r, index);
+  if(n == NULL)
+    radix_trim(r, index);
+  return n;
+}
+
 int
 radix_insert(struct radix *r, u64 index, u64 value, bool marked)
 {
@@ -161,21 +201,6 @@ radix_insert(struct radix *r, u64 index, u64 value, bool marked)
 
 // ---- Removing ----
 
-// Free the nodes on the way to index that are empty.  => is n itself?
-static bool
-prune(struct radix_node *n, u32 shift, u64 index)
-{
-  u32 i = radix_slot(index, shift);
-  if(shift > 0 && n->slot[i] && prune(child(n, i), shift - RADIX_BITS, index)){
-    n->slot[i] = 0;
-    n->used--;
-  }
-  if(n->used)
-    return false;
-  cache_free(&node_cache, n);
-  return true;
-}
-
 u64
 radix_remove(struct radix *r, u64 index)
 {
@@ -188,9 +213,8 @@ radix_remove(struct radix *r, u64 index)
     n->used--;
     r->count--;
   }
-  if(r->root && index <= r->max && (n == NULL || n->used == 0) &&
-     prune(r->root, r->shift, index))
-    r->root = NULL;
+  if(n == NULL || n->used == 0)
+    radix_trim(r, index);
   return was;
 }
 

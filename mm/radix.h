@@ -47,6 +47,7 @@ radix_leaf(const struct radix *r, u64 index)
 }
 
 struct radix_node *radix_make_leaf(struct radix *r, u64 index);
+void radix_trim(struct radix *r, u64 index);      // what was made for nothing goes again
 void radix_mark_above(struct radix *r, u64 index);
 
 // The same, made if it is missing.  => or NULL without memory

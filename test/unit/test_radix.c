@@ -124,16 +124,40 @@ gather(u64 index, u64 last, bool marked)
   assert_int_equal(n, k);
 }
 
+// => how many slots below n have something
+static u64
+slots_in_use(const struct radix_node *n, u32 shift)
+{
+  u64 used = 0;
+  for(u32 i = 0; i < RADIX_SLOTS; i++){
+    used += n->slot[i] != 0;
+    if(shift > 0 && n->slot[i])
+      assert_true(slots_in_use((struct radix_node *)n->slot[i], shift - RADIX_BITS) > 0);
+  }
+  assert_int_equal(n->used, used);
+  return used;
+}
+
+// No node is empty, and the tree is no higher than its largest index needs.
+static void
+expect_no_more_nodes(u64 largest)
+{
+  assert_true(tree.root == NULL || slots_in_use(tree.root, tree.shift) > 0);
+  assert_true(tree.root == NULL || tree.shift == 0 || largest >> tree.shift > 0);
+}
+
 static void
 expect_totals(void)
 {
-  u64 marked = 0;
+  u64 marked = 0, largest = 0;
   for(u64 i = 0; i < entries; i++){
     marked += entry[i].marked;
+    largest = max(largest, entry[i].index);
     assert_int_equal(radix_get(&tree, entry[i].index), entry[i].value);
   }
   assert_int_equal(tree.count, entries);
   assert_int_equal(tree.marked, marked);
+  expect_no_more_nodes(largest);
 }
 
 static void
@@ -232,6 +256,7 @@ without_memory(void)
     at = 6;
     assert_int_equal(radix_next(&tree, &at, false), r ? 0 : 66);
     assert_int_equal(tree.count, r ? 1 : 2);
+    expect_no_more_nodes(r ? 5 : 1UL << 40);
     assert_int_equal(radix_insert(&tree, 1UL << 40, 67, false), r ? 0 : -EEXIST);
     assert_int_equal(radix_remove(&tree, 5), 55);
     assert_int_equal(radix_remove(&tree, 1UL << 40), r ? 67 : 66);
