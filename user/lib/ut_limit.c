@@ -14,13 +14,14 @@ enum { SLACK = 2 * MIB };
 // So many blocks of the disk may stay with tables that have grown.
 enum { TABLE_BLOCKS = 256 };
 
-// => how many pages sbrk hands out until it fails
+// => how many pages sbrk hands out until it fails, whether for many or for one
 static long
 take_all_memory(void)
 {
   long n = 0;
-  while(sbrk(PGSIZE) != SBRK_ERROR)
-    n++;
+  for(long pages = 256; pages > 0; pages /= 16)
+    while(sbrk(pages * PGSIZE) != SBRK_ERROR)
+      n += pages;
   return n;
 }
 
