@@ -19,27 +19,6 @@ static const char drop_caches[] = "/proc/sys/vm/drop_caches";
 static long first = 1, step = 1, most = 1L << 40;
 static bool cold, loud;
 
-static void
-set(const char *setting, long n)
-{
-  struct text t = { 0 };
-  int fd = open(setting, O_WRONLY);
-
-  text_format(&t, "%ld\n", n);
-  if(fd < 0 || write(fd, t.s, t.n) != (int)t.n)
-    die("%s cannot be set", setting);
-  close(fd);
-  text_free(&t);
-}
-
-static void
-get(const char *path, struct text *t)
-{
-  text_clear(t);
-  if(!read_file(path, t))
-    die("%s cannot be read", path);
-}
-
 static void __attribute__((noreturn))
 run_child(long k, char **argv)
 {
@@ -52,7 +31,7 @@ run_child(long k, char **argv)
       sys_dup3(fd, i, 0);
   }
   text_format(&path, "%s%s", argv[0][0] == '/' ? "" : "/", argv[0]);
-  set(fail_nth, k);
+  setting_write(fail_nth, k);
   sys_execve(path.s, argv, ulib_environ);
   sys_exit(127);
 }
@@ -70,9 +49,9 @@ run(long k, char **argv)
     run_child(k, argv);
   sys_wait(pid, &status, 0);
   sys_kill(-pid, SIGKILL);
-  get(fail_nth, &t);
+  setting_read(fail_nth, &t);
   bool failed = t.s[0] == '0';
-  get(check, &t);
+  setting_read(check, &t);
   if(strcmp(t.s, "ok\n") != 0)
     die("allocation %ld: memory is not in order", k);
   text_free(&t);
@@ -98,8 +77,8 @@ main(int argc, char **argv)
   char **command = argv + o.at;
   for(long k = first; runs < most && run(k, command); k += step, runs++)
     if(cold)
-      set(drop_caches, 3);
-  set(fail_nth, 0);
+      setting_write(drop_caches, 3);
+  setting_write(fail_nth, 0);
   printf("failnth: %ld runs\n", runs);
   return 0;
 }

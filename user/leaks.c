@@ -14,31 +14,11 @@ static const char drop_caches[] = "/proc/sys/vm/drop_caches";
 // KiB: slabs that are full of holes elsewhere than before, pages of this program.
 enum { SLACK = 16 };
 
-// Grow by a few objects as numbers of processes pass a power of 64, or one is far from
-// the others and needs nodes of its own, and as caches are used for the first time.
-static const char *const growing[] = { "radix_node ", "hart_cache " };
-enum { GROWTH = 4 };
-
-static void
-set(const char *setting, long n)
-{
-  struct text t = { 0 };
-  int fd = open(setting, O_WRONLY);
-
-  text_format(&t, "%ld\n", n);
-  if(fd < 0 || write(fd, t.s, t.n) != (int)t.n)
-    die("%s cannot be set", setting);
-  close(fd);
-  text_free(&t);
-}
-
-static void
-get(const char *path, struct text *t)
-{
-  text_clear(t);
-  if(!read_file(path, t))
-    die("%s cannot be read", path);
-}
+// What may be more: caches are used for the first time; of the blocks that a file system
+// keeps at hand, some are in another part of the disk, with a node of their own.
+static const struct { const char *name; int most; } growing[] = {
+  { "hart_cache ", 4 }, { "radix_node ", 2 },
+};
 
 struct holdings {
   struct text slabs;                     // slabinfo
@@ -72,9 +52,9 @@ take_stock(struct holdings *h)
 
   sys_sync();
   for(int i = 0; i < 2; i++)             // names hold pages, and pages names
-    set(drop_caches, 3);
-  get("/proc/slabinfo", &h->slabs);
-  get("/proc/meminfo", &t);
+    setting_write(drop_caches, 3);
+  setting_read("/proc/slabinfo", &h->slabs);
+  setting_read("/proc/meminfo", &t);
   h->unused = second_word(line_after(t.s));
   text_free(&t);
 }
@@ -83,8 +63,8 @@ static bool
 may_have(const char *line, long has, long had)
 {
   for(int i = 0; i < 2; i++)
-    if(starts_with(line, growing[i]))
-      had += GROWTH;
+    if(starts_with(line, growing[i].name))
+      had += growing[i].most;
   return has <= had;
 }
 

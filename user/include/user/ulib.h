@@ -122,6 +122,10 @@ void close_operand(int fd);
 // The whole of a (small) file. => false: t->s says nothing
 bool read_file(const char *path, struct text *t);
 
+// A setting or figure in /proc; these do not return if it is not there.
+void setting_read(const char *path, struct text *t);
+void setting_write(const char *path, long n);
+
 // ---- Directories ----
 
 struct directory {

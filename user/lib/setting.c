@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// Files that are a setting or a figure of the kernel: who needs one ends without.
+
+#include "user/ulib.h"
+#include "user/user.h"
+
+void
+setting_read(const char *path, struct text *t)
+{
+  if(!read_file(path, t))
+    die("%s cannot be read", path);
+}
+
+void
+setting_write(const char *path, long n)
+{
+  struct text t = { 0 };
+  int fd = open(path, O_WRONLY);
+
+  text_format(&t, "%ld\n", n);
+  if(fd < 0 || write(fd, t.s, t.n) != (int)t.n)
+    die("%s cannot be set", path);
+  close(fd);
+  text_free(&t);
+}
