@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from guest import ROOT
+from guest import BUILD, ROOT
 
 sys.path.append(str(ROOT / "tools/policy"))
 import references
@@ -172,6 +172,58 @@ def test_fault_frequency():
     assert d.faults == 5 and d.peak == 5
     d = references.fault_frequency(references.parse_string("1 1 1 1 2 2 2 2 3 3 3 3"), 4)
     assert (d.faults, d.peak) == (3, 2)
+
+
+# ---- Traces of a running quire ----
+
+def capture(trace, *command, keep="1", image=BUILD / "test/fs.img"):
+    return subprocess.run([ROOT / "tools/policy/capture.py", trace, keep, image, *command],
+                          capture_output=True, text=True, timeout=200)
+
+
+def region_of(trace):
+    refs, _ = references.read_trace(trace)
+    return [f"{r.page - 0x40000}{'w' * r.write}" for r in refs if 0x40000 <= r.page < 0x40040]
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    subprocess.run(["make", "-s", "build/tools/trace.so"], cwd=ROOT, check=True, timeout=100)
+
+
+def test_captured_references_are_those_made(plugin, tmp_path):
+    """Among those to the program's own text, data and stack, in the same order."""
+    made = "7w 0 1 2 0 3w 0 4 2 3 0 3w 2 1 2 63w 63 0 1 7".split()
+    p = capture(tmp_path / "t", "touch_pages", *made)
+    assert p.returncode == 3, p.stdout + p.stderr
+    assert region_of(tmp_path / "t") == made
+    refs, accesses = references.read_trace(tmp_path / "t")
+    assert (tmp_path / "t").read_text().endswith("\n# complete\n")
+    assert accesses > len(refs) > 100 and len({r.page for r in refs}) >= 13
+    counts = faults(TRACE=tmp_path / "t", FRAMES="8 40")
+    assert counts[8]["opt"] <= min(counts[8].values()) and len(set(counts[40].values())) == 1
+
+
+def test_pages_just_used_are_not_repeated(plugin, tmp_path):
+    p = capture(tmp_path / "t", "touch_pages", *"1 1w 1w 1 2 1 1w".split(), keep="64")
+    assert p.returncode == 3, p.stdout + p.stderr
+    assert region_of(tmp_path / "t") == ["1", "1w", "2"]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["t"], "what to run?"),
+    (["t", "0", "i", "seq"], "KEEP=0: from 1 to 64"),
+    (["/no/such/t", "1", "i", "seq"], "TRACE=/no/such/t: No such file"),
+    (["a,b", "1", "i", "seq"], "TRACE=a,b: QEMU wants no comma"),
+])
+def test_senseless_captures_are_refused_in_words(arguments, words, tmp_path):
+    p = subprocess.run([ROOT / "tools/policy/capture.py", *arguments], cwd=tmp_path,
+                       capture_output=True, text=True, timeout=100)
+    assert p.returncode == 1 and words in p.stderr
+
+
+def test_program_that_is_not_there(plugin, tmp_path):
+    assert capture(tmp_path / "t", "no_such_program").returncode == 1
 
 
 # ---- Input that makes no sense ----

@@ -13,6 +13,10 @@ $(foreach v,$(LAB),$(eval policy: export $v ?=))
 policy: $(SIM) | tools-build $(if $(PLOT),tools-plot)
 	@$(PYTHON) tools/policy/policy.py
 
-test test-long: $(SIM)
+# Of the program RUN, in quire.
+trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
+	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) '$(RUN)'
 
-.PHONY: policy
+test test-long: $(SIM) $B/tools/trace.so
+
+.PHONY: policy trace

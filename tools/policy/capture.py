@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Run a program in quire and write down its memory references.
+
+    capture.py TRACE KEEP IMAGE COMMAND...
+
+One hart and 128 MiB, an instruction a nanosecond; nothing is written to IMAGE.  The
+program's console is shown, and its status is that of capture.py.
+"""
+
+import pathlib
+import subprocess
+import sys
+
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
+PLUGIN, KERNEL = BUILD / "tools/trace.so", BUILD / "kernel.elf"
+LIMIT = 1800           # seconds
+
+
+def fail(why):
+    print(f"trace: {why}", file=sys.stderr)
+    sys.exit(1)
+
+
+def capture(trace, keep, image, command):
+    """=> the program's status"""
+    try:
+        return subprocess.run([
+            "qemu-system-riscv64", "-M", "virt", "-smp", "1", "-m", "128M", "-nographic",
+            "-bios", "default", "-no-reboot", "-global", "virtio-mmio.force-legacy=false",
+            "-icount", "shift=0,sleep=off", "-kernel", KERNEL,
+            "-append", "quiet seed=1 panic=exit test=/refs -- " + " ".join(command),
+            "-drive", f"file={image},if=none,format=raw,id=x0,snapshot=on",
+            "-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
+            "-plugin", f"{PLUGIN},out={trace},keep={keep}",
+        ], stdin=subprocess.DEVNULL, timeout=LIMIT).returncode
+    except subprocess.TimeoutExpired:
+        fail(f"not done within {LIMIT} s; {trace} has what came before")
+
+
+def main():
+    if len(sys.argv) < 5 or not sys.argv[4].strip():
+        fail("what to run? make trace RUN=\"sort README.md\" TRACE=build/sort.trace")
+    trace, keep, image, *command = sys.argv[1:]
+    if not (keep.isdecimal() and 1 <= int(keep) <= 64):
+        fail(f"KEEP={keep}: from 1 to 64")
+    if "," in trace:
+        fail(f"TRACE={trace}: QEMU wants no comma in this name")
+    try:
+        open(trace, "w", encoding="ascii").close()
+    except OSError as e:
+        fail(f"TRACE={trace}: {e.strerror}")
+    status = capture(trace, keep, image, command)
+    with open(trace, encoding="ascii") as f:
+        lines = sum(not line.startswith("#") for line in f)
+    print(f"{trace}: {lines} references", file=sys.stderr)
+    if lines == 0:
+        fail("nothing was captured; did quire start?")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
