@@ -47,6 +47,23 @@ inode_update(struct inode *i)
 }
 
 int
+inode_claim(struct inode *i, int what)
+{
+  i32 n = atomic_load(&i->writers);
+  while(what > 0 ? n >= 0 : n <= 0)
+    if(__atomic_compare_exchange_n(&i->writers, &n, n + what, false, __ATOMIC_RELAXED,
+                                   __ATOMIC_RELAXED))
+      return 0;
+  return -ETXTBSY;
+}
+
+void
+inode_unclaim(struct inode *i, int what)
+{
+  atomic_add(&i->writers, -what);
+}
+
+int
 vfs_truncate(struct inode *i, u64 size)
 {
   if(S_ISDIR(i->mode))

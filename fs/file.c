@@ -41,6 +41,7 @@ file_create(const struct file_ops *ops, u32 flags)
   f->inode = NULL;
   f->ops = ops;
   f->seekable = false;
+  f->claim = 0;
   f->pos = 0;
   f->priv = NULL;
   return f;
@@ -60,6 +61,8 @@ file_put(struct file *f)
   filelock_drop(f->inode, f);
   if(f->ops->release)
     f->ops->release(f);
+  if(f->claim)
+    inode_unclaim(f->inode, f->claim);
   inode_put(f->inode);
   cache_free(&file_cache, f);
 }

@@ -41,6 +41,7 @@ enum {
   O_DSYNC = 010000, O_SYNC = 04010000,
   O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000, O_PATH = 010000000,
   O_TMPFILE = 020000000 | O_DIRECTORY,
+  O_RUN = 1 << 30,           // ours: to run it, so that nobody may write to it meanwhile
 };
 
 struct timespec { i64 sec; i64 nsec; };
@@ -103,6 +104,7 @@ struct inode {
   struct object object;           // regular files: the pages; object.size is the size
   struct list link;               // super->inodes, under super->lock
   bool linkable;                  // has no name yet, and may get one
+  i32 writers;                    // open files that may write; or, negative, that run it
   bool dirty;                     // attributes differ from the disk's: ops->update is due
   struct pipe *pipe;              // of an open FIFO
 
@@ -153,6 +155,7 @@ struct file {
   struct inode *inode;            // referenced
   const struct file_ops *ops;
   bool seekable;                  // has a position; set by open
+  i8 claim;                       // of inode_claim, or 0
   struct sleeplock lock;          // pos
   u64 pos;
   void *priv;
@@ -246,6 +249,10 @@ int vfs_unlink(struct inode *base, const char *path, bool directory);
 int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 int vfs_truncate(struct inode *i, u64 size);
+
+// To write to a file, or to run it, is announced before and ended after. => 0 or -ETXTBSY
+int inode_claim(struct inode *i, int what);             // 1: write, -1: run
+void inode_unclaim(struct inode *i, int what);
 int vfs_allocate(struct inode *i, u64 off, u64 len);    // so that writes there find room
 
 // Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno

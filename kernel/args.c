@@ -75,10 +75,12 @@ args_push(struct args *a, const char *s)
   return 0;
 }
 
+enum { STRING_MAX = 32 * PAGE_SIZE };      // of one, as in Linux
+
 int
 args_push_user(struct args *a, va_t s)
 {
-  for(;;){
+  for(u64 before = a->bytes;;){
     struct args_page *p = open_page(a);
     if(!p)
       return -ENOMEM;
@@ -89,6 +91,8 @@ args_push_user(struct args *a, va_t s)
     int err = account(a, p, n < 0 ? room : (u64)n + 1);
     if(err)
       return err;
+    if(a->bytes - before > STRING_MAX)
+      return -E2BIG;
     if(n >= 0)
       break;
     s += room;

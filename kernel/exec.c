@@ -44,11 +44,11 @@ struct exec {
 
 // In place of what *f was.
 static int
-open_program(struct exec *x, const char *path, struct file **f)
+open_program(struct exec *x, const char *path, u32 flags, struct file **f)
 {
   file_put(*f);
   *f = NULL;
-  int err = vfs_open(NULL, path, O_RDONLY, 0, f);
+  int err = vfs_open(NULL, path, flags, 0, f);
   if(err)
     return err;
   struct inode *i = (*f)->inode;
@@ -99,13 +99,13 @@ read_script_line(struct exec *x)
 static int
 find_program(struct exec *x)
 {
-  int err = open_program(x, x->path, &x->file);
+  int err = open_program(x, x->path, O_RUN, &x->file);
   while(err == 0 && x->head_bytes > 2 && x->head[0] == '#' && x->head[1] == '!'){
     if(x->nscripts == SCRIPTS_MAX)
       return -ELOOP;
     err = read_script_line(x);
     if(err == 0)
-      err = open_program(x, x->script[x->nscripts++].interpreter, &x->file);
+      err = open_program(x, x->script[x->nscripts++].interpreter, O_RUN, &x->file);
   }
   return err;
 }
@@ -118,7 +118,7 @@ open_linker(struct exec *x)
     return -ENOMEM;
   int err = elf_linker(&x->elf, x->file, path);
   if(err == 0)
-    err = open_program(x, path, &x->linker_file);
+    err = open_program(x, path, O_RDONLY, &x->linker_file);
   kfree(path);
   if(err)
     return err;

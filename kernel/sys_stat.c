@@ -132,7 +132,12 @@ i64 sys_fchownat(const u64 *a) { return on_path(a[0], a[1], a[4], PATH_FLAGS, ch
 static i64
 truncate(struct inode *i, const u64 *a)
 {
-  return vfs_truncate(i, a[0]);
+  i64 e = inode_claim(i, 1);
+  if(e)
+    return e;
+  e = vfs_truncate(i, a[0]);
+  inode_unclaim(i, 1);
+  return e;
 }
 
 i64
