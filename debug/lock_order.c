@@ -62,6 +62,7 @@ static const char *const nesting[] = {
   "inode",                         // a directory before what is in it; rename: fs/rename.c
   "space", "leaf table",           // fork: the parent's and its new child's
   "futex",                         // two buckets, by address
+  "poll source",                   // an epoll's after that of what it watches
 };
 
 // ---- Reports ----

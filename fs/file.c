@@ -22,6 +22,7 @@ construct(void *p)
   struct file *f = p;
   memset(f, 0, sizeof *f);
   sleep_init(&f->lock, "file position");
+  list_init(&f->watches);
 }
 
 void
@@ -59,6 +60,8 @@ file_put(struct file *f)
   if(f == NULL || atomic_add_full(&f->refs, -1UL) != 1)
     return;
   filelock_drop(f->inode, f);
+  if(unlikely(!list_empty(&f->watches)))
+    epoll_forget(f);
   if(f->ops->release)
     f->ops->release(f);
   if(f->claim)

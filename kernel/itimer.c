@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// setitimer and getitimer.  Time that passes is watched by a timer; since its
-// interrupt must not send signals, it hands the process to a task that does.  Time
-// that is used is counted tick by tick, and the task that used it sends the signal
+// setitimer and getitimer.  Time that passes is an alarm's affair.  Time that is used is counted tick by tick, and the task that used it sends the signal
 // to its process on its way to user mode.
 //
 // Locks: family_lock for the timers of a process; it->lock for what interrupts
-// change; due.lock for the list of processes whose alarm has come.
+// change.
 
 #include <machine.h>
+#include "kernel/alarm.h"
 #include "kernel/errno.h"
 #include "kernel/itimer.h"
-#include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/rusage.h"
 #include "kernel/sched.h"
@@ -26,72 +24,36 @@ static const int signals[TIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
 
 struct itimers {
   struct process *process;
-  struct timer alarm;
-  struct list due;                 // on the list, with a reference to the process
+  struct alarm alarm;
   struct spinlock lock;            // interrupts off: below
   u64 left[TIMERS];                // ns; of REAL: when it fires, since boot.  0: off
   u64 interval[TIMERS];            // ns, 0: once
   u32 fired;                       // bit n: timer n's signal is to be sent
 };
 
-static struct {
-  struct spinlock lock;
-  struct list list;
-  struct waitq arrived;
-} due = { .lock = SPINLOCK_INIT("alarms"), .list = LIST_INIT(due.list) };
-
 // ---- Time that passes ----
-
-static void
-alarm_fires(struct timer *t)
-{
-  struct itimers *it = container_of(t, struct itimers, alarm);
-  spin_lock(&due.lock);
-  if(list_empty(&it->due)){
-    process_get(it->process);
-    list_append(&due.list, &it->due);
-  }
-  spin_unlock(&due.lock);
-  wake_one(&due.arrived);
-}
 
 static void
 start_alarm(struct itimers *it, u64 at, u64 interval)
 {
-  timer_stop(&it->alarm);
   it->left[REAL] = at;
   it->interval[REAL] = interval;
-  it->alarm.fire = alarm_fires;
-  if(at != 0)
-    timer_start(&it->alarm, at);
+  alarm_set(&it->alarm, at ? at : NEVER);
 }
 
 // The next one is as late as this one should have been, however long this took.
 static void
-alarm_came(struct itimers *it)
+alarm_comes(struct alarm *a)
 {
+  struct itimers *it = container_of(a, struct itimers, alarm);
+  bool on = spin_lock_irq(&family_lock);
   u64 at = it->left[REAL], now = machine_time_ns(), interval = it->interval[REAL];
-  if(at == 0 || at > now || it->process->zombie)
-    return;                        // set anew meanwhile
-  signal_send_kernel(it->process, SIGALRM);
-  start_alarm(it, interval ? at + ((now - at) / interval + 1) * interval : 0, interval);
-}
-
-static void
-alarm_task(void *unused)
-{
-  for(;;){
-    bool on = spin_lock_irq(&due.lock);
-    while(list_empty(&due.list))
-      wait_io(&due.arrived, &due.lock);
-    struct itimers *it = list_first(&due.list, struct itimers, due);
-    list_remove(&it->due);
-    spin_unlock_irq(&due.lock, on);
-    on = spin_lock_irq(&family_lock);
-    alarm_came(it);
-    spin_unlock_irq(&family_lock, on);
-    process_put(it->process);
+  if(at != 0 && at <= now && !it->process->zombie){    // else it was set anew meanwhile
+    signal_send_kernel(it->process, SIGALRM);
+    start_alarm(it, interval ? at + ((now - at) / interval + 1) * interval : 0, interval);
   }
+  spin_unlock_irq(&family_lock, on);
+  process_put(it->process);
 }
 
 // ---- Time that is used ----
@@ -152,18 +114,11 @@ get_itimers(struct process *p)
   if(it || (it = kzalloc(sizeof *it)) == NULL)
     return it;
   it->process = p;
-  list_init(&it->due);
+  it->alarm = (struct alarm){ .refs = &p->refs, .come = alarm_comes };
+  alarm_init(&it->alarm);
   spin_init(&it->lock, "itimers");
   atomic_store_rel(&p->itimers, it);
   return it;
-}
-
-void
-itimer_start(void)
-{
-  waitq_init(&due.arrived);
-  if(kernel_task("alarm", alarm_task, NULL) == NULL)
-    panic("no memory for the alarm task");
 }
 
 // ---- The calls ----

@@ -18,5 +18,3 @@ void itimers_tick(struct process *p, bool user);
 // Send what the ticks have made due; family_lock held.
 void itimers_send(struct process *p);
 bool itimers_due(const struct process *p);
-
-void itimer_start(void);                   // boot

@@ -16,7 +16,7 @@
 #include "kernel/clock.h"
 #include "kernel/failnth.h"
 #include "kernel/files.h"
-#include "kernel/itimer.h"
+#include "kernel/alarm.h"
 #include "kernel/pipe.h"
 #include "kernel/printk.h"
 #include "kernel/random.h"
@@ -132,7 +132,7 @@ start_devices(void)
   pipe_init();
   memory_devices_init();
   tty_init();
-  itimer_start();
+  alarm_task_start();
   virtio_init();
   ramdisk_init();
 }

@@ -171,7 +171,7 @@ pipe_read(struct file *f, va_t buf, u64 n, u64 *pos)
   }
   if(done > 0){
     wake_all(&p->writable);
-    poll_notify(&p->news);
+    poll_notify(&p->news, POLLOUT);
   }
   return done > 0 ? (i64)done : r;
 }
@@ -210,7 +210,7 @@ write_some(struct pipe *p, u32 flags, va_t buf, u64 n, bool whole)
     return memory_wait();
   if(r > 0){
     wake_all(&p->readable);
-    poll_notify(&p->news);
+    poll_notify(&p->news, POLLIN);
   }
   return r;
 }
@@ -274,7 +274,7 @@ tell_all(struct pipe *p)
 {
   wake_all(&p->readable);
   wake_all(&p->writable);
-  poll_notify(&p->news);
+  poll_notify(&p->news, ~0U);
 }
 
 // The last end is closed: back to the constructed state.

@@ -25,9 +25,10 @@ poll_add(struct poll_source *s, struct poll_wait *w)
   spin_unlock_irq(&s->lock, on);
 }
 
-static void
-fire(struct poll_set *set)
+void
+poll_set_tell(struct poll_wait *w, u32 what)
 {
+  struct poll_set *set = w->who;
   bool on = spin_lock_irq(&set->lock);
   set->fired = true;
   wake_all(&set->waiter);
@@ -35,12 +36,12 @@ fire(struct poll_set *set)
 }
 
 void
-poll_tell(struct poll_source *s)
+poll_tell(struct poll_source *s, u32 what)
 {
   struct poll_wait *w;
   bool on = spin_lock_irq(&s->lock);
   list_for(w, &s->waits, link)
-    fire(w->set);
+    w->tell(w, what);
   spin_unlock_irq(&s->lock, on);
 }
 
@@ -50,14 +51,6 @@ poll_set_init(struct poll_set *set)
   spin_init(&set->lock, "poll set");
   set->fired = false;
   waitq_init(&set->waiter);
-}
-
-void
-poll_wait_init(struct poll_wait *w, struct poll_set *set)
-{
-  list_init(&w->link);
-  w->source = NULL;
-  w->set = set;
 }
 
 void

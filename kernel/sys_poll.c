@@ -30,7 +30,7 @@ items_open(struct item *it, u32 n, struct poll_set *set)
 {
   poll_set_init(set);
   for(u32 k = 0; k < n; k++){
-    poll_wait_init(&it[k].wait, set);
+    poll_wait_init(&it[k].wait, poll_set_tell, set);
     it[k].file = it[k].fd >= 0 ? fd_file(it[k].fd) : NULL;
   }
 }

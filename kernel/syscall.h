@@ -11,7 +11,7 @@
 #include "kernel/types.h"
 
 #define SYSCALLS(X)                                                           \
-  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c */                \
+  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c; fs/epoll.c &c. */ \
   X(5, setxattr) X(6, lsetxattr) X(7, fsetxattr) X(8, getxattr)               \
   X(9, lgetxattr) X(10, fgetxattr) X(11, listxattr) X(12, llistxattr)         \
   X(13, flistxattr) X(14, removexattr) X(15, lremovexattr) X(16, fremovexattr) \
@@ -26,6 +26,9 @@
   X(72, pselect6)                                                             \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
   X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
+  X(19, eventfd2) X(20, epoll_create1) X(21, epoll_ctl) X(22, epoll_pwait)    \
+  X(441, epoll_pwait2) X(85, timerfd_create) X(86, timerfd_settime)           \
+  X(87, timerfd_gettime)                                                      \
   X(213, readahead) X(223, fadvise64) X(267, syncfs) X(285, copy_file_range)  \
   X(286, preadv2) X(287, pwritev2) X(436, close_range) X(439, faccessat2)      \
   X(452, fchmodat2) X(276, renameat2) X(279, memfd_create) X(291, statx)                        \

@@ -8,6 +8,12 @@
 
 #define SECOND 1000000000UL
 
+enum {
+  CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1, CLOCK_PROCESS_CPUTIME_ID = 2,
+  CLOCK_THREAD_CPUTIME_ID = 3, CLOCK_MONOTONIC_RAW = 4, CLOCK_REALTIME_COARSE = 5,
+  CLOCK_MONOTONIC_COARSE = 6, CLOCK_BOOTTIME = 7,
+};
+
 // => 0, -EFAULT or -EINVAL; times beyond 292 years count as that
 int timespec_get(va_t va, u64 *ns);
 int timespec_put(va_t va, u64 ns);                 // => 0 or -EFAULT

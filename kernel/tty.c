@@ -112,7 +112,7 @@ tty_task(void *unused)
     apply(&e);
     if(news){
       wake_all(&tty.readable);
-      poll_notify(&tty.news);
+      poll_notify(&tty.news, POLLIN);
     }
   }
 }

@@ -284,9 +284,41 @@ lost(void)
   TEST(statx(AT_FDCWD, "f", 0, STATX__RESERVED, &sx));
 }
 
-int
-main(void)
+// ---- Programs ----
+
+// A file is run or written to, not both; an argument may be too long.
+static void
+programs(void)
 {
+  enum { LONG = 32 * PAGE };
+  static char text[LONG + 1];
+  char *argv[] = { text, NULL }, buf[PAGE];
+  int in = open("/proc/self/exe", O_RDONLY), out = open("copy", O_RDWR | O_CREAT, 0700);
+  for(ssize_t n; (n = read(in, buf, sizeof buf)) > 0;)
+    write(out, buf, n);
+  TEST(execl("./copy", "copy", "end", NULL));
+  close(out);
+  pid_t pid = fork();
+  if(pid == 0){
+    execl("./copy", "copy", "wait", NULL);
+    _exit(1);
+  }
+  waitpid(pid, NULL, WUNTRACED);
+  TEST(open("copy", O_WRONLY));
+  TEST(truncate("copy", 0));
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+  TEST(truncate("copy", 0));
+  memset(text, 'x', LONG);
+  TEST(execv("/proc/self/exe", argv));
+}
+
+int
+main(int argc, char **argv)
+{
+  if(argc > 1)
+    return raise(SIGSTOP);
+  programs();
   zeroes();
   stacks();
   extremes();
