@@ -17,6 +17,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"
+#include "kernel/user_path.h"
 #include "mm/slab.h"
 
 enum { CTL_ADD = 1, CTL_DEL = 2, CTL_MOD = 3, NEST_MAX = 5, EVENTS_MAX = 1 << 27 };
@@ -324,21 +325,21 @@ await_candidate(struct epoll *ep, u64 deadline)
   int e = 0;
   bool on = spin_lock_irq(&ep->lock);
   while(list_empty(&ep->candidates) && e == 0)
-    e = deadline == NEVER ? wait_intr(&ep->waiters, &ep->lock)
-                          : wait_until(&ep->waiters, &ep->lock, deadline);
+    e = wait_until(&ep->waiters, &ep->lock, deadline);
   spin_unlock_irq(&ep->lock, on);
   return e;
 }
 
+// a: ., where the events go, how many, deadline
 static i64
-await(struct file *f, va_t to, u64 max, u64 deadline)
+await(struct file *f, const u64 *a)
 {
   i64 n;
   int e = 0;
   if(f->ops != &epoll_ops)
     return -EINVAL;
-  while((n = collect(f->priv, to, max)) == 0 && e == 0)
-    e = await_candidate(f->priv, deadline);
+  while((n = collect(f->priv, a[1], a[2])) == 0 && e == 0)
+    e = await_candidate(f->priv, a[3]);
   return n ? n : e == -ETIMEDOUT ? 0 : e == -EINTR ? -ENOHANDLER : e;
 }
 
@@ -350,13 +351,10 @@ wait_masked(const u64 *a, u64 deadline)
     return -EINVAL;
   if(a[4] && copy_from_user(&set, a[4], sizeof set))
     return -EFAULT;
-  struct fd_ref r = fd_get(a[0]);
-  if(r.file == NULL)
-    return -EBADF;
   if(a[4])
     signal_mask_for_call(set);
-  i64 n = await(r.file, a[1], (u32)a[2], deadline);
-  fd_put(r);
+  const u64 b[] = { a[0], a[1], (u32)a[2], deadline };
+  i64 n = on_file(b, await);
   return a[4] ? signal_mask_back(n) : n;
 }
 

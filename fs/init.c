@@ -20,7 +20,6 @@ vfs_init(void)
 {
   dentry_init();
   file_init();
-  nameless_init();
   epoll_init();
   filelock_init();
   mount_init();

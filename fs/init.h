@@ -9,7 +9,6 @@ void epoll_init(void);
 void file_init(void);
 void filelock_init(void);
 void mount_init(void);
-void nameless_init(void);
 void rename_init(void);
 void tmpfs_init(void);
 void flusher_start(void);

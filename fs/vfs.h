@@ -216,8 +216,6 @@ inode_put(struct inode *i)
 u64 dentry_shrink(u64 want);
 u64 inode_shrink(u64 want);
 
-// One that is not in any file system, like an eventfd's.  => refs 1, or NULL
-struct file *file_nameless(const struct file_ops *ops, u32 flags, void *priv);
 void epoll_forget(struct file *f);                      // it is about to go
 
 struct file *file_create(const struct file_ops *ops, u32 flags);   // => refs 1, or NULL

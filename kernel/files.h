@@ -104,3 +104,7 @@ enum {
   F_GETLK = 5, F_SETLK = 6, F_SETLKW = 7, F_OFD_GETLK = 36, F_OFD_SETLK = 37, F_OFD_SETLKW = 38,
 };
 i64 fcntl_lock(int fd, struct file *f, u32 cmd, va_t arg);
+
+// An open file that is in no file system, like an eventfd.  => refs 1, or NULL
+struct file *file_nameless(const struct file_ops *ops, u32 flags, void *priv);
+void nameless_init(void);                        // boot

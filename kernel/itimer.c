@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// setitimer and getitimer.  Time that passes is an alarm's affair.  Time that is used is counted tick by tick, and the task that used it sends the signal
-// to its process on its way to user mode.
+// setitimer and getitimer.  Time that passes is an alarm's affair.  Time that is used
+// is counted tick by tick, and the task that used it sends the signal to its process
+// on its way to user mode.
 //
-// Locks: family_lock for the timers of a process; it->lock for what interrupts
-// change.
+// Locks: family_lock for the timers of a process; it->lock for what interrupts change.
 
 #include <machine.h>
 #include "kernel/alarm.h"

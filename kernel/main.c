@@ -9,6 +9,7 @@
 #include "debug/kasan.h"
 #include "debug/plant.h"
 #include "fs/vfs.h"
+#include "kernel/alarm.h"
 #include "kernel/block.h"
 #include "kernel/bootargs.h"
 #include "kernel/chardev.h"
@@ -16,7 +17,6 @@
 #include "kernel/clock.h"
 #include "kernel/failnth.h"
 #include "kernel/files.h"
-#include "kernel/alarm.h"
 #include "kernel/pipe.h"
 #include "kernel/printk.h"
 #include "kernel/random.h"
@@ -130,6 +130,7 @@ start_devices(void)
   clock_init();
   vfs_init();
   pipe_init();
+  nameless_init();
   memory_devices_init();
   tty_init();
   alarm_task_start();

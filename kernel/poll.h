@@ -67,7 +67,8 @@ poll_wait_init(struct poll_wait *w, void (*tell)(struct poll_wait *w, u32 what),
 
 void poll_wait_done(struct poll_wait *w);
 
-// A set is told by poll_set_tell, of any of its waits.  => 0, -EINTR or -ETIMEDOUT; deadline in ns since boot, ~0: none
+// A set is told by poll_set_tell, of any of its waits.
+// => 0, -EINTR or -ETIMEDOUT; deadline in ns since boot, ~0: none
 void poll_set_init(struct poll_set *set);
 void poll_set_tell(struct poll_wait *w, u32 what);
 int poll_set_wait(struct poll_set *set, u64 deadline);

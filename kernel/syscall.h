@@ -11,7 +11,8 @@
 #include "kernel/types.h"
 
 #define SYSCALLS(X)                                                           \
-  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c; fs/epoll.c &c. */ \
+  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c, eventfd.c,       \
+     timerfd.c, fs/epoll.c */                                                 \
   X(5, setxattr) X(6, lsetxattr) X(7, fsetxattr) X(8, getxattr)               \
   X(9, lgetxattr) X(10, fgetxattr) X(11, listxattr) X(12, llistxattr)         \
   X(13, flistxattr) X(14, removexattr) X(15, lremovexattr) X(16, fremovexattr) \

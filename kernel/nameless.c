@@ -3,8 +3,7 @@
 // Open files that are not in any file system and have no contents of their own:
 // they share one inode.
 
-#include "fs/init.h"
-#include "fs/vfs.h"
+#include "kernel/files.h"
 
 static struct super super;             // never mounted
 static struct inode inode;

@@ -15,6 +15,7 @@
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/timespec.h"
+#include "kernel/user_path.h"
 #include "mm/slab.h"
 
 enum { TFD_ABSTIME = 1, TFD_CANCEL_ON_SET = 2 };
@@ -145,12 +146,6 @@ put_times(va_t va, u64 at, u64 interval)
   return timespec_put(va + sizeof(struct timespec), at == NEVER ? 0 : max(at, now + 1) - now);
 }
 
-static struct timerfd *
-timerfd_of(struct file *f)
-{
-  return f && f->ops == &timerfd_ops ? f->priv : NULL;
-}
-
 // Expiries that are over count for the next read only if the times stay.
 static void
 look(struct timerfd *t, u64 *at, u64 *interval)
@@ -165,48 +160,39 @@ look(struct timerfd *t, u64 *at, u64 *interval)
 }
 
 static i64
-settime(struct timerfd *t, u32 flags, va_t new, va_t old)
+settime(struct file *f, const u64 *a)
 {
+  struct timerfd *t = f->priv;
   u64 value, interval, old_at, old_interval, now = machine_time_ns();
-  if(flags & ~(TFD_ABSTIME | TFD_CANCEL_ON_SET))
+  if(f->ops != &timerfd_ops || (a[1] & ~(u64)(TFD_ABSTIME | TFD_CANCEL_ON_SET)))
     return -EINVAL;
-  int err = timespec_get(new, &interval);
+  int err = timespec_get(a[2], &interval);
   if(err == 0)
-    err = timespec_get(new + sizeof(struct timespec), &value);
+    err = timespec_get(a[2] + sizeof(struct timespec), &value);
   if(err)
     return err;
-  u64 from = flags & TFD_ABSTIME ? -t->skew : now;
+  u64 from = a[1] & TFD_ABSTIME ? -t->skew : now;
   spin_lock(&t->lock);
   look(t, &old_at, &old_interval);
   atomic_store(&t->at, value == 0 ? NEVER : (i64)(value + from) < 0 ? 0 : value + from);
   t->interval = interval;
   spin_unlock(&t->lock);
   arm(t);
-  return old ? put_times(old, old_at, old_interval) : 0;
+  return a[3] ? put_times(a[3], old_at, old_interval) : 0;
 }
 
-i64
-sys_timerfd_settime(const u64 *a)
+static i64
+gettime(struct file *f, const u64 *a)
 {
-  struct fd_ref r = fd_get(a[0]);
-  struct timerfd *t = timerfd_of(r.file);
-  i64 e = t ? settime(t, a[1], a[2], a[3]) : r.file ? -EINVAL : -EBADF;
-  fd_put(r);
-  return e;
-}
-
-i64
-sys_timerfd_gettime(const u64 *a)
-{
-  struct fd_ref r = fd_get(a[0]);
-  struct timerfd *t = timerfd_of(r.file);
+  struct timerfd *t = f->priv;
   u64 at, interval;
-  if(t){
-    spin_lock(&t->lock);
-    look(t, &at, &interval);
-    spin_unlock(&t->lock);
-  }
-  i64 e = t ? put_times(a[1], at, interval) : r.file ? -EINVAL : -EBADF;
-  fd_put(r);
-  return e;
+  if(f->ops != &timerfd_ops)
+    return -EINVAL;
+  spin_lock(&t->lock);
+  look(t, &at, &interval);
+  spin_unlock(&t->lock);
+  return put_times(a[1], at, interval);
 }
+
+i64 sys_timerfd_settime(const u64 *a) { return on_file(a, settime); }
+i64 sys_timerfd_gettime(const u64 *a) { return on_file(a, gettime); }
