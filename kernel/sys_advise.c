@@ -254,7 +254,9 @@ sys_mlockall(const u64 *a)
   if(a[0] & ~(u64)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
     return -EINVAL;
   u32 how = AREA_LOCKED | (flags & MCL_ONFAULT ? AREA_ONFAULT : 0);
-  vm_lock_all(current->space, flags & MCL_CURRENT, how, flags & MCL_FUTURE ? how : 0);
+  int e = vm_lock_all(current->space, flags & MCL_CURRENT, how, flags & MCL_FUTURE ? how : 0);
+  if(e)
+    return e;
   if((flags & MCL_CURRENT) && how == AREA_LOCKED)
     vm_populate_locked(current->space, USER_MIN, USER_TOP - USER_MIN);   // as far as it goes
   return 0;

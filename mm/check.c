@@ -116,6 +116,8 @@ check_entry(void *arg, va_t va, pte_t p)
     check_swapped(c, va, p);
     return;
   }
+  if(pte_is_locked(p) && !(a->flags & AREA_LOCKED))
+    lie(c, "entry %lx at %lx: locked, but its area is not", p, va);
   if(exceeds(a, p))
     lie(c, "entry %lx at %lx: its area allows only %x", p, va, a->prot);
   struct frame *f = pte_frame(p);

@@ -340,7 +340,7 @@ resolve(struct at at, struct wanted *w)
 static inline bool
 area_allows(const struct area *area, u32 access)
 {
-  return (area->prot | (area->prot & PROT_WRITE) / PROT_WRITE * PROT_READ) & access;
+  return (area->prot | ACCESS_KEEP | (area->prot & PROT_WRITE) / PROT_WRITE * PROT_READ) & access;
 }
 
 // What is read below the stack pointer is a mistake, however near to the stack.

@@ -77,6 +77,8 @@ change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 
   va_t va = start, stop;
   bool hole = false, changes = clear | set;
   int err = changes ? area_cut_out(s, va, end) : 0;
+  if(err == 0 && (set & AREA_LOCKED))
+    err = pmap_unshare(&s->pmap, va, end);
   for(; err == 0 && (a = next_piece(s, &va, end, &stop, &hole)) != NULL; va = stop){
     if(fits && !fits(a)){
       err = -EINVAL;
@@ -84,6 +86,8 @@ change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 
       break;
     } else {
       area_set_flags(a, (a->flags & ~clear) | set);
+      if((clear | set) & AREA_LOCKED)
+        pmap_lock_pages(&s->pmap, a->start, a->end, set & AREA_LOCKED);
       area_merge(s, a, dead);
     }
   }
@@ -107,16 +111,20 @@ vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
   return err;
 }
 
-void
+int
 vm_lock_all(struct space *s, bool all, u32 how, u32 future)
 {
   struct list dead = LIST_INIT(dead);
+  int err = 0;
   rw_write_lock(&s->lock);
   s->future = future;
-  if(all)                              // nothing has to be cut, so nothing fails
+  if(all && (how & AREA_LOCKED))
+    err = pmap_unshare(&s->pmap, USER_MIN, USER_TOP);
+  if(all && err == 0)                  // nothing has to be cut, so nothing else fails
     change_locked(s, USER_MIN, USER_TOP, false, AREA_LOCKED | AREA_ONFAULT, how, NULL, &dead);
   rw_write_unlock(&s->lock);
   areas_release(&dead);
+  return err;
 }
 
 // ---- What is in memory ----

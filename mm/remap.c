@@ -17,10 +17,12 @@
 #include "mm/entry.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
+#include "mm/slot.h"
 
 // Where a range is and where it goes.
 struct move {
   va_t from, to;
+  va_t away;             // a page that is shared and in a slot
   u64 old_len, new_len;
   u32 flags;
 };
@@ -30,8 +32,7 @@ struct move {
 static bool
 private_page(pte_t p)
 {
-  return (pte_state(p) == PTE_PRESENT || pte_state(p) == PTE_HIDDEN) &&
-         frame_kind(pte_frame(p)) == KIND_ANON;
+  return pte_has_frame(p) ? frame_kind(pte_frame(p)) == KIND_ANON : p != 0;
 }
 
 // The private page at entry e, which others have too, is replaced by a copy.
@@ -42,7 +43,7 @@ copy_entry(struct space *s, const struct area *a, va_t va, pte_t *e)
   if(f == NULL)
     return -ENOMEM;
   page_copy(frame_kva(f), frame_kva(old));
-  set_entry(e, f, a->prot, true);
+  set_entry(e, f, entry_prot(a), true);
   pmap_fence(&s->pmap, va, va + PAGE_SIZE);
   frame_put(old, SHARE_1 | MAPPED_1);
   return 0;
@@ -58,7 +59,16 @@ make_table(struct space *s, va_t va)
   return 0;
 }
 
+static int
+make_own(struct space *s, const struct area *a, va_t va, pte_t *e)
+{
+  if(!pte_has_frame(*e))
+    return slot_shared(pte_slot(*e)) ? -EAGAIN : 0;
+  return word_share(atomic_load(&pte_frame(*e)->word)) > 1 ? copy_entry(s, a, va, e) : 0;
+}
+
 // The page at `from`, if it has to move: it is ours alone, and has a table to go to.
+// => -EAGAIN: it has to be in memory first
 static int
 prepare_page(struct space *s, const struct area *a, va_t from, va_t to)
 {
@@ -66,41 +76,60 @@ prepare_page(struct space *s, const struct area *a, va_t from, va_t to)
   if(e == NULL)
     return 0;
   bool moves = private_page(*e);
-  int err = 0;
-  if(moves && word_share(atomic_load(&pte_frame(*e)->word)) > 1)
-    err = copy_entry(s, a, from, e);
+  int err = moves ? make_own(s, a, from, e) : 0;
   pmap_unlock(e);
   return err || !moves ? err : make_table(s, to);
 }
 
 static int
-prepare_pages(struct space *s, const struct area *a, const struct move *m)
+prepare_pages(struct space *s, const struct area *a, struct move *m)
 {
   int err = pmap_unshare(&s->pmap, m->from, m->from + m->old_len);
-  for(u64 off = 0; err == 0 && off < m->old_len; off += PAGE_SIZE)
+  for(u64 off = 0; err == 0 && off < m->old_len; off += PAGE_SIZE){
+    m->away = m->from + off;
     err = prepare_page(s, a, m->from + off, m->to + off);
+  }
   return err;
+}
+
+// The entry of a page that moves, its frame BUSY: who has it so finds the page's entries
+// by its index, and never waits for us. => NULL: nothing moves
+static pte_t *
+hold_page(struct space *s, va_t va)
+{
+  for(;;){
+    pte_t *e = pmap_find(&s->pmap, va);
+    if(e == NULL)
+      return NULL;
+    if(private_page(*e) && (!pte_has_frame(*e) || frame_try_busy(pte_frame(*e))))
+      return e;
+    bool moves = private_page(*e);
+    pmap_unlock(e);
+    if(!moves)
+      return NULL;
+    yield();
+  }
 }
 
 static void
 move_page(struct space *s, va_t from, va_t to)
 {
-  pte_t *e = pmap_find(&s->pmap, from);
+  pte_t *e = hold_page(s, from);
   if(e == NULL)
     return;
-  pte_t p = *e;
-  bool moves = private_page(p);
-  if(moves){
-    p = pmap_set(e, 0);
-    pte_frame(p)->index = (u32)(to >> PAGE_SHIFT);
-  }
+  pte_t p = pmap_set(e, 0);
+  struct frame *f = pte_has_frame(p) ? pte_frame(p) : NULL;
+  if(f == NULL || f->slot)
+    slot_rename(f ? f->slot : pte_slot(p), (u32)(to >> PAGE_SHIFT));
+  else
+    f->index = (u32)(to >> PAGE_SHIFT);
   pmap_unlock(e);
-  if(!moves)
-    return;
   e = pmap_find(&s->pmap, to);
   assert(e && *e == 0);
   pmap_set(e, p);
   pmap_unlock(e);
+  if(f)
+    frame_unbusy(f);
 }
 
 // ---- Moving ----
@@ -230,18 +259,18 @@ sane(const struct move *m)
   return true;
 }
 
-i64
-vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t to)
+// => also -EAGAIN: m->away has to be in memory
+static i64
+remap(struct space *s, struct move *m)
 {
-  struct move m = { old, flags & MREMAP_FIXED ? to : 0, page_up(old_len), page_up(new_len), flags };
-  if(!sane(&m))
+  if(!sane(m))
     return -EINVAL;
   struct list dead = LIST_INIT(dead);
   struct area *new = area_alloc();
   i64 r = -ENOMEM;
   if(new){
     rw_write_lock(&s->lock);
-    r = remap_locked(s, &m, new, &dead);
+    r = remap_locked(s, m, new, &dead);
     bool unused = new->start == new->end;
     rw_write_unlock(&s->lock);
     if(unused)
@@ -249,4 +278,18 @@ vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t to
   }
   areas_release(&dead);
   return r;
+}
+
+i64
+vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t to)
+{
+  for(;;){
+    struct move m = { .from = old, .to = flags & MREMAP_FIXED ? to : 0,
+      .old_len = page_up(old_len), .new_len = page_up(new_len), .flags = flags };
+    i64 r = remap(s, &m);
+    if(r != -EAGAIN)
+      return r;
+    if(vm_fault(s, m.away, ACCESS_KEEP) != FAULT_OK)
+      return -ENOMEM;
+  }
 }

@@ -340,6 +340,25 @@ slot_put(u32 s)
     give_back(s);
 }
 
+bool
+slot_shared(u32 s)
+{
+  struct slot *t = slot_lock(s);
+  u64 n = t->pfn ? word_share(atomic_load(&pfn_frame(t->pfn)->word)) : t->word & SHARE_MAX;
+  slot_unlock(t);
+  return n > 1;
+}
+
+void
+slot_rename(u32 s, u32 index)
+{
+  struct slot *t = slot_lock(s);
+  t->index = index;
+  if(t->pfn)
+    pfn_frame(t->pfn)->index = index;
+  slot_unlock(t);
+}
+
 void
 slot_take_home(struct frame *f)
 {

@@ -93,6 +93,11 @@ void slot_forget(struct frame *f);
 bool slot_share(u32 s);
 void slot_put(u32 s);
 
+bool slot_shared(u32 s);                   // is it named more than once?
+
+// The page that s names is another one of its owner's from now on, in the frame too.
+void slot_rename(u32 s, u32 index);
+
 // The count moves to the slot and the frame, BUSY, unmapped and pinned, is no longer
 // this page's.  Who waits for it looks for the page again.
 void slot_take_home(struct frame *f);

@@ -123,8 +123,8 @@ int vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
                     bool (*fits)(const struct area *a));
 
 // How areas are locked, some of AREA_LOCKED and _ONFAULT: those there are now if `all`,
-// and those to come.
-void vm_lock_all(struct space *s, bool all, u32 how, u32 future);
+// and those to come. => 0, or -ENOMEM, only to lock
+int vm_lock_all(struct space *s, bool all, u32 how, u32 future);
 
 // Of each page of a range: is it in memory? => -ENOMEM: a hole, in[] not filled
 int vm_incore(struct space *s, va_t addr, u64 pages, u8 *in);
@@ -143,7 +143,10 @@ struct object *vm_object_at(struct space *s, va_t va, u64 *offset);
 
 // ---- Faults (fault.c) ----
 
-enum access { ACCESS_READ = PROT_READ, ACCESS_WRITE = PROT_WRITE, ACCESS_EXEC = PROT_EXEC };
+// KEEP: none at all, but what is there has to be in memory.
+enum access {
+  ACCESS_READ = PROT_READ, ACCESS_WRITE = PROT_WRITE, ACCESS_EXEC = PROT_EXEC, ACCESS_KEEP = 8,
+};
 
 // What the faulter gets; all but FAULT_OK become a signal (or -EFAULT).
 enum fault {

@@ -230,6 +230,15 @@ writable_without_fault(const struct frame *f, bool shared)
   return (w & KIND(0xf)) == KIND(KIND_ANON) && word_share(w) == 1;
 }
 
+static inline void
+mark_locked(pte_t *e, bool locked)
+{
+  if(locked)
+    atomic_or(e, PTE_L);
+  else
+    atomic_and(e, ~PTE_L);
+}
+
 // What a change of protection gives the entries of a range, and what it took.
 struct change {
   u64 bits;        // of a page that needs no fault for what the area allows
@@ -294,6 +303,19 @@ pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared)
     pmap_fence(pm, start, end);
   if(c.stale)
     pmap_fence_exec();
+}
+
+void
+pmap_lock_pages(struct pmap *pm, va_t va, va_t end, bool locked)
+{
+  pte_t *e;
+  for(; (e = next_leaf(pm, &va, end)) != NULL; va = leaf_end(va, end)){
+    u64 n = (leaf_end(va, end) - va) >> PAGE_SHIFT;
+    for(u64 i = 0; i < n; i++)
+      if(pte_has_frame(e[i]))
+        mark_locked(e + i, locked);
+    pmap_unlock(e);
+  }
 }
 
 void

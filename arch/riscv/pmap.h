@@ -106,6 +106,9 @@ va_t pmap_clean(struct pmap *pm, va_t start, va_t end, struct gather *g);
 // private page that is the space's own, a shared one that has its place.
 void pmap_protect(struct pmap *pm, va_t start, va_t end, u32 prot, bool shared);
 
+// Mark the pages of a range as locked in memory, or no more.
+void pmap_lock_pages(struct pmap *pm, va_t start, va_t end, bool locked);
+
 // Copy the entries of a private area for fork: both sides lose W, every page
 // counts one mapping more.  With `common`, tables that serve nothing but this area
 // become common to both spaces instead (share.c).  The parent's fence is the caller's.

@@ -96,6 +96,13 @@ def test_program(boot, disk, program):
     assert out.splitlines()[-1].endswith(("PASSED", "fork test OK"))
 
 
+@pytest.mark.parametrize("what", ["moving", "locking", "hiding", "forking"])
+def test_paging(boot, disk, what):
+    """What is done to pages most of which are in slots."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    assert "ok" in g.check(f"paging {what} 14", 300)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_usertests(boot, disk, cpus):

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+//
+// What is done to pages while most of them are in swap slots: moved, locked, made
+// inaccessible, shared and forked.  Every page is stamped, and checked afterwards.
+//
+//   paging WHAT MIB
+
+#include "kernel/types.h"
+#include "user/ulib.h"
+#include "user/user.h"
+
+enum { PAGE = 4096, MIB = 1 << 20, NR_mremap = 216, NR_mlock = 228, NR_mincore = 232 };
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
+
+static uint64 pages;
+
+static char *
+map(uint64 n, int flags)
+{
+  long r = sys_mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+  if(r < 0)
+    die("mmap: %s", error_text(r));
+  return (char *)r;
+}
+
+static void
+stamp(char *p, uint64 n, uint64 what)
+{
+  for(uint64 i = 0; i < n; i++)
+    *(uint64 *)(p + i * PAGE + i % 500 * 8) = what + i;
+}
+
+static void
+check(const char *p, uint64 n, uint64 what)
+{
+  for(uint64 i = 0; i < n; i++){
+    uint64 found = *(uint64 *)(p + i * PAGE + i % 500 * 8);
+    if(found != what + i)
+      die("page %lu: %lx, not %lx", i, found, what + i);
+  }
+}
+
+// Everything else goes out.
+static void
+press(void)
+{
+  char *p = map(pages, MAP_PRIVATE);
+  stamp(p, pages, 7);
+  check(p, pages, 7);
+  sys_munmap(p, pages * PAGE);
+}
+
+static int
+start(void (*child)(char *p), char *p)
+{
+  int pid = fork();
+  if(pid < 0)
+    die("no child");
+  if(pid == 0){
+    child(p);
+    exit(0);
+  }
+  return pid;
+}
+
+static void
+finish(int n)
+{
+  for(int status; n > 0; n--)
+    if(wait(&status) < 0 || status != 0)
+      die("a child found something else");
+}
+
+// ---- Moving ----
+
+static void
+child_checks(char *p)
+{
+  check(p, pages, 1000);
+  stamp(p, pages, 2000);
+  check(p, pages, 2000);
+}
+
+static void
+moving(void)
+{
+  char *p = map(pages, MAP_PRIVATE), *q = map(pages, MAP_PRIVATE);
+  stamp(p, pages, 1000);
+  start(child_checks, p);
+  long r = syscall6(NR_mremap, (long)p, pages * PAGE, pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+                    (long)q, 0);
+  if(r != (long)q)
+    die("mremap: %s", error_text(r));
+  check(q, pages, 1000);
+  stamp(q, pages, 3000);
+  press();
+  check(q, pages, 3000);
+  finish(1);
+}
+
+// ---- Locking ----
+
+static void
+locking(void)
+{
+  enum { LOCKED = 256 };
+  static uchar in[LOCKED];
+  uint64 there = 0;
+  char *p = map(LOCKED, MAP_PRIVATE), *q = map(LOCKED, MAP_PRIVATE);
+  stamp(p, LOCKED, 1);
+  stamp(q, LOCKED, 2);
+  press();
+  long r = syscall2(NR_mlock, (long)p, LOCKED * PAGE);
+  if(r < 0)
+    die("mlock: %s", error_text(r));
+  press();
+  syscall3(NR_mincore, (long)p, LOCKED * PAGE, (long)in);
+  for(int i = 0; i < LOCKED; i++)
+    if(!in[i])
+      die("page %d is locked, and not in memory", i);
+  syscall3(NR_mincore, (long)q, LOCKED * PAGE, (long)in);
+  for(int i = 0; i < LOCKED; i++)
+    there += in[i];
+  if(there > LOCKED / 2)
+    die("%lu of %d pages stayed that are not locked", there, LOCKED);
+  check(p, LOCKED, 1);
+  check(q, LOCKED, 2);
+}
+
+// ---- Protection ----
+
+static void
+hiding(void)
+{
+  char *p = map(pages, MAP_PRIVATE);
+  stamp(p, pages, 5);
+  for(int round = 0; round < 2; round++){
+    sys_mprotect(p, pages * PAGE, PROT_NONE);
+    press();
+    sys_mprotect(p, pages * PAGE, PROT_READ);
+    check(p, pages, 5 + round);
+    sys_mprotect(p, pages * PAGE, PROT_READ | PROT_WRITE);
+    stamp(p, pages, 6 + round);
+  }
+  check(p, pages, 7);
+}
+
+// ---- Sharing ----
+
+static void
+child_adds(char *p)
+{
+  check(p, pages, 1);
+  for(uint64 i = 0; i < pages; i += 2)
+    *(uint64 *)(p + i * PAGE + i % 500 * 8) = 2 + i;
+}
+
+static void
+sharing(void)
+{
+  char *p = map(pages, MAP_SHARED);
+  stamp(p, pages, 1);
+  press();
+  start(child_adds, p);
+  finish(1);
+  for(uint64 i = 0; i < pages; i++)
+    if(*(uint64 *)(p + i * PAGE + i % 500 * 8) != (i % 2 ? 1 : 2) + i)
+      die("shared page %lu is not as the child left it", i);
+}
+
+// ---- Forking ----
+
+static void
+child_ends(char *p)
+{
+  check(p, pages, 1000);
+}
+
+static void
+forking(void)
+{
+  char *p = map(pages, MAP_PRIVATE);
+  stamp(p, pages, 1000);
+  for(int i = 0; i < 3; i++)
+    start(child_checks, p);
+  start(child_ends, p);
+  stamp(p, pages / 2, 4000);
+  sys_munmap(p + pages / 2 * PAGE, pages / 2 * PAGE);
+  finish(4);
+  check(p, pages / 2, 4000);
+}
+
+int
+main(int argc, char **argv)
+{
+  static const struct {
+    const char *name;
+    void (*fn)(void);
+  } tests[] = { { "moving", moving }, { "locking", locking }, { "hiding", hiding },
+                { "sharing", sharing }, { "forking", forking } };
+  if(argc != 3)
+    die("usage: paging WHAT MIB");
+  pages = (uint64)atoi(argv[2]) * (MIB / PAGE);
+  for(uint i = 0; i < sizeof tests / sizeof tests[0]; i++)
+    if(strcmp(tests[i].name, argv[1]) == 0){
+      tests[i].fn();
+      printf("paging %s: ok\n", argv[1]);
+      return 0;
+    }
+  die("paging: what is %s?", argv[1]);
+}
