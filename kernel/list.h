@@ -47,14 +47,18 @@ list_remove(struct list *n)
 
 #define list_first(l, type, member) container_of((l)->next, type, member)
 
+// The list in *it; of the head too, which is in no such structure.
+#define list_in(it, member) \
+  ((struct list *)((char *)(it) + __builtin_offsetof(__typeof__(*it), member)))
+
 #define list_for(it, l, member)                                         \
   for(it = container_of((l)->next, __typeof__(*it), member);            \
-      &it->member != (l);                                               \
-      it = container_of(it->member.next, __typeof__(*it), member))
+      list_in(it, member) != (l);                                       \
+      it = container_of(list_in(it, member)->next, __typeof__(*it), member))
 
 // As list_for; the current element may be removed.
 #define list_for_safe(it, tmp, l, member)                               \
   for(it = container_of((l)->next, __typeof__(*it), member),            \
-      tmp = container_of(it->member.next, __typeof__(*it), member);     \
-      &it->member != (l);                                               \
-      it = tmp, tmp = container_of(it->member.next, __typeof__(*it), member))
+      tmp = container_of(list_in(it, member)->next, __typeof__(*it), member); \
+      list_in(it, member) != (l);                                       \
+      it = tmp, tmp = container_of(list_in(it, member)->next, __typeof__(*it), member))

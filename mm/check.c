@@ -179,15 +179,30 @@ check_space(struct check *c, struct space *s)
 // ---- Objects and frames ----
 
 static void
+check_away(struct check *c, struct object *o, u64 index, u32 slot)
+{
+  struct frame *f;
+  if(!slot_recount(slot, knum(o), (u32)index, &f) || f)
+    lie(c, "object %p page %lu: slot %x is another page's", (void *)o, index, slot);
+}
+
+static void
 check_object(struct check *c, struct object *o)
 {
-  u64 n = 0, pfn;
+  u64 n = 0, away = 0, pfn;
   for(u64 i = 0; (pfn = radix_next(&o->pages, &i, false)) != 0; i++, n++){
+    if(pfn & AWAY){
+      check_away(c, o, i, (u32)pfn);
+      away++;
+      continue;
+    }
     struct frame *f = pfn_frame(pfn);
     if(frame_kind(f) != KIND_OBJECT || f->owner != knum(o) || f->index != i)
       lie(c, "object %p page %lu: frame %lx says %x, %x", (void *)o, i, pfn, f->owner, f->index);
     f->names++;
   }
+  if(away != o->away)
+    lie(c, "object %p: %lu pages in slots only, %lu counted", (void *)o, away, o->away);
   if(n != o->pages.count)
     lie(c, "object %p: %lu pages, %lu counted", (void *)o, n, o->pages.count);
 }

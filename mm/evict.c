@@ -3,12 +3,14 @@
 // A page leaves memory in five steps, a batch of pages taking each together:
 //
 //   taken      BUSY and pinned: nobody maps it anew
-//   unnamed    every entry that mapped it names its slot (of a file's page: nothing);
+//   unnamed    every entry that mapped it names its slot (of an object's page: nothing);
 //              one fence, and what the hardware knew of stores is in DIRTY
 //   written    if it is dirty: WRITING, no longer BUSY; who touches it now has it
 //              back without any I/O, a rescue
 //   given up   nobody mapped it and it is clean still: the slot takes over the count
 //   free
+//
+// Pages of files are written to their store instead, by writeback.c.
 //
 // A page that cannot go at some step stays as it is: each is a state in which it is
 // found by everybody who looks.
@@ -76,21 +78,21 @@ evict_undo(struct lineage *l, struct frame *f)
 // A page whose slot holds older bytes gets a new one, so that neighbours go out side by
 // side, unless that is the only name of it somewhere.
 static void
-drop_old_slot(struct lineage *l, struct frame *f)
+drop_old_slot(const struct owner *o, struct frame *f)
 {
-  if(f->slot && slot_is_bad(f))
-    evict_undo(l, f);
-  else if(f->slot && (atomic_load(&f->word) & FRAME_DIRTY))
+  if(f->slot && slot_is_bad(f) && o->lineage)
+    evict_undo(o->lineage, f);
+  else if(f->slot && (slot_is_bad(f) || (atomic_load(&f->word) & FRAME_DIRTY)))
     slot_drop(f);
 }
 
 // => how many have a slot now, in the front of v; the others are let go
 static u32
-give_slots(struct lineage *l, struct frame **v, u32 n)
+give_slots(const struct owner *o, struct frame **v, u32 n)
 {
   u32 got = 0, slot = 0, left = 0;
   for(u32 i = 0; i < n; i++)
-    drop_old_slot(l, v[i]);
+    drop_old_slot(o, v[i]);
   for(u32 i = 0; i < n; i++){
     struct frame *f = v[i];
     if(f->slot == 0 && left == 0)
@@ -108,30 +110,41 @@ give_slots(struct lineage *l, struct frame **v, u32 n)
   return got;
 }
 
-// ---- The end of private pages ----
+// ---- Giving up ----
+
+// Does something keep a page that is unmapped as far as that goes?  Who has pinned an
+// object's page may be reading it, or storing to it; a private one, waits for it.
+static bool
+kept(const struct owner *o, u64 w)
+{
+  return word_mapped(w) || (o->object && word_pins(w) > 1);
+}
 
 // BUSY, unmapped and clean.
 static void
-give_up(struct frame *f)
+give_up(const struct owner *o, struct frame *f)
 {
-  slot_take_home(f);
+  if(o->object && word_share(atomic_load(&f->word)))
+    object_send_away(o->object, f);
+  else if(o->lineage)
+    slot_take_home(f);
   let_go(f);
 }
 
 // Not BUSY: has somebody rescued it? => false if so
 static bool
-try_give_up(struct frame *f)
+try_give_up(const struct owner *o, struct frame *f)
 {
   u64 w = atomic_load(&f->word);
   do
-    if(word_mapped(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_DIRTY | FRAME_LOCK))){
+    if(kept(o, w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_DIRTY | FRAME_LOCK))){
       frame_put(f, PIN_1);
       vm_count(VM_RESCUE);
       return false;
     }
   while(!__atomic_compare_exchange_n(&f->word, &w, w | FRAME_BUSY, true, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED));
-  give_up(f);
+  give_up(o, f);
   return true;
 }
 
@@ -185,7 +198,7 @@ start_writes(struct frame **v, u32 n)
 }
 
 static u64
-finish_write(struct write *w)
+finish_write(const struct owner *o, struct write *w)
 {
   u64 freed = 0;
   int err = w->err ? w->err : slots_wait(&w->request, w->slot);
@@ -196,35 +209,54 @@ finish_write(struct write *w)
     vm_add(VM_SWAP_OUT, w->n);
   for(u32 i = 0; i < w->n; i++){
     end_write(w->v[i], err);
-    freed += try_give_up(w->v[i]);
+    freed += try_give_up(o, w->v[i]);
   }
   return freed;
 }
 
 // ---- A batch ----
 
+// Pages without a store go to slots.
 static u64
-evict_private(struct lineage *l, struct frame **v, u32 n)
+evict_to_slots(const struct owner *o, struct frame **v, u32 n)
 {
   u64 freed = 0;
   u32 dirty = 0;
-  n = give_slots(l, v, n);
-  rmap_swap_out(l, v, n);
+  n = give_slots(o, v, n);
+  if(o->lineage)
+    rmap_swap_out(o->lineage, v, n);
+  else
+    object_unmap(o->object, v, n);
   for(u32 i = 0; i < n; i++){
     u64 w = atomic_load(&v[i]->word);
-    if(word_mapped(w)){
+    if(kept(o, w)){
       let_go(v[i]);
     } else if(w & FRAME_DIRTY){
       v[dirty++] = v[i];
     } else {
-      give_up(v[i]);
+      give_up(o, v[i]);
       freed++;
     }
   }
   u32 k = start_writes(v, dirty);
   for(u32 i = 0; i < k; i++)
-    freed += finish_write(&writes[i]);
+    freed += finish_write(o, &writes[i]);
   return freed;
+}
+
+// Pages of an object without a store: what was never written to needs no slot either.
+static u64
+evict_anonymous(const struct owner *o, struct frame **v, u32 n)
+{
+  struct frame *blank[EVICT_MAX];
+  u32 blanks = 0, k = 0;
+  for(u32 i = 0; i < n; i++)
+    if(v[i]->slot || (atomic_load(&v[i]->word) & FRAME_DIRTY))
+      v[k++] = v[i];
+    else
+      blank[blanks++] = v[i];
+  u64 freed = blanks ? object_forget_idle(o->object, blank, blanks) : 0;
+  return freed + (k ? evict_to_slots(o, v, k) : 0);
 }
 
 static bool
@@ -257,9 +289,11 @@ evict_group(struct frame **v, u32 n)
       return 0;
   }
   if(o.lineage)
-    freed = evict_private(o.lineage, v, n);
-  else
+    freed = evict_to_slots(&o, v, n);
+  else if(object_has_store(o.object))
     freed = object_evict(o.object, v, n, &cleaned);
+  else
+    freed = evict_anonymous(&o, v, n);
   owner_put(&o);
   return freed;
 }

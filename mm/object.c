@@ -16,6 +16,7 @@
 #include "mm/objects.h"
 #include "mm/reaper.h"
 #include "mm/slab.h"
+#include "mm/swapin.h"
 
 struct list all_objects = LIST_INIT(all_objects);
 struct spinlock all_objects_lock = SPINLOCK_INIT("objects");
@@ -124,12 +125,31 @@ object_peek(struct object *o, u64 index)
   return object_look(o, index);
 }
 
+// Of the entries found so far drop those that are in slots only; if none is left, look on.
+static __attribute__((noinline)) u32
+only_in_memory(struct object *o, u64 *index, u64 last, u64 *value, u32 n, u32 found)
+{
+  u32 got = 0;
+  while(found > 0){
+    for(u32 i = 0; i < found; i++)
+      if(in_memory(value[i]))
+        value[got++] = value[i];
+    if(got > 0 || *index == last)
+      break;
+    ++*index;
+    found = radix_gather(&o->pages, index, last, false, value, n);
+  }
+  return got;
+}
+
 u32
 object_gather(struct object *o, u64 *index, u64 end, u64 counts, struct frame **v, u32 n)
 {
   u64 *pfn = (u64 *)v;           // the numbers come first, frames in their place
   spin_lock(&o->lock);
   u32 found = radix_gather(&o->pages, index, end - 1, false, pfn, n);
+  if(unlikely(o->away))
+    found = only_in_memory(o, index, end - 1, pfn, n, found);
   for(u32 i = 0; i < found; i++){
     v[i] = pfn_frame(pfn[i]);
     frame_get(v[i], counts);
@@ -153,6 +173,11 @@ static int
 add_page(struct object *o, u64 index, struct frame **out)
 {
   spin_lock(&o->lock);
+  if(unlikely(o->away) && (radix_get(&o->pages, index) & AWAY)){
+    *out = past_end(o, index) ? NULL : object_bring(o, index);
+    spin_unlock(&o->lock);
+    return *out ? 0 : past_end(o, index) ? -ERANGE : -ENOMEM;
+  }
   struct frame *f = frame_alloc(KIND_OBJECT, ALLOC_USER);
   int err = f == NULL ? -ENOMEM : past_end(o, index) ? -ERANGE :
             radix_insert(&o->pages, index, frame_pfn(f), false);
@@ -162,6 +187,72 @@ add_page(struct object *o, u64 index, struct frame **out)
     frame_free(f);
   spin_unlock(&o->lock);
   return err;
+}
+
+// ---- Pages in slots ----
+
+enum { WINDOW_MIN = 4, WINDOW_MAX = 64 };
+
+// How many pages to read from index on: more and more while the reader goes
+// through in order, as from the start of a file, few when it jumps.
+static u32
+read_window(struct object *o, u64 index)
+{
+  u64 pages = page_up(o->size) >> PAGE_SHIFT;
+  bool in_order = index == o->next_read || index == 0;
+  o->window = in_order ? min(max(o->window, (u32)WINDOW_MIN) * 2, WINDOW_MAX) : WINDOW_MIN;
+  return (u32)min((u64)o->window, pages > index ? pages - index : 1);
+}
+
+struct frame *
+object_bring(struct object *o, u64 index)
+{
+  struct frame *f = frame_alloc(KIND_OBJECT, ALLOC_USER);
+  if(f == NULL)
+    return NULL;
+  u32 slot = (u32)radix_get(&o->pages, index);
+  object_begin_page(o, f, index, FRAME_PLACED);
+  slot_take_frame(slot, f);
+  radix_replace(&o->pages, index, frame_pfn(f));
+  o->away--;
+  return f;
+}
+
+void
+object_send_away(struct object *o, struct frame *f)
+{
+  preempt_off();                // the checker must not see half of it
+  spin_lock(&o->lock);
+  radix_replace(&o->pages, f->index, AWAY | f->slot);
+  o->away++;
+  slot_take_home(f);
+  spin_unlock(&o->lock);
+  preempt_on();
+}
+
+// As fill().
+static int
+fill_from_slot(struct object *o, struct frame *f, bool alone)
+{
+  struct swap_in in = { .v = { f }, .n = 1, .slot = f->slot };
+  u64 index = f->index;
+  u32 want = alone ? 1 : slots_run(in.slot, min(read_window(o, index), (u32)SWAP_AHEAD_MAX));
+  spin_lock(&o->lock);
+  while(in.n < want && !past_end(o, index + in.n) &&
+        radix_get(&o->pages, index + in.n) == (AWAY | (in.slot + in.n)) &&
+        (in.v[in.n] = object_bring(o, index + in.n)) != NULL)
+    in.n++;
+  spin_unlock(&o->lock);
+  o->next_read = index + in.n;
+  int err = swap_read(&in);
+  for(u32 i = 0; i < in.n; i++){
+    if(err)
+      object_send_away(o, in.v[i]);
+    frame_unbusy(in.v[i]);
+    if(i > 0 || err)
+      frame_put(in.v[i], PIN_1);
+  }
+  return err && in.n > 1 ? -EAGAIN : err;
 }
 
 // Other pins may keep the frames.  The object's hold goes while they are BUSY, or
@@ -188,19 +279,6 @@ object_forget(struct object *o, struct frame **f, u32 n)
 
 // ---- Filling ----
 
-enum { WINDOW_MIN = 4, WINDOW_MAX = 64 };
-
-// How many pages to read from index on: more and more while the reader goes
-// through in order, as from the start of a file, few when it jumps.
-static u32
-read_window(struct object *o, u64 index)
-{
-  u64 pages = page_up(o->size) >> PAGE_SHIFT;
-  bool in_order = index == o->next_read || index == 0;
-  o->window = in_order ? min(max(o->window, (u32)WINDOW_MIN) * 2, WINDOW_MAX) : WINDOW_MIN;
-  return (u32)min((u64)o->window, pages > index ? pages - index : 1);
-}
-
 // The pages are filled, or could not be; the first keeps its pin then.
 static void
 end_fill(struct object *o, struct frame **f, u32 n, int err)
@@ -222,6 +300,8 @@ end_fill(struct object *o, struct frame **f, u32 n, int err)
 static int
 fill(struct object *o, struct frame *f, bool alone)
 {
+  if(f->slot)
+    return fill_from_slot(o, f, alone);
   struct frame *v[WINDOW_MAX] = { f };
   u64 index = f->index;
   u32 n = 1, want = alone ? 1 : read_window(o, index);
@@ -351,7 +431,7 @@ sum_pages(bool with_store, u64 *dirty)
   spin_lock(&all_objects_lock);
   list_for(o, &all_objects, link)
     if(object_has_store(o) == with_store){
-      n += o->pages.count;
+      n += o->pages.count - o->away;
       if(dirty)
         *dirty += o->pages.marked;
     }

@@ -41,7 +41,8 @@ struct object {
   u64 size;                       // bytes; pages wholly past it fault with SIGBUS
                                   // (~0 for shared anonymous memory)
   struct spinlock lock;           // innermost: the tree
-  struct radix pages;             // index -> frame number, marked where dirty
+  struct radix pages;             // index -> frame number, marked where dirty; or AWAY | slot
+  u64 away;                       // how many of them are in slots only
   u64 writing;                    // pages on their way to the store
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's

@@ -7,9 +7,14 @@
 
 #include "mm/object.h"
 #include "mm/policy/policy.h"
+#include "mm/slot.h"
 
 extern struct list all_objects;              // in order of last use by write-back
 extern struct spinlock all_objects_lock;     // innermost but for nothing
+
+// A page of an object without a store may be in a swap slot: that the tree says, then.
+#define AWAY (1UL << 63)
+static inline bool in_memory(u64 value) { return (i64)value > 0; }
 
 // The page at index, BUSY or not.  => pinned, or NULL if it is not there
 static inline struct frame *
@@ -18,7 +23,7 @@ object_pin(struct object *o, u64 index)
   struct frame *f = NULL;
   spin_lock(&o->lock);
   u64 pfn = radix_get(&o->pages, index);
-  if(likely(pfn)){
+  if(likely(in_memory(pfn))){
     f = pfn_frame(pfn);
     frame_get(f, PIN_1);
   }
@@ -49,6 +54,10 @@ object_begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
                    KIND(KIND_OBJECT) | SHARE_1 | PIN_1 | FRAME_BUSY | FRAME_STALE | flags);
 }
 
+// The page at index, AWAY, gets a frame, BUSY and pinned, to be filled from its slot.
+// o->lock is held.  => NULL without memory
+struct frame *object_bring(struct object *o, u64 index);
+
 // The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
 // store's copy does not count.  => NULL without memory
 static inline struct frame *
@@ -58,10 +67,13 @@ object_find_or_make(struct object *o, u64 index, bool *made)
   spin_lock(&o->lock);
   struct radix_node *leaf = radix_reach(&o->pages, index);
   u64 pfn = leaf ? leaf->slot[radix_slot(index, 0)] : 0;
-  *made = pfn == 0;
-  if(pfn){
+  *made = !in_memory(pfn);
+  if(in_memory(pfn)){
     f = pfn_frame(pfn);
     frame_get(f, PIN_1);
+  } else if(unlikely(pfn)){
+    if((f = object_bring(o, index)) != NULL)
+      slot_drop(f);
   } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
@@ -108,8 +120,19 @@ object_reserve(struct object *o, u64 index)
   return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
 }
 
-// Evict n pages, neighbours or nearly, by rising index, BUSY and pinned: clean ones leave
-// the object, dirty ones are written and stay; the pins go.  => freed; *cleaned grows
+// A page of an object without a store, BUSY and unmapped and clean, is from now on in its
+// slot only; the frame stays the caller's.
+void object_send_away(struct object *o, struct frame *f);
+
+// Take every mapping of n pages away, BUSY and by rising index, but for locked ones.
+void object_unmap(struct object *o, struct frame **v, u32 n);
+
+// Of n pages, BUSY and pinned, take out of the object those that nothing keeps once
+// their mappings are taken, and let go of the others.  => how many
+u32 object_forget_idle(struct object *o, struct frame **v, u32 n);
+
+// The same for pages that are neighbours or nearly, by rising index; those that are dirty
+// are written, and stay.  => freed; *cleaned grows
 u64 object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned);
 
 // A reference, unless the last one is gone already (all_objects_lock held).

@@ -91,6 +91,13 @@ radix_get(const struct radix *r, u64 index)
   return n ? n->slot[radix_slot(index, 0)] : 0;
 }
 
+// Another value for an entry that is there.
+static inline void
+radix_replace(struct radix *r, u64 index, u64 value)
+{
+  radix_leaf(r, index)->slot[radix_slot(index, 0)] = value;
+}
+
 // The values of the first entries in [*index, last], in order (only marked ones with
 // `marked`), as many as there are up to n.  => how many; if any, *index is that of
 // the last of them

@@ -12,7 +12,7 @@
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
-#include "mm/policy/policy.h"
+#include "mm/objects.h"
 #include "mm/slab.h"
 
 #define NOBODY  0U             // owner of a free slot
@@ -248,6 +248,7 @@ give_back(u32 s)
   struct slot *t = slot_of(s);
   spin_lock(&w->lock);
   bool bad = t->word & SLOT_BAD;
+  t->word = bad ? SLOT_BAD : 0;
   t->owner = bad ? UNBOUND : NOBODY;
   if(!bad){
     w->nfree[page_of(s) / SLOTS_A_CHUNK]++;
@@ -274,8 +275,39 @@ slot_bind(u32 s, struct frame *f)
   t->pfn = (u32)frame_pfn(f);
   t->owner = f->owner;
   t->index = f->index;
+  if(frame_kind(f) == KIND_OBJECT)
+    atomic_or(&t->word, SLOT_OBJECT);
   f->slot = s;
   slot_unlock(t);
+}
+
+void
+slot_take_frame(u32 s, struct frame *f)
+{
+  struct slot *t = slot_lock(s);
+  atomic_add(&t->word, -1U);
+  t->pfn = (u32)frame_pfn(f);
+  f->slot = s;
+  slot_unlock(t);
+}
+
+bool
+slot_is_object(u32 s)
+{
+  return atomic_load(&slot_of(s)->word) & SLOT_OBJECT;
+}
+
+struct object *
+slot_object(u32 s, u64 *index)
+{
+  struct slot *t = slot_lock(s);
+  bool held = (t->word & SLOT_OBJECT) && slot_in_use(s) && (t->pfn || (t->word & SHARE_MAX));
+  struct object *o = held ? knum_ptr(t->owner) : NULL;
+  if(o && !object_get_live(o))
+    o = NULL;
+  *index = t->index;
+  slot_unlock(t);
+  return o;
 }
 
 bool

@@ -29,6 +29,7 @@ struct slot {
 };
 #define SLOT_LOCK (1U << 31)
 #define SLOT_BAD  (1U << 30)        // a write failed: never again
+#define SLOT_OBJECT (1U << 29)      // its page is an object's
 
 enum { SLOTS_A_CHUNK = PAGE_SIZE / sizeof(struct slot) };
 
@@ -92,6 +93,13 @@ void slot_forget(struct frame *f);
 // One more or less entry names s. => false: too many
 bool slot_share(u32 s);
 void slot_put(u32 s);
+
+// The count of a page of an object moves to f, which gets the slot.  f is BUSY
+void slot_take_frame(u32 s, struct frame *f);
+
+// The object whose page s is, if it is one's. => referenced, *index; or NULL
+bool slot_is_object(u32 s);
+struct object *slot_object(u32 s, u64 *index);
 
 bool slot_shared(u32 s);                   // is it named more than once?
 

@@ -157,7 +157,9 @@ static int
 read_back(struct frame *f)
 {
   struct swap_in in = { .v = { f }, .n = 1, .slot = f->slot };
-  return swap_read(&in);
+  int err = swap_read(&in);
+  swap_filled(&in, err);
+  return err;
 }
 
 // Names of f's slot name f again.
@@ -191,10 +193,29 @@ bring_frame_back(u32 s, struct frame *f)
   frame_put(f, PIN_1);
 }
 
+// The page of an object.
+static int
+bring_object_back(u32 s)
+{
+  struct frame *f;
+  u64 index;
+  struct object *o = slot_object(s, &index);
+  int err = o ? object_page(o, index, &f) : 0;
+  if(err == 0 && o)
+    bring_frame_back(s, f);
+  if(o)
+    object_put(o);
+  else
+    yield();
+  return err == -ERANGE ? 0 : err;
+}
+
 // One step nearer to a slot that is not in use.
 static int
 bring_back(u32 s)
 {
+  if(slot_is_object(s))
+    return bring_object_back(s);
   struct frame *f, *fresh = slot_resident(s) ? NULL : frame_alloc(KIND_ANON, ALLOC_USER);
   if(fresh == NULL && !slot_resident(s))
     return memory_reclaim() ? 0 : -ENOMEM;

@@ -64,22 +64,26 @@ int
 swap_read(struct swap_in *in)
 {
   struct block_request r;
-  struct frame **v = in->v;
-  u32 slot = in->slot, n = in->n;
-  vm_count(VM_SWAP_READ);
-  int err = slots_start(&r, false, slot, v, n);
+  int err = slots_start(&r, false, in->slot, in->v, in->n);
   if(err == 0)
-    err = slots_wait(&r, slot);
-  if(err)
-    for(u32 i = 0; i < n; i++)
-      slot_take_home(v[i]);
-  else
-    vm_add(VM_SWAP_IN, n);
-  for(u32 i = 0; i < n; i++){
-    frame_unbusy(v[i]);
-    frame_put(v[i], PIN_1);
-  }
+    err = slots_wait(&r, in->slot);
+  vm_count(VM_SWAP_READ);
+  if(err == 0)
+    vm_add(VM_SWAP_IN, in->n);
+  else if(in->n == 1)
+    printk("swap: slot %x cannot be read (error %d)\n", in->slot, -err);
   return err;
+}
+
+void
+swap_filled(struct swap_in *in, int err)
+{
+  for(u32 i = 0; i < in->n; i++){
+    if(err)
+      slot_take_home(in->v[i]);
+    frame_unbusy(in->v[i]);
+    frame_put(in->v[i], PIN_1);
+  }
 }
 
 // The page that was asked for must not fail with one that was not.
@@ -87,12 +91,11 @@ int
 swap_finish(struct swap_in *in, struct space *s)
 {
   int err = swap_read(in);
+  swap_filled(in, err);
   if(err && in->n > 1){
     s->swap_window = ALONE;
     return 0;
   }
-  if(err)
-    printk("swap: slot %x cannot be read (error %d)\n", in->slot, -err);
   return err;
 }
 

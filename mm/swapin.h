@@ -24,8 +24,11 @@ void swap_begin(struct swap_in *in, struct space *s, va_t va, pte_t *e, struct f
 // Read, and let go of the frames.  No lock is held; sleeps. => 0, or -EIO for the first
 int swap_finish(struct swap_in *in, struct space *s);
 
-// The reading alone. => 0 or -errno of the request
+// The reading alone; the frames stay BUSY and the caller's. => 0 or -errno
 int swap_read(struct swap_in *in);
+
+// Private pages have been read, or not: let go of them.
+void swap_filled(struct swap_in *in, int err);
 
 // A page that was read ahead for s has been wanted.
 void swap_was_ahead(struct space *s, struct frame *f);

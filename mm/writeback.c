@@ -293,6 +293,25 @@ take_pages(struct frame **v, u32 n)
   return got;
 }
 
+// What is in slots only.
+static void
+drop_away(struct object *o, u64 index, u64 end)
+{
+  u64 value = 1;
+  for(; value && o->away; index++){
+    spin_lock(&o->lock);
+    value = radix_next(&o->pages, &index, false);
+    value = index < end ? value : 0;
+    if(value & AWAY){
+      radix_remove(&o->pages, index);
+      o->away--;
+    }
+    spin_unlock(&o->lock);
+    if(value & AWAY)
+      slot_put((u32)value);
+  }
+}
+
 // Take every page in [first, end) out of the object and all page tables.
 static void
 remove_pages(struct object *o, u64 first, u64 end)
@@ -308,6 +327,7 @@ remove_pages(struct object *o, u64 first, u64 end)
     if(n > 0)
       object_forget(o, v, n);
   }
+  drop_away(o, first, end);
 }
 
 // Private copies of pages past the end go too: their file page is no more.
@@ -373,10 +393,14 @@ idle(const struct frame *f, u64 but_for)
   return (w & (COUNTS | FRAME_DIRTY | FRAME_WRITING)) == (SHARE_1 | PIN_1);
 }
 
-// Of n pinned and BUSY pages, take out of the object those that nothing keeps once
-// their mappings are taken, and let go of the others.  => how many
-static u32
-forget_idle(struct object *o, struct frame **v, u32 n)
+void
+object_unmap(struct object *o, struct frame **v, u32 n)
+{
+  take_mappings(o, v, n, TAKE_IDLE);
+}
+
+u32
+object_forget_idle(struct object *o, struct frame **v, u32 n)
 {
   u32 got = 0;
   take_mappings(o, v, n, TAKE_IDLE);
@@ -416,7 +440,7 @@ object_shrink(struct object *o, u64 want)
     u32 found = object_gather(o, &index, NO_END, PIN_1, v, min(want - freed, (u64)BATCH));
     if(found == 0)
       break;
-    freed += forget_idle(o, v, take_clean(v, found));
+    freed += object_forget_idle(o, v, take_clean(v, found));
   }
   return freed;
 }
@@ -425,7 +449,7 @@ u64
 object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned)
 {
   u64 first = v[0]->index, end = v[n - 1]->index + 1UL, marked = o->pages.marked;
-  u32 freed = forget_idle(o, v, n);
+  u32 freed = object_forget_idle(o, v, n);
   if(freed < n && object_has_store(o) && write_dirty(o, first, end, n) == 0)
     *cleaned += marked - min(o->pages.marked, marked);
   return freed;

@@ -96,11 +96,28 @@ def test_program(boot, disk, program):
     assert out.splitlines()[-1].endswith(("PASSED", "fork test OK"))
 
 
-@pytest.mark.parametrize("what", ["moving", "locking", "hiding", "forking"])
+@pytest.mark.parametrize("what", ["moving", "locking", "hiding", "sharing", "forking"])
 def test_paging(boot, disk, what):
     """What is done to pages most of which are in slots."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
     assert "ok" in g.check(f"paging {what} 14", 300)
+
+
+def test_tmpfs(boot, disk):
+    """Files in memory that memory has no room for."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    g.check("mkdir /mnt && mount -t tmpfs -o size=64M none /mnt")
+    g.check("seq 1 1500000 > /mnt/a", 120)
+    want = g.check("seq 1 1500000 | wc", 120)
+    g.check("cp /mnt/a /mnt/b", 120)
+    assert g.check("wc < /mnt/a", 120) == want == g.check("wc < /mnt/b", 120)
+    assert int(swaps(g)[0][3]) > 8 * 1024
+    g.check("rm /mnt/a")
+    g.vm_check()
+    g.check("swapoff /dev/vdb && swapon /dev/vdb", 120)
+    assert g.check("wc < /mnt/b", 120) == want
+    g.check("rm /mnt/b")
+    assert int(swaps(g)[0][3]) < 1024
 
 
 @pytest.mark.long
