@@ -9,13 +9,16 @@
 // (0,1), and clears USED of those it leaves behind; passes 3 and 4 are 1 and 2 again,
 // and now find whatever can go at all.  Several victims are taken in the same passes.
 //
-// In a large ring a round is a window of `esc_window` pages from the hand: what a
-// batch costs then follows the victims.  The next window begins where one ends.  How
-// a page is used is asked once, in pass 1, and remembered for the others.
+// In a large ring a round is a window of `esc_window` pages from the hand.  What passes
+// 1 and 2 leave of a window has time to be used again before the hand comes back, and
+// the next window follows; only after `esc_reach` of them, so that a batch's cost stays
+// bounded, or when all of the ring was looked at, come passes 3 and 4.  How a page is
+// used is asked in pass 1 and remembered for the others.
 
 #include "mm/policy/policy.h"
 
 u32 esc_window = ESC_WINDOW_MAX;
+u32 esc_reach = 8;
 
 enum { GONE = USES };           // instead of a page's use: gone, or refused to
 
@@ -74,12 +77,15 @@ static u32
 choose(struct ring *r, u32 n)
 {
   struct window w = { .start = r->hand };
+  u64 left = 2 * r->places;
   u32 taken = 0;
-  for(u64 left = r->places; left > 0 && taken < n; left -= w.span){
-    taken += first_pass(r, &w, left, n - taken);
-    for(u32 number = 2; number <= 4; number++)
+  for(u32 i = 1; left > 0 && taken < n; i++){
+    taken += first_pass(r, &w, min(left, r->places), n - taken);
+    bool whole = w.span == r->places, last = whole || left <= r->places || i >= esc_reach;
+    for(u32 number = 2; number <= (last ? 4 : 2); number++)
       taken += pass(r, &w, number, n - taken);
     w.start = ring_ahead(r, w.start, w.span);
+    left = whole ? 0 : left - w.span;
   }
   return taken;
 }

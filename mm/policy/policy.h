@@ -55,11 +55,11 @@ extern const struct policy *const policies[];   // the default first; ends with 
 
 const struct policy *policy_find(const char *name);   // => or NULL
 
-// How many present pages a pass of enhanced second chance covers; what the cost of a
-// batch of victims is bounded by.  At most ESC_WINDOW_MAX; rings that are no larger
-// are treated just as the textbook has it.
+// Enhanced second chance: how many present pages a pass covers, at most ESC_WINDOW_MAX,
+// and after how many such windows a batch of victims takes what it can get.  Rings that
+// are no larger than a window are treated just as the textbook has it.
 enum { ESC_WINDOW_MAX = 256 };
-extern u32 esc_window;
+extern u32 esc_window, esc_reach;
 
 // What all policies have done since the start.
 struct policy_stats {

@@ -174,6 +174,37 @@ def test_fault_frequency():
     assert (d.faults, d.peak) == (3, 2)
 
 
+# ---- How near to LRU ----
+
+def zipf(rng, pages, n):
+    weights = [1 / (i + 1) for i in range(pages)]
+    names = rng.sample(range(pages), pages)
+    return rng.choices(names, weights, k=n)
+
+
+def phases(rng, pages, n):
+    """Ten sets of a quarter of the pages, one after the other, and now and then any page."""
+    for _ in range(10):
+        base = rng.randrange(pages)
+        for _ in range(n // 10):
+            near = rng.random() < 0.95
+            yield (base + rng.randrange(pages // 4)) % pages if near else rng.randrange(pages)
+
+
+@pytest.mark.parametrize("kind", [zipf, phases])
+def test_default_policy_is_near_lru(kind, tmp_path):
+    """With batches of the kernel's size, in rings that are many windows long."""
+    rng = random.Random(1)
+    refs = [Reference(i, 1, page, rng.random() < 0.3)
+            for i, page in enumerate(kind(rng, 10240, 200_000))]
+    trace = write(tmp_path / "t", refs)
+    p = subprocess.run([ROOT / "build/tools/policy/sim", "-b", "32", trace, "1024,3072,7168",
+                        "lru", "esc"], capture_output=True, text=True, check=True)
+    counts = {(w[0], w[1]): int(w[3]) for w in map(str.split, p.stdout.splitlines())}
+    for frames in ("1024", "3072", "7168"):
+        assert counts["esc", frames] <= 1.1 * counts["lru", frames], counts
+
+
 # ---- Traces of a running quire ----
 
 def capture(trace, *command, keep="1", image=BUILD / "test/fs.img"):

@@ -215,19 +215,35 @@ windows(void)
   for(u64 i = 0; i < PLACES; i++)
     set_page(&real, i, USED | MODIFIED, 0);
   policy_find("esc")->choose(&real.ring, 32);
-  assert_int_equal(real.uses, ESC_WINDOW_MAX);
-  assert_int_equal(real.ring.hand, 32);
+  assert_int_equal(real.uses, esc_reach * ESC_WINDOW_MAX);
+  assert_int_equal(real.ring.hand, (esc_reach - 1) * ESC_WINDOW_MAX + 32);
   for(u64 i = 0; i < PLACES - 1; i++)
     real.page[i].refuses = true;
   assert_string_equal(choose("esc", &real, 2), "9999");
+}
+
+static void
+make_nine(u32 window, u32 reach)
+{
+  esc_window = window;
+  esc_reach = reach;
   make_ring(&real, 9);
   for(u64 i = 0; i < 9; i++)
-    set_page(&real, i, i == 8 ? 0 : USED, 0);
-  esc_window = 3;
-  assert_string_equal(choose("esc", &real, 4), "0 1 2 3");
-  esc_window = 0;                               // as 1
-  assert_string_equal(choose("esc", &real, 9), "4 5 6 7 8");
-  esc_window = ESC_WINDOW_MAX;
+    set_page(&real, i, i == 4 ? MODIFIED : i == 8 ? 0 : USED, 0);
+}
+
+// Windows of three: what is good in the next comes before what was used in this one.
+static void
+small_windows(void)
+{
+  make_nine(3, 8);
+  assert_string_equal(choose("esc", &real, 4), "4 8 0 1");
+  make_nine(3, 1);
+  assert_string_equal(choose("esc", &real, 4), "0 1 2 4");
+  make_nine(3, 2);
+  assert_string_equal(choose("esc", &real, 4), "4 3 5 8");
+  make_nine(0, 0);                              // as 1
+  assert_string_equal(choose("esc", &real, 9), "0 1 2 3 4 5 6 7 8");
 }
 
 // ---- Textbook: additional reference bits ----
@@ -416,7 +432,8 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     BARE(textbook_strings), BARE(second_chance), BARE(four_classes), BARE(batch_of_classes),
-    BARE(windows), BARE(reference_bits), BARE(aging_cost), BARE(against_models), BARE(table),
+    BARE(windows), BARE(small_windows),
+    BARE(reference_bits), BARE(aging_cost), BARE(against_models), BARE(table),
   };
   return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }
