@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// mmaptest: anonymous mappings, private and shared, their protection, and
-// unmapping them in pieces.  Ends with ALL MMAP TESTS PASSED, or status 1.
+// mmaptest: mappings, anonymous and of files, private and shared, their protection,
+// and unmapping them in pieces.  Ends with ALL MMAP TESTS PASSED, or status 1.
 
+#include "kernel/types.h"
+#include "kernel/fcntl.h"
 #include "kernel/riscv.h"
+#include "kernel/stat.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
@@ -261,6 +264,172 @@ test_many(void)
   }
 }
 
+// ---- Files ----
+
+enum { FILE_PAGES = 4, FILE_BYTES = FILE_PAGES * PGSIZE - 1000 };
+
+static char
+pattern(int at)
+{
+  return 'a' + (at + at / PGSIZE) % 23;
+}
+
+// A file of FILE_BYTES, open in the way that mode says.
+static int
+make_file(const char *name, int mode)
+{
+  static char bytes[FILE_BYTES];
+  int fd;
+
+  for(int i = 0; i < FILE_BYTES; i++)
+    bytes[i] = pattern(i);
+  require((fd = open(name, O_CREATE | O_TRUNC | O_WRONLY)) >= 0);
+  require(write(fd, bytes, FILE_BYTES) == FILE_BYTES && close(fd) == 0);
+  require((fd = open(name, mode)) >= 0);
+  return fd;
+}
+
+static char *
+map_file(int fd, int pages, int prot, int flags, int page)
+{
+  long r = sys_mmap(NULL, pages * PGSIZE, prot, flags, fd, page * PGSIZE);
+  require(r > 0 && r % PGSIZE == 0);
+  return (char *)r;
+}
+
+static char
+byte_of(const char *name, int at)
+{
+  char c;
+  int fd = open(name, O_RDONLY);
+
+  require(fd >= 0 && sys_pread(fd, &c, 1, at) == 1);
+  close(fd);
+  return c;
+}
+
+// What the file has, and zeroes behind its end.
+static void
+check_pattern(const char *p, int page, int pages)
+{
+  for(int i = 0; i < pages * PGSIZE; i++){
+    int at = page * PGSIZE + i;
+    require(p[i] == (at < FILE_BYTES ? pattern(at) : 0));
+  }
+}
+
+// Descriptors may be closed and names removed: the mapping has the file.
+static void
+test_file_private(void)
+{
+  int fd = make_file("mmap.f", O_RDONLY);
+  char *p = map_file(fd, FILE_PAGES, RW, MAP_PRIVATE, 0);
+  char *second = map_file(fd, 1, PROT_READ, MAP_PRIVATE, 1);
+
+  require(close(fd) == 0);
+  check_pattern(p, 0, FILE_PAGES);
+  check_pattern(second, 1, 1);
+  p[PGSIZE] = 'Z';
+  require(second[0] == pattern(PGSIZE) && byte_of("mmap.f", PGSIZE) == pattern(PGSIZE));
+  require(unlink("mmap.f") == 0 && p[PGSIZE] == 'Z' && p[2 * PGSIZE] == pattern(2 * PGSIZE));
+  require(!survives(store, second));
+  require(sys_munmap(p, FILE_PAGES * PGSIZE) == 0 && !survives(load, p));
+  check_pattern(second, 1, 1);
+  require(sys_munmap(second, PGSIZE) == 0);
+}
+
+// Stores are in the file at once, for read() and for others who map it, and stay
+// there; behind its end they are nowhere.
+static void
+test_file_shared(void)
+{
+  int fd = make_file("mmap.f", O_RDWR);
+  char *p = map_file(fd, FILE_PAGES, RW, MAP_SHARED, 0);
+  char *q = map_file(fd, 2, PROT_READ, MAP_SHARED, 2);
+
+  require(close(fd) == 0);
+  p[0] = '0';
+  p[2 * PGSIZE + 5] = '2';
+  p[FILE_BYTES] = 'E';
+  require(byte_of("mmap.f", 0) == '0' && q[5] == '2');
+  require(sys_munmap(p, PGSIZE) == 0 && !survives(load, p));
+  p[3 * PGSIZE] = '3';
+  require(sys_munmap(p + 3 * PGSIZE, PGSIZE) == 0 && p[PGSIZE] == pattern(PGSIZE));
+  require(sys_munmap(p + PGSIZE, 2 * PGSIZE) == 0 && sys_munmap(q, 2 * PGSIZE) == 0);
+  require(byte_of("mmap.f", 0) == '0' && byte_of("mmap.f", 1) == pattern(1));
+  require(byte_of("mmap.f", 2 * PGSIZE + 5) == '2' && byte_of("mmap.f", 3 * PGSIZE) == '3');
+  struct stat st;
+  require(stat("mmap.f", &st) == 0 && st.size == FILE_BYTES);
+  require(unlink("mmap.f") == 0);
+}
+
+// How a file is open bounds what its mappings may do.
+static void
+test_file_modes(void)
+{
+  int ro = make_file("mmap.f", O_RDONLY), wo = open("mmap.f", O_WRONLY);
+  char *p = map_file(ro, 1, PROT_READ, MAP_SHARED, 0);
+
+  require(sys_mmap(NULL, PGSIZE, RW, MAP_SHARED, ro, 0) == -EACCES);
+  require(sys_mmap(NULL, PGSIZE, PROT_READ, MAP_SHARED, wo, 0) == -EACCES);
+  require(sys_mmap(NULL, PGSIZE, PROT_READ, MAP_PRIVATE, 99, 0) == -EBADF);
+  require(sys_mmap(NULL, PGSIZE, PROT_READ, MAP_PRIVATE, ro, 1) == -EINVAL);
+  require(!survives(store, p) && sys_mprotect(p, PGSIZE, RW) == -EACCES);
+  require(sys_munmap(p, PGSIZE) == 0);
+  p = map_file(ro, 1, PROT_READ, MAP_PRIVATE, 0);
+  require(sys_mprotect(p, PGSIZE, RW) == 0 && survives(store, p));
+  require(sys_munmap(p, PGSIZE) == 0 && close(ro) == 0 && close(wo) == 0 && unlink("mmap.f") == 0);
+}
+
+// A child has the mappings; it shares the shared one, and its unmapping is its own.
+static void
+test_file_fork(void)
+{
+  int fd = make_file("mmap.f", O_RDWR), status, pid;
+  char *shared = map_file(fd, FILE_PAGES, RW, MAP_SHARED, 0);
+  char *private = map_file(fd, FILE_PAGES, RW, MAP_PRIVATE, 0);
+
+  require(close(fd) == 0);
+  private[0] = 'P';
+  require((pid = fork()) >= 0);
+  if(pid == 0){
+    require(private[0] == 'P');
+    check_pattern(shared, 0, FILE_PAGES);
+    shared[PGSIZE] = 'C';
+    private[1] = 'C';
+    require(sys_munmap(shared, FILE_PAGES * PGSIZE) == 0);
+    exit(0);
+  }
+  require(wait(&status) == pid && status == 0);
+  require(shared[PGSIZE] == 'C' && private[PGSIZE] == 'C');      // that page is not copied yet
+  require(private[0] == 'P' && private[1] == pattern(1) && shared[0] == pattern(0));
+  require(sys_munmap(shared, FILE_PAGES * PGSIZE) == 0);
+  require(sys_munmap(private, FILE_PAGES * PGSIZE) == 0);
+  require(byte_of("mmap.f", PGSIZE) == 'C' && unlink("mmap.f") == 0);
+}
+
+// Two files side by side; a page beyond the end of one is not there, until it grows.
+static void
+test_file_ends(void)
+{
+  int one = make_file("mmap.1", O_RDWR), two = make_file("mmap.2", O_RDWR);
+  char *p = map_file(one, 2 * FILE_PAGES, RW, MAP_SHARED, 0);
+  char *q = map_file(two, FILE_PAGES, RW, MAP_SHARED, 0);
+
+  require(unlink("mmap.1") == 0);
+  p[0] = '1';
+  q[0] = '2';
+  require(p[0] == '1' && q[0] == '2');
+  require(!survives(load, p + FILE_PAGES * PGSIZE));
+  require(sys_ftruncate(one, (FILE_PAGES + 1) * PGSIZE) == 0);
+  require(p[FILE_PAGES * PGSIZE] == 0 && !survives(store, p + (FILE_PAGES + 1) * PGSIZE));
+  require(sys_ftruncate(one, PGSIZE) == 0 && p[0] == '1' && !survives(load, p + PGSIZE));
+  require(close(one) == 0 && close(two) == 0);
+  require(sys_munmap(p, 2 * FILE_PAGES * PGSIZE) == 0 && q[0] == '2');
+  require(sys_munmap(q, FILE_PAGES * PGSIZE) == 0);
+  require(byte_of("mmap.2", 0) == '2' && unlink("mmap.2") == 0);
+}
+
 int
 main(void)
 {
@@ -273,6 +442,9 @@ main(void)
     { "reserve", test_reserve }, { "pieces", test_pieces }, { "fixed", test_fixed },
     { "errors", test_errors }, { "populate", test_populate },
     { "populate_range", test_populate_range }, { "dontneed", test_dontneed }, { "many", test_many },
+    { "file_private", test_file_private }, { "file_shared", test_file_shared },
+    { "file_modes", test_file_modes }, { "file_fork", test_file_fork },
+    { "file_ends", test_file_ends },
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){
