@@ -117,15 +117,11 @@ collect(struct epoll *ep, va_t to, u64 max)
     struct epoll_event ev = { .events = ask(w), .data = w->data };
     if(ev.events == 0)
       continue;
-    if(copy_to_user(to + n * sizeof ev, &ev, sizeof ev)){
-      enter(w);
-      e = -EFAULT;
-      continue;
-    }
-    n++;
-    if(w->events & EPOLLONESHOT)
+    e = copy_to_user(to + n * sizeof ev, &ev, sizeof ev) ? -EFAULT : 0;
+    n += e == 0;
+    if(e == 0 && (w->events & EPOLLONESHOT))
       w->events &= HOW;
-    else if(!(w->events & EPOLLET))
+    else if(e || !(w->events & EPOLLET))
       list_append(&again, &w->again);
   }
   while(!list_empty(&again)){
@@ -318,28 +314,21 @@ sys_epoll_ctl(const u64 *a)
   return e;
 }
 
-// => 0, -EINTR or -ETIMEDOUT
-static int
-await_candidate(struct epoll *ep, u64 deadline)
-{
-  int e = 0;
-  bool on = spin_lock_irq(&ep->lock);
-  while(list_empty(&ep->candidates) && e == 0)
-    e = wait_until(&ep->waiters, &ep->lock, deadline);
-  spin_unlock_irq(&ep->lock, on);
-  return e;
-}
-
 // a: ., where the events go, how many, deadline
 static i64
 await(struct file *f, const u64 *a)
 {
+  struct epoll *ep = f->priv;
   i64 n;
   int e = 0;
   if(f->ops != &epoll_ops)
     return -EINVAL;
-  while((n = collect(f->priv, a[1], a[2])) == 0 && e == 0)
-    e = await_candidate(f->priv, a[3]);
+  while((n = collect(ep, a[1], a[2])) == 0 && e == 0){
+    bool on = spin_lock_irq(&ep->lock);
+    while(list_empty(&ep->candidates) && e == 0)
+      e = wait_until(&ep->waiters, &ep->lock, a[3]);
+    spin_unlock_irq(&ep->lock, on);
+  }
   return n ? n : e == -ETIMEDOUT ? 0 : e == -EINTR ? -ENOHANDLER : e;
 }
 

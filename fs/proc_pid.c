@@ -47,13 +47,17 @@ get_family(struct task *t, struct family *f)
 }
 
 // Sizes of a process's memory, in pages.
-struct sizes { u64 size, resident, swapped, file, text, data, stack, tables; va_t stack_start; };
+struct sizes {
+  u64 size, resident, swapped, locked, file, text, data, stack, tables;
+  va_t stack_start;
+};
 
 static void
 add_area(struct sizes *z, const struct area *a)
 {
   u64 pages = (a->end - a->start) / PAGE_SIZE;
   z->size += pages;
+  z->locked += a->flags & AREA_LOCKED ? pages : 0;
   if(a->flags & AREA_STACK){
     z->stack += pages;
     z->stack_start = max(z->stack_start, a->end);
@@ -140,9 +144,11 @@ static void
 add_memory(struct text *x, const struct sizes *z)
 {
   static const char *const name[] = {
-    "VmSize", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE", "VmSwap",
+    "VmSize", "VmLck", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE", "VmSwap",
   };
-  u64 pages[] = { z->size, z->resident, z->data, z->stack, z->text, z->tables, z->swapped };
+  u64 pages[] = {
+    z->size, z->locked, z->resident, z->data, z->stack, z->text, z->tables, z->swapped,
+  };
   for(u32 k = 0; k < count_of(name); k++)
     text_add(x, "%s:\t%8lu kB\n", name[k], pages[k] * PAGE_KIB);
 }

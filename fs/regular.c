@@ -9,6 +9,7 @@
 
 #include "fs/vfs.h"
 #include "kernel/errno.h"
+#include "kernel/signal.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/reaper.h"
@@ -121,10 +122,26 @@ write_through(struct file *f, u64 start, i64 n)
   return e ? e : n;
 }
 
+// Of n bytes, those that the limit on a file's size allows.  => false: not even one
+static bool
+within_limit(struct file *f, u64 pos, u64 *n)
+{
+  u64 limit = current->process->limits[RLIMIT_FSIZE].soft;
+  u64 at = f->flags & O_APPEND ? f->inode->object.size : pos;
+  if(likely(limit == LIMIT_NONE) || *n == 0)
+    return true;
+  *n = min(*n, limit - min(at, limit));
+  if(*n == 0)
+    signal_raise(SIGXFSZ);
+  return *n > 0;
+}
+
 static i64
 regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   u64 done;
+  if(!within_limit(f, *pos, &n))
+    return -EFBIG;
   int err = write_once(f, buf, n, pos, &done);
   i64 r = likely(err == 0) ? (i64)done : retry(f, write_once, false, buf, n, pos, done, err);
   throttle(f->inode);

@@ -7,11 +7,14 @@
 #include "fs/stat.h"
 #include "kernel/chardev.h"
 #include "kernel/errno.h"
+#include "kernel/job.h"
 #include "kernel/list.h"
 #include "kernel/printk.h"
 #include "kernel/random.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
+
+enum { DEV_TTY = 0x500 };        // the terminal of the session, if it has one
 
 static struct list devices = LIST_INIT(devices);
 
@@ -42,7 +45,8 @@ chardev_open(struct file *f, struct inode *i)
   list_for(d, &devices, link)
     if(d->major == dev_major(i->rdev) && d->minor == dev_minor(i->rdev)){
       f->ops = d->ops;
-      return 0;
+      bool none = i->rdev == DEV_TTY && terminal_session() < 0;
+      return none ? -ENXIO : 0;
     }
   return -ENXIO;
 }

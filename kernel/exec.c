@@ -179,7 +179,10 @@ place_and_map(struct elf *e, struct file *f, va_t want, struct space *s)
 static int
 make_stack(struct space *s, bool executable)
 {
-  int err = vm_stack(s, USER_TOP, min(current->process->stack_limit, STACK_MAX));
+  const struct rlimit *limits = current->process->limits;
+  s->size_max = limits[RLIMIT_AS].soft;
+  s->heap_max = limits[RLIMIT_DATA].soft;
+  int err = vm_stack(s, USER_TOP, min(limits[RLIMIT_STACK].soft, STACK_MAX));
   if(err || !executable)
     return err;
   return vm_protect(s, USER_TOP - PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -291,7 +294,7 @@ begin(const char *path, struct exec **out)
   struct exec *x = kmalloc(sizeof *x);
   if(!x)
     return -ENOMEM;
-  u64 room = min(current->process->stack_limit, (u64)STACK_LIMIT) / ARGS_SHARE;
+  u64 room = min(current->process->limits[RLIMIT_STACK].soft, (u64)STACK_LIMIT) / ARGS_SHARE;
   x->path = path;
   x->file = x->linker_file = NULL;
   x->space = NULL;

@@ -8,6 +8,8 @@
 
 #include <machine.h>
 #include "kernel/errno.h"
+#include "kernel/string.h"
+#include "kernel/files.h"
 #include "kernel/itimer.h"
 #include "kernel/job.h"
 #include "kernel/pid.h"
@@ -28,6 +30,15 @@ process_init(void)
 
 // ---- Making ----
 
+static const struct rlimit first_limits[RLIMITS] = {
+  [RLIMIT_CPU ... RLIMIT_DATA] = { LIMIT_NONE, LIMIT_NONE },
+  [RLIMIT_STACK] = { STACK_LIMIT, LIMIT_NONE },
+  [RLIMIT_CORE] = { 0, LIMIT_NONE },             // no such file is ever written
+  [RLIMIT_CORE + 1 ... RLIMIT_NOFILE - 1] = { LIMIT_NONE, LIMIT_NONE },
+  [RLIMIT_NOFILE] = { FILES_LIMIT, FILES_LIMIT_MAX },
+  [RLIMIT_NOFILE + 1 ... RLIMITS - 1] = { LIMIT_NONE, LIMIT_NONE },
+};
+
 struct process *
 process_create(struct process *parent)
 {
@@ -36,13 +47,10 @@ process_create(struct process *parent)
     return NULL;
   p->refs = 1;
   p->start_time = machine_time_ns();
-  p->stack_limit = STACK_LIMIT;
-  p->stack_limit_max = LIMIT_NONE;
+  memcpy(p->limits, parent ? parent->limits : first_limits, sizeof p->limits);
   if(parent){
     p->uid = parent->uid;
     p->gid = parent->gid;
-    p->stack_limit = parent->stack_limit;
-    p->stack_limit_max = parent->stack_limit_max;
   }
   waitq_init(&p->child_event);
   list_init(&p->children);

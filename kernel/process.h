@@ -14,7 +14,6 @@
 
 enum { STACK_LIMIT = 8 * MiB };        // RLIMIT_STACK at first
 #define STACK_MAX (64 * GiB)           // what an infinite one stands for
-#define LIMIT_NONE (~0UL)
 
 // ---- process.c ----
 

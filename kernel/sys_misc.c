@@ -77,52 +77,36 @@ sys_getrandom(const u64 *a)
 
 // ---- Limits ----
 
-enum { RLIMIT_STACK = 3, RLIMIT_CORE = 4, RLIMIT_NOFILE = 7, RLIMITS = 16 };
-
-struct rlimit { u64 soft, hard; };
-
 static struct rlimit
 limit_get(u32 resource)
 {
-  struct process *p = current->process;
-  switch(resource){
-  case RLIMIT_STACK:
-    return (struct rlimit){ p->stack_limit, p->stack_limit_max };
-  case RLIMIT_NOFILE:
-    return (struct rlimit){ current->files->limit, FILES_LIMIT_MAX };
-  case RLIMIT_CORE:                // no such file is ever written
-    return (struct rlimit){ 0, LIMIT_NONE };
-  default:
-    return (struct rlimit){ LIMIT_NONE, LIMIT_NONE };
-  }
+  struct rlimit r = current->process->limits[resource];
+  if(resource == RLIMIT_NOFILE)
+    r.soft = current->files->limit;
+  return r;
 }
 
-// Of the others none is enforced, so none can be set to anything but infinity.
+// Most bound nothing here, or not root, and are only told again.  CPU time is not
+// watched, so it cannot be limited.
 static int
 limit_set(u32 resource, struct rlimit to)
 {
   struct process *p = current->process;
-  struct rlimit old = limit_get(resource);
+  struct space *s = current->space;
   if(to.soft > to.hard)
     return -EINVAL;
-  if(to.hard > old.hard && p->uid != 0)
+  if((to.hard > p->limits[resource].hard && p->uid != 0) ||
+     (to.hard > FILES_LIMIT_MAX && resource == RLIMIT_NOFILE) ||
+     (to.soft != LIMIT_NONE && resource == RLIMIT_CPU))
     return -EPERM;
+  p->limits[resource] = to;
   switch(resource){
-  case RLIMIT_STACK:
-    p->stack_limit = to.soft;
-    p->stack_limit_max = to.hard;
-    current->space->stack_limit = min(to.soft, STACK_MAX);
-    return 0;
-  case RLIMIT_NOFILE:
-    if(to.hard > FILES_LIMIT_MAX)
-      return -EPERM;
-    current->files->limit = (u32)to.soft;
-    return 0;
-  case RLIMIT_CORE:
-    return to.soft == 0 ? 0 : -EPERM;
-  default:
-    return to.soft == LIMIT_NONE && to.hard == LIMIT_NONE ? 0 : -EPERM;
+  case RLIMIT_STACK: s->stack_limit = min(to.soft, STACK_MAX); break;
+  case RLIMIT_NOFILE: current->files->limit = (u32)to.soft; break;
+  case RLIMIT_AS: s->size_max = to.soft; break;
+  case RLIMIT_DATA: s->heap_max = to.soft; break;
   }
+  return 0;
 }
 
 i64

@@ -30,6 +30,14 @@ enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK
 // What may end a sleep early.
 enum sleep_kind { SLEEP_SURE, SLEEP_KILLABLE, SLEEP_SIGNALS };
 
+// Linux's resource limits; those that bound something here have names.
+enum {
+  RLIMIT_CPU = 0, RLIMIT_FSIZE = 1, RLIMIT_DATA = 2, RLIMIT_STACK = 3, RLIMIT_CORE = 4,
+  RLIMIT_NOFILE = 7, RLIMIT_AS = 9, RLIMITS = 16,
+};
+#define LIMIT_NONE (~0UL)
+struct rlimit { u64 soft, hard; };
+
 // What a process is beyond its threads: exit, wait and signals work on it.
 struct process {
   u64 refs;
@@ -37,7 +45,7 @@ struct process {
   u32 uid, gid;
   struct task *leader;              // the thread whose tid is pid; kept until the reaping
   u64 start_time;                   // ns since boot
-  u64 stack_limit, stack_limit_max; // RLIMIT_STACK
+  struct rlimit limits[RLIMITS];    // NOFILE's soft one: files->limit
   struct waitq child_event;         // a child changed state, or stopped threads may go on
 
   // Under family_lock:

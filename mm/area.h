@@ -86,6 +86,13 @@ void prune_around(struct space *s, va_t start, va_t end);
 // Where a new mapping goes: mmap's rules. => 0 or -errno
 int choose_place(struct space *s, va_t *addr, u64 len, u32 flags);
 
+// More bytes of areas?
+static inline bool
+may_grow(const struct space *s, u64 more)
+{
+  return s->mapped * PAGE_SIZE + more <= s->size_max;
+}
+
 static inline bool
 range_ok(va_t addr, u64 len)
 {

@@ -131,7 +131,7 @@ link_area(struct space *s, struct area *a, struct list *dead)
 static i64
 map_locked(struct space *s, struct area *a, va_t addr, u64 len, u32 flags, struct list *dead)
 {
-  int err = choose_place(s, &addr, len, flags);
+  int err = may_grow(s, len) ? choose_place(s, &addr, len, flags) : -ENOMEM;
   if(err == 0 && (flags & MAP_FIXED))
     err = unmap_range(s, addr, addr + len, dead);
   if(err)
@@ -262,7 +262,8 @@ static int
 grow_heap(struct space *s, va_t from, va_t to)
 {
   struct area *heap = area_below(s, from), *above = area_above(s, from);
-  if(to > s->mmap_top || (above && above->start < to))
+  if(to > s->mmap_top || (above && above->start < to) || !may_grow(s, to - from) ||
+     to - s->brk_start > s->heap_max)
     return -ENOMEM;
   if(heap && heap->end == from && (heap->flags & AREA_HEAP)){
     area_resize(s, heap, heap->start, to);
@@ -323,7 +324,8 @@ vm_grow_stack(struct space *s, va_t va)
   rw_write_lock(&s->lock);
   struct area *a = area_stack_above(s, va);
   struct area *below = a ? area_below(s, a->start) : NULL;
-  if(a == NULL || (below && page_down(va) < below->end + STACK_GAP))
+  if(a == NULL || (below && page_down(va) < below->end + STACK_GAP) ||
+     (va < a->start && !may_grow(s, a->start - page_down(va))))
     err = -ENOMEM;
   else if(va < a->start)
     area_resize(s, a, page_down(va), a->end);

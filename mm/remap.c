@@ -212,7 +212,7 @@ grow(struct space *s, struct area *a, struct move *m, struct area *new, struct l
     return -EFAULT;
   if(!offset_fits(a, m) || (m->old_len == 0 && !(a->flags & AREA_SHARED)))
     return -EINVAL;
-  if(private && !vm_may_promise(more))
+  if((private && !vm_may_promise(more)) || !may_grow(s, more))
     return -ENOMEM;
   bool stays = !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && m->old_len > 0;
   if(stays && m->from + m->old_len == a->end && room_above(s, a, more)){

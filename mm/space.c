@@ -45,6 +45,7 @@ space_alloc(void)
   rw_init(&s->lock, "space");
   s->refs = 1;
   s->mmap_top = USER_TOP;
+  s->size_max = s->heap_max = ~0UL;
   list_init(&s->link);
   return s;
 }
@@ -208,6 +209,8 @@ copy_attributes(struct space *child, struct space *parent)
   child->brk = parent->brk;
   child->mmap_top = parent->mmap_top;
   child->stack_limit = parent->stack_limit;
+  child->size_max = parent->size_max;
+  child->heap_max = parent->heap_max;
   child->trampoline = parent->trampoline;
   child->arg_start = parent->arg_start;
   child->arg_end = parent->arg_end;

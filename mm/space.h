@@ -63,7 +63,8 @@ struct space {
   u32 nareas;
   va_t brk_start, brk;
   va_t mmap_top;               // mmap places areas downwards from here
-  u64 stack_limit;             // bytes
+  u64 stack_limit;             // bytes; so are
+  u64 size_max, heap_max;      // the most there may be of all areas, and of the heap
   va_t arg_start, arg_end, env_start, env_end;
   struct file *exe;            // the program, referenced
   va_t trampoline;             // where signal handlers return to; 0: not mapped

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,11 +17,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/sched.h>
 
@@ -313,6 +316,103 @@ programs(void)
   TEST(execv("/proc/self/exe", argv));
 }
 
+// ---- Limits ----
+
+static struct rlimit
+limit(int which, rlim_t bytes)
+{
+  struct rlimit r = { bytes, bytes };
+  TEST(setrlimit(which, &r));
+  return r;
+}
+
+static void
+sizes(void)
+{
+  enum { MB = 1 << 20 };
+  limit(RLIMIT_AS, 64 * MB);
+  TEST(worked(mmap(NULL, 100 * MB, RW, ANON, -1, 0)));
+  TEST(worked(mmap(NULL, MB, RW, ANON, -1, 0)));
+  TEST(worked(mremap(mmap(NULL, MB, RW, ANON, -1, 0), MB, 100 * MB, MREMAP_MAYMOVE)));
+  TEST(worked(sbrk(100 * MB)));
+  limit(RLIMIT_DATA, MB);
+  TEST(worked(sbrk(4 * MB)));
+}
+
+static void
+files(void)
+{
+  enum { MOST = 64 * PAGE };           // of the output too
+  int fd = open("limited", O_RDWR | O_CREAT, 0600);
+  limit(RLIMIT_FSIZE, MOST);
+  signal(SIGXFSZ, handler);
+  TEST(pwrite(fd, "xy", 2, MOST - 1));
+  TEST(pwrite(fd, "x", 1, MOST));
+  TEST(pwrite(fd, "x", 0, MOST));
+  signal(SIGXFSZ, SIG_DFL);
+  pwrite(fd, "x", 1, MOST);
+}
+
+static void
+others(void)
+{
+  struct rlimit r = limit(RLIMIT_NOFILE, 5);
+  TEST(dup(0) < 0 ? -1 : 0);
+  TEST(dup2(0, 5));
+  TEST(getrlimit(RLIMIT_NOFILE, &r));
+  printf("descriptors: %ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+  limit(RLIMIT_MEMLOCK, PAGE);
+  TEST(getrlimit(RLIMIT_MEMLOCK, &r));
+  printf("locked: %ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+  r.rlim_max = 0;
+  TEST(setrlimit(RLIMIT_DATA, &r));
+  TEST(setrlimit(99, &r));
+}
+
+// They are inherited, so each is a child's.
+static void
+limits(void)
+{
+  static void (*const tests[])(void) = { sizes, files, others };
+  for(int k = 0; k < 3; k++){
+    fflush(stdout);
+    pid_t pid = fork();
+    if(pid == 0){
+      tests[k]();
+      fflush(stdout);
+      _exit(0);
+    }
+    printf("ended with %x\n", status_of(pid));
+  }
+}
+
+// A session without a terminal has no /dev/tty.
+static void
+terminal(void)
+{
+  pid_t pid = fork();
+  if(pid == 0){
+    setsid();
+    TEST(open("/dev/tty", O_RDWR));
+    _exit(0);
+  }
+  waitpid(pid, NULL, 0);
+}
+
+static void
+clocks(void)
+{
+  clockid_t clock;
+  struct timespec t;
+  TEST(clock_getcpuclockid(0, &clock));
+  TEST(clock_gettime(clock, &t));
+  TEST(clock_getcpuclockid(getppid(), &clock));
+  TEST(clock_gettime(clock, &t));
+  TEST(pthread_getcpuclockid(pthread_self(), &clock));
+  TEST(clock_gettime(clock, &t));
+  TEST(clock_gettime(99, &t));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,4 +427,7 @@ main(int argc, char **argv)
   attributes();
   descriptors();
   lost();
+  limits();
+  terminal();
+  clocks();
 }
