@@ -18,9 +18,10 @@ CHECKED = {
     "table": [""], "shootdown": [""], "writeback": [""],
 }
 PLANTED = {
-    "page": {"COUNT_BEFORE_FENCE": "", "LOSE_D": "", "INSTALL_BUSY": "", "FREE_MAPPED": "",
-             "FREE_DIRTY": "", "PUT_UNLOCKED": "", "SLOT_UNFENCED": "ALONE THREADS",
-             "OPEN_DEAD": "ALONE SWAPOFF", "OPEN_MAPPED": "ALONE SWAPOFF"},
+    "page": {"COUNT_BEFORE_FENCE": "", "LOSE_D": "", "FORK_KEEPS_D": "", "INSTALL_BUSY": "",
+             "FREE_MAPPED": "", "FREE_DIRTY": "", "PUT_UNLOCKED": "",
+             "SLOT_UNFENCED": "ALONE THREADS", "OPEN_DEAD": "ALONE SWAPOFF",
+             "OPEN_MAPPED": "ALONE SWAPOFF"},
     "table": dict.fromkeys(["EARLY_RELEASE", "FREE_UNLOCKED", "FREE_UNFENCED"], ""),
     "shootdown": dict.fromkeys(["LATE_JOIN", "NO_SWITCH_FENCE", "NO_SHOOT_FENCE", "LOOK_ONCE",
                                 "FORGET_FIRST", "FORGET_SLEEPERS"], ""),

@@ -15,6 +15,7 @@
 // Faults to plant:
 //   COUNT_BEFORE_FENCE    `mapped` goes down before the harts have fenced
 //   LOSE_D                the D of an entry that is taken away is not looked at
+//   FORK_KEEPS_D          fork leaves it to the parent's entry, which a copy replaces
 //   INSTALL_BUSY          an entry is made to a frame that is BUSY
 //   FREE_MAPPED           after the write nobody asks if the page was mapped again
 //   FREE_DIRTY            ... or if the write failed
@@ -289,7 +290,7 @@ fault:
     :: else ->                          // a copy, which is not this page any more
       assert(frame[f].val == want[s]);
       if
-      :: h < 2 -> goto unmap_locked
+      :: h < 2 -> pte[s].d = 0; goto unmap_locked
       :: else -> release(leaf[s])
       fi
     fi
@@ -369,7 +370,14 @@ fork:
     pte[1 - s].state = SWAPPED
   :: else ->
     d_step { frame[pte[s].f].share++; frame[pte[s].f].mapped++ }
-    pte[s].w = 0;
+    d_step { d = pte[s].d; pte[s].w = 0 }
+    if
+#ifndef FORK_KEEPS_D
+    :: d -> frame[pte[s].f].dirty = 1
+#endif
+    :: else
+    fi;
+    d = 0;
     d_step { pte[1 - s].state = PRESENT; pte[1 - s].f = pte[s].f }
   fi;
   release(leaf[1 - s]);
