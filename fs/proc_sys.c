@@ -82,6 +82,49 @@ store_fail_nth(const char *s, struct task *unused)
   return 0;
 }
 
+// Settings that are a number within bounds.
+static int
+store_number(const char *s, u64 least, u64 most, u64 *n)
+{
+  return parse_u64(s, n) && *n >= least && *n <= most ? 0 : -EINVAL;
+}
+
+enum { NS_A_MS = 1000000, AGING_MS_MAX = 10000 };
+
+static int
+show_aging(struct text *t, struct task *unused)
+{
+  text_add(t, "%lu\n", ring_tick_ns / NS_A_MS);
+  return 0;
+}
+
+static int
+store_aging(const char *s, struct task *unused)
+{
+  u64 ms;
+  int err = store_number(s, 1, AGING_MS_MAX, &ms);
+  if(err == 0)
+    atomic_store(&ring_tick_ns, ms * NS_A_MS);
+  return err;
+}
+
+static int
+show_window(struct text *t, struct task *unused)
+{
+  text_add(t, "%u\n", esc_window);
+  return 0;
+}
+
+static int
+store_window(const char *s, struct task *unused)
+{
+  u64 n;
+  int err = store_number(s, 1, ESC_WINDOW_MAX, &n);
+  if(err == 0)
+    atomic_store(&esc_window, (u32)n);
+  return err;
+}
+
 static int
 show_policy(struct text *t, struct task *unused)
 {
@@ -96,8 +139,10 @@ store_policy(const char *s, struct task *unused)
 }
 
 static const struct proc_entry vm[] = {
+  { .name = "aging_ms", .mode = PROC_SETTING, .show = show_aging, .store = store_aging },
   { .name = "check", .mode = PROC_FILE, .show = show_check },
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
+  { .name = "esc_window", .mode = PROC_SETTING, .show = show_window, .store = store_window },
   { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
     .store = store_overcommit },

@@ -12,6 +12,8 @@
 #include "kernel/uname.h"
 #include "mm/frame.h"
 #include "mm/object.h"
+#include "mm/policy/policy.h"
+#include "mm/ring.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/swap.h"
@@ -70,6 +72,25 @@ show_meminfo(struct text *t, struct task *unused)
   return 0;
 }
 
+// By class: not used and not modified, modified, used, both.
+static void
+add_counts(struct text *t, const char *name, const u64 *count, u32 first, u32 n)
+{
+  for(u32 i = 0; i < n; i++)
+    text_add(t, "policy_%s_%u %lu\n", name, first + i, count[i]);
+}
+
+static void
+add_policy(struct text *t)
+{
+  const struct policy_stats *p = &policy_stats;
+  text_add(t, "policy_hand %lu\npolicy_moves %lu\npolicy_forgotten %lu\npolicy_refused %lu\n"
+              "policy_ticks %lu\n", ring_hand(), p->moves, p->forgotten, p->refused, p->ticks);
+  add_counts(t, "seen_class", p->seen, 0, USES);
+  add_counts(t, "victims_class", p->victims, 0, USES);
+  add_counts(t, "pass", p->passes, 1, count_of(p->passes));
+}
+
 static int
 show_vmstat(struct text *t, struct task *unused)
 {
@@ -82,6 +103,7 @@ show_vmstat(struct text *t, struct task *unused)
   text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
+  add_policy(t);
   return 0;
 }
 

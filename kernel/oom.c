@@ -12,7 +12,9 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
+#include "mm/frame.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 // A victim that does not go within this time is no reason not to take another.
 enum { PATIENCE_NS = 1000000000 };
@@ -67,6 +69,23 @@ wait_for_victims(void)
   return done;
 }
 
+// Who asked, and what memory was used for.
+static void
+picture(void)
+{
+  struct frame_census c;
+  u64 total, free;
+  frame_census(&c);
+  swap_totals(&total, &free);
+  const u64 kib = PAGE_SIZE / KiB, *held = c.held;
+  printk("out of memory: %s (%u) asked for some; of %lu KiB free %lu, private %lu, files and "
+         "shared %lu, kernel %lu, tables %lu; of %lu KiB of swap free %lu\n",
+         current->comm, current->process ? current->process->pid : 0, frames_total() * kib,
+         frames_free() * kib, held[KIND_ANON] * kib, held[KIND_OBJECT] * kib,
+         (held[KIND_KERNEL] + held[KIND_SLAB]) * kib, held[KIND_TABLE] * kib, total * kib,
+         free * kib);
+}
+
 bool
 oom_kill(void)
 {
@@ -76,6 +95,7 @@ oom_kill(void)
   if(!s)
     return false;
   s->doomed = true;
+  picture();
   u32 n = kill_tasks(s, true, "out of memory");
   if(n > 0)
     vm_count(VM_OOM_KILL);

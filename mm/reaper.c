@@ -12,6 +12,7 @@
 //
 // Lock: reaper.lock, innermost, for waking and counting passes.
 
+#include <machine.h>
 #include "mm/reaper.h"
 #include "kernel/errno.h"
 #include "kernel/lock.h"
@@ -110,13 +111,28 @@ pass(void)
   return freed;
 }
 
+// Until somebody wants memory; meanwhile the policy may want its ticks.
+static void
+wait_for_work(void)
+{
+  u64 next = machine_time_ns() + ring_tick_ns;
+  while(!reaper.wanted)
+    if(!ring_ticks()){
+      wait_io(&reaper.work, &reaper.lock);
+    } else if(wait_until(&reaper.work, &reaper.lock, next) == -ETIMEDOUT){
+      spin_unlock(&reaper.lock);
+      ring_tick();
+      next = machine_time_ns() + ring_tick_ns;
+      spin_lock(&reaper.lock);
+    }
+}
+
 static void
 reap(void *arg)
 {
   for(;;){
     spin_lock(&reaper.lock);
-    while(!reaper.wanted)
-      wait_io(&reaper.work, &reaper.lock);
+    wait_for_work();
     reaper.wanted = false;
     reaper.begun++;
     spin_unlock(&reaper.lock);

@@ -14,6 +14,7 @@
 #include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/policy/policy.h"
+#include "mm/reaper.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
 #include <pmap.h>
@@ -131,6 +132,12 @@ ring_reclaim(u64 want)
   return freed;
 }
 
+u64
+ring_hand(void)
+{
+  return frame_first + rings.ring.hand;
+}
+
 // ---- The policy ----
 
 const struct policy *
@@ -148,14 +155,22 @@ ring_set_policy(const char *name)
     return -EINVAL;
   set_up();
   atomic_store(&rings.policy, p);
+  reaper_wake();                // which waits differently now
   return 0;
+}
+
+u64 ring_tick_ns = 100000000;
+
+bool
+ring_ticks(void)
+{
+  return ring_policy()->tick != NULL;
 }
 
 void
 ring_tick(void)
 {
-  set_up();
-  const struct policy *p = atomic_load(&rings.policy);
+  const struct policy *p = ring_policy();
   if(p->tick)
     p->tick(&rings.ring);
   fence_stale();

@@ -12,6 +12,11 @@ struct policy;
 // => frames freed; 0: nothing could go, and nothing came nearer to it
 u64 ring_reclaim(u64 want);
 
+u64 ring_hand(void);                        // the frame it points at
 const struct policy *ring_policy(void);
 int ring_set_policy(const char *name);      // while running. => 0 or -EINVAL
-void ring_tick(void);                       // the policy's, if it has one
+
+// Policies with a sense of time: aging.  The reaper ticks.
+bool ring_ticks(void);
+void ring_tick(void);
+extern u64 ring_tick_ns;                    // how often; a setting

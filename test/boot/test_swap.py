@@ -129,10 +129,15 @@ def test_usertests(boot, disk, cpus):
 
 @pytest.mark.parametrize("policy", ["esc", "clock", "fifo", "aging"])
 def test_policies(boot, disk, policy):
-    g = boot(cpus=2, mem="16M", swap=disk(64))
+    g = boot(cpus=2, mem="16M", swap=disk(64), append="swap=none")
     g.check(f"echo {policy} > /proc/sys/vm/policy")
+    g.check("swapon /dev/vdb")
     assert g.run("cat /proc/sys/vm/policy") == policy
     assert "ok" in g.check("thrash -p phase 24", 300)
+    stat = vmstat(g)
+    assert stat["policy_moves"] > 0 and sum(stat[f"policy_victims_class_{k}"] for k in range(4)) > 0
+    assert (stat["policy_ticks"] > 0) == (policy == "aging")
+    assert (stat["policy_pass_2"] > 0) == (policy == "esc")
     assert "Invalid argument" in g.run("echo none > /proc/sys/vm/policy")
 
 
