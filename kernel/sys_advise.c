@@ -43,11 +43,11 @@ will_need(struct space *s, va_t addr, u64 len)
 {
   struct area a;
   va_t end = addr + len;
-  for(va_t va = addr; va < end && vm_area_at(s, va, &a) && a.start < end; va = a.end){
-    if(!a.file)
-      continue;
+  for(va_t va = addr; va < end && vm_area_at(s, va, &a); va = a.end){
     va_t from = max(va, a.start);
-    object_read_ahead(&a.file->inode->object, a.offset + (from - a.start), min(a.end, end) - from);
+    if(a.file && from < end)
+      object_read_ahead(&a.file->inode->object, a.offset + (from - a.start),
+                        min(a.end, end) - from);
     file_put(a.file);
   }
   return vm_change_flags(s, addr, len, 0, 0, NULL);

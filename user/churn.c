@@ -69,6 +69,23 @@ files(int round)
   }
 }
 
+// Advice about memory with a hole at its end, behind which a file is mapped.
+static void
+advice(void)
+{
+  enum { WILLNEED = 3 };
+  char *p = map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  int fd = open("/true", O_RDONLY);
+
+  if(sys_mmap(p + 2 * PGSIZE, PGSIZE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) < 0)
+    die("/true cannot be mapped");
+  close(fd);
+  sys_munmap(p + PGSIZE, PGSIZE);
+  if(sys_madvise(p, 2 * PGSIZE, WILLNEED) == 0)
+    die("a hole was there");
+  sys_munmap(p, MAPPED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -81,6 +98,7 @@ main(int argc, char **argv)
   for(int i = 0; i < rounds; i++){
     processes(i);
     files(i);
+    advice();
   }
   return 0;
 }
