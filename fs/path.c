@@ -39,6 +39,8 @@ name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out)
     dentry_enter(dir, n, NULL);
   if(e == 0 && (e = dentry_enter(dir, n, *out)))
     inode_put(*out);
+  if(e)
+    *out = NULL;
   return e;
 }
 

@@ -36,7 +36,7 @@ int walk_last(struct walk *w, u32 flags, struct inode **out);
 bool walk_ends_in_name(const struct walk *w);
 
 // For operations under dir->lock: the directory is only looked into, no mount is
-// crossed.  => as ops->lookup
+// crossed.  => as ops->lookup, with *out NULL if that failed
 int name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out);
 
 // The root mounted on i, else i; takes i over.

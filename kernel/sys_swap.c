@@ -19,9 +19,8 @@ open_path(va_t path, u32 how, struct file **f)
 {
   struct user_path p;
   int e = user_path_get(&p, AT_FDCWD, path);
-  if(e)
-    return e;
-  e = vfs_open(p.base, p.s, how, 0, f);
+  if(e == 0)
+    e = vfs_open(p.base, p.s, how, 0, f);
   user_path_put(&p);
   return e;
 }
