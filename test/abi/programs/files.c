@@ -27,6 +27,15 @@
 } while(0)
 #define TEST(call) printf("%s: %s\n", #call, (call) < 0 ? strerror(errno) : "ok")
 
+// Others wait for what this was to do: if it failed, all end.
+static int
+must(int result)
+{
+  if(result < 0)
+    kill(0, SIGTERM);
+  return result;
+}
+
 static void
 show(const char *name)
 {
@@ -130,7 +139,7 @@ long_copy(void)
   printf("long copy: %ld, same: %d\n", sum, memcmp(back, bytes + 77, SIZE - 77) == 0);
   pipe(p);
   fflush(stdout);
-  if(fork() == 0){
+  if(must(fork()) == 0){
     close(p[0]);
     lseek(in, 0, SEEK_SET);
     while((n = sendfile(p[1], in, NULL, SIZE)) > 0)
@@ -357,19 +366,19 @@ fifos(void)
   TRY(ftruncate(in, 0));
   close(in);
   fflush(stdout);
-  if(fork() == 0){
-    in = open("fifo", O_RDONLY);               // waits for a writer
+  if(must(fork()) == 0){
+    in = must(open("fifo", O_RDONLY));         // waits for a writer
     while(read(in, text, 5) == 5)
       printf("%.5s\n", text);
     fflush(stdout);
     _exit(0);
   }
-  out = open("fifo", O_WRONLY);
+  out = must(open("fifo", O_WRONLY));
   write(out, "hellothere", 10);
   close(out);
   wait(NULL);
   signal(SIGPIPE, on_pipe);
-  int both = open("fifo", O_RDWR);
+  int both = must(open("fifo", O_RDWR));
   out = open("fifo", O_WRONLY);
   close(both);
   TRY(write(out, "x", 1));
