@@ -4,37 +4,11 @@
 // that is not so, with status 1.
 
 #include "kernel/riscv.h"
+#include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
 enum { MIB = 1024 * 1024 };
-
-static const char *test_name;
-
-static void __attribute__((noreturn))
-fail(int line, const char *what)
-{
-  printf("FAILED\n%s, line %d: not so: %s\n", test_name, line, what);
-  exit(1);
-}
-#define require(e) ((e) ? (void)0 : fail(__LINE__, #e))
-
-static int
-must_fork(void)
-{
-  int pid = fork();
-  require(pid >= 0);
-  return pid;
-}
-
-static void
-wait_all(int n)
-{
-  for(int i = 0; i < n; i++){
-    int status = -1;
-    require(wait(&status) > 0 && status == 0);
-  }
-}
 
 // Fresh pages, page aligned.
 static char *
@@ -293,8 +267,7 @@ main(void)
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){
-    test_name = tests[i].name;
-    printf("%s: ", test_name);
+    printf("%s: ", tests[i].name);
     tests[i].run();
     printf("ok\n");
   }

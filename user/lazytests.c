@@ -5,18 +5,11 @@
 
 #include "kernel/memlayout.h"
 #include "kernel/riscv.h"
+#include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
 enum { REGION = 1 << 30, MEGAPAGE = 1 << 21 };   // a page table serves a megapage
-
-static void __attribute__((noreturn))
-fail(int line, const char *what)
-{
-  printf("line %d: not so: %s\n", line, what);
-  exit(1);
-}
-#define require(e) ((e) ? (void)0 : fail(__LINE__, #e))
 
 static char *
 take(int n)

@@ -7,18 +7,9 @@
 #include "kernel/fcntl.h"
 #include "kernel/riscv.h"
 #include "kernel/stat.h"
+#include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
-
-static const char *test_name;
-
-static void __attribute__((noreturn))
-fail(int line, const char *what)
-{
-  printf("FAILED\n%s, line %d: not so: %s\n", test_name, line, what);
-  exit(1);
-}
-#define require(e) ((e) ? (void)0 : fail(__LINE__, #e))
 
 enum { RW = PROT_READ | PROT_WRITE };
 
@@ -448,8 +439,7 @@ main(void)
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){
-    test_name = tests[i].name;
-    printf("%s: ", test_name);
+    printf("%s: ", tests[i].name);
     tests[i].run();
     printf("ok\n");
   }

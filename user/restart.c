@@ -7,16 +7,9 @@
 // status 1.
 
 #include "kernel/riscv.h"
+#include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
-
-static void __attribute__((noreturn))
-fail(int line, const char *what)
-{
-  printf("FAILED\nline %d: not so: %s\n", line, what);
-  exit(1);
-}
-#define require(e) ((e) ? (void)0 : fail(__LINE__, #e))
 
 enum state { ABSENT, PRESENT, SHARED, STATES };    // of a page; SHARED: copy-on-write
 static const char *const state_names[] = { "absent", "present", "shared" };

@@ -24,13 +24,6 @@ const uint64 bad_addresses[BAD_ADDRESSES] = {
 
 // ---- For the tests ----
 
-void
-test_failed(const char *file, int line, const char *what)
-{
-  printf("\n  %s:%d: not so: %s\n", path_base(file), line, what);
-  exit(1);
-}
-
 bool
 on_quire(void)
 {
@@ -47,14 +40,6 @@ program(const char *name)
 }
 
 int
-must_fork(void)
-{
-  int pid = fork();
-  require(pid >= 0);
-  return pid;
-}
-
-int
 status_of(void (*fn)(void *), void *arg)
 {
   int status, pid = must_fork();
@@ -64,17 +49,6 @@ status_of(void (*fn)(void *), void *arg)
   }
   require(wait(&status) == pid);
   return status;
-}
-
-void
-wait_all(int n)
-{
-  for(int i = 0; i < n; i++){
-    int status = -1;
-    require(wait(&status) > 0);
-    require(status == 0);
-  }
-  require(wait(0) == -1);
 }
 
 int

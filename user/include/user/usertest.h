@@ -9,6 +9,7 @@
 #include "kernel/param.h"
 #include "kernel/riscv.h"
 #include "kernel/stat.h"
+#include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
@@ -22,19 +23,11 @@ struct test {
 extern const struct test pointer_tests[], memory_tests[], process_tests[], exec_tests[],
                          file_tests[], directory_tests[], pipe_tests[], limit_tests[];
 
-// The test ends here unless e holds.
-#define require(e) ((e) ? (void)0 : test_failed(__FILE__, __LINE__, #e))
-void test_failed(const char *file, int line, const char *what) __attribute__((noreturn));
-
 bool on_quire(void);           // or on another kernel with the same system calls
 const char *program(const char *name);       // path of one of our programs; static
 
-// fork(), but failing is a failure of the test.
-int must_fork(void);
 // Run fn in a child. => its status as wait() tells it: -1 if it was killed
 int status_of(void (*fn)(void *), void *arg);
-// Wait for n children, all of which must exit with 0.
-void wait_all(int n);
 
 void make_file(const char *path, const void *data, int n);
 int open_file(const char *path, int flags);  // must succeed
