@@ -41,7 +41,6 @@ enum {
   O_DSYNC = 010000, O_SYNC = 04010000,
   O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000, O_PATH = 010000000,
   O_TMPFILE = 020000000 | O_DIRECTORY,
-  O_RUN = 1 << 30,           // ours: to run it, so that nobody may write to it meanwhile
 };
 
 struct timespec { i64 sec; i64 nsec; };

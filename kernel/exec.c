@@ -42,18 +42,21 @@ struct exec {
 
 // ---- The file ----
 
-// In place of what *f was.
+// In place of what *f was.  claim: nobody may write to it while it runs.
 static int
-open_program(struct exec *x, const char *path, u32 flags, struct file **f)
+open_program(struct exec *x, const char *path, bool claim, struct file **f)
 {
   file_put(*f);
   *f = NULL;
-  int err = vfs_open(NULL, path, flags, 0, f);
+  int err = vfs_open(NULL, path, O_RDONLY, 0, f);
   if(err)
     return err;
   struct inode *i = (*f)->inode;
   if(!i || !S_ISREG(i->mode) || !(i->mode & 0111))
     return -EACCES;
+  if(claim && inode_claim(i, -1) != 0)
+    return -ETXTBSY;
+  (*f)->claim = claim ? -1 : 0;
   i64 n = file_read_kernel(*f, x->head, HEAD_BYTES, 0);
   x->head_bytes = n < 0 ? 0 : (u64)n;
   return n < 0 ? (int)n : 0;
@@ -99,13 +102,13 @@ read_script_line(struct exec *x)
 static int
 find_program(struct exec *x)
 {
-  int err = open_program(x, x->path, O_RUN, &x->file);
+  int err = open_program(x, x->path, true, &x->file);
   while(err == 0 && x->head_bytes > 2 && x->head[0] == '#' && x->head[1] == '!'){
     if(x->nscripts == SCRIPTS_MAX)
       return -ELOOP;
     err = read_script_line(x);
     if(err == 0)
-      err = open_program(x, x->script[x->nscripts++].interpreter, O_RUN, &x->file);
+      err = open_program(x, x->script[x->nscripts++].interpreter, true, &x->file);
   }
   return err;
 }
@@ -118,7 +121,7 @@ open_linker(struct exec *x)
     return -ENOMEM;
   int err = elf_linker(&x->elf, x->file, path);
   if(err == 0)
-    err = open_program(x, path, O_RDONLY, &x->linker_file);
+    err = open_program(x, path, false, &x->linker_file);
   kfree(path);
   if(err)
     return err;

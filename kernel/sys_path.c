@@ -23,7 +23,7 @@ sys_openat(const u64 *a)
 {
   struct user_path p;
   struct file *f;
-  u32 flags = (u32)a[2] & ~O_RUN;
+  u32 flags = a[2];
   if((flags & O_ACCMODE) == O_ACCMODE && !(flags & O_PATH))
     return -EINVAL;
   if((flags & O_TMPFILE & ~O_DIRECTORY) &&

@@ -5,15 +5,18 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/exec.h"
+#include "kernel/files.h"
 #include "kernel/fork.h"
 #include "kernel/job.h"
 #include "kernel/pid.h"
+#include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/reap.h"
 #include "kernel/rusage.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
+#include "kernel/user_path.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
 
@@ -68,12 +71,31 @@ sys_clone3(const u64 *a)
 i64
 sys_execve(const u64 *a)
 {
+  const u64 b[] = { (u64)AT_FDCWD, a[0], a[1], a[2], 0 };
+  return sys_execveat(b);
+}
+
+// What is named from a descriptor on, or is one, is found below /proc, and known by
+// that name.
+i64
+sys_execveat(const u64 *a)
+{
+  int dir = (int)a[0];
+  if(a[4] & ~(u64)AT_EMPTY_PATH)
+    return -EINVAL;
   char *path = kmalloc(PATH_MAX);
   if(!path)
     return -ENOMEM;
-  i64 r = copy_str_from_user(path, a[0], PATH_MAX);
+  char first = 0;
+  bool from = dir != AT_FDCWD && copy_from_user(&first, a[1], 1) == 0 && first != '/';
+  int n = from ? snprintk(path, PATH_MAX, "/proc/self/fd/%d%s", dir, first ? "/" : "") : 0;
+  i64 r = copy_str_from_user(path + n, a[1], PATH_MAX - n);
+  if(r == 0 && !(a[4] & AT_EMPTY_PATH))
+    r = -ENOENT;
+  if(r >= 0 && from && fd_get_cloexec(dir) < 0)
+    r = -EBADF;
   if(r >= 0)
-    r = r == 0 ? -ENOENT : exec_user(path, a[1], a[2]);
+    r = exec_user(path, a[2], a[3]);
   kfree(path);
   return r;
 }
@@ -152,6 +174,19 @@ i64 sys_geteuid(const u64 *a) { return current->process->uid; }
 i64 sys_getgid(const u64 *a) { return current->process->gid; }
 i64 sys_getegid(const u64 *a) { return current->process->gid; }
 
+// The real, effective and saved one are the same.
+static i64
+put_ids(const u64 *a, u32 id)
+{
+  for(u32 k = 0; k < 3; k++)
+    if(store_user_u32(a[k], id))
+      return -EFAULT;
+  return 0;
+}
+
+i64 sys_getresuid(const u64 *a) { return put_ids(a, current->process->uid); }
+i64 sys_getresgid(const u64 *a) { return put_ids(a, current->process->gid); }
+
 // No supplementary groups.
 i64 sys_getgroups(const u64 *a) { return (i32)a[0] < 0 ? -EINVAL : 0; }
 
@@ -178,7 +213,7 @@ i64
 sys_setpgid(const u64 *a)
 {
   i64 r = -ESRCH;
-  if((i32)a[1] < 0)
+  if((i32)((u32)a[1] ? a[1] : a[0]) < 0)
     return -EINVAL;
   bool on = spin_lock_irq(&family_lock);
   struct process *p = process_of((u32)a[0]), *me = current->process;

@@ -11,8 +11,8 @@
 #include "kernel/types.h"
 
 #define SYSCALLS(X)                                                           \
-  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c, eventfd.c,       \
-     timerfd.c, fs/epoll.c */                                                 \
+  /* files: sys_file.c, sys_lock.c, sys_path.c, sys_xattr.c, timerfd.c,       \
+     fs/eventfd.c, fs/epoll.c */                                              \
   X(5, setxattr) X(6, lsetxattr) X(7, fsetxattr) X(8, getxattr)               \
   X(9, lgetxattr) X(10, fgetxattr) X(11, listxattr) X(12, llistxattr)         \
   X(13, flistxattr) X(14, removexattr) X(15, lremovexattr) X(16, fremovexattr) \
@@ -41,7 +41,7 @@
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \
   X(178, gettid) X(220, clone) X(221, execve) X(260, wait4)                   \
-  X(435, clone3)                                                              \
+  X(435, clone3) X(281, execveat) X(148, getresuid) X(150, getresgid)         \
   /* signals: sys_signal.c, sys_sigwait.c */                                  \
   X(129, kill) X(130, tkill) X(131, tgkill) X(132, sigaltstack)               \
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \

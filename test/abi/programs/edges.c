@@ -316,6 +316,54 @@ programs(void)
   TEST(execv("/proc/self/exe", argv));
 }
 
+// execveat: a descriptor is a program, or a directory where one is.
+static int
+run_at(int fd, const char *path, int flags)
+{
+  char *argv[] = { "at", "1", "2", NULL };
+  pid_t pid = fork();
+  if(pid == 0)
+    _exit(execveat(fd, path, argv, environ, flags) < 0 ? errno : 0);
+  return status_of(pid);
+}
+
+static void
+places(void)
+{
+  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), here = open(".", O_PATH);
+  int plain = open("f", O_RDWR | O_CREAT, 0600);
+  symlink("/proc/self/exe", "program");
+  TEST(run_at(fd, "", AT_EMPTY_PATH));
+  TEST(run_at(here, "program", 0));
+  TEST(run_at(AT_FDCWD, "program", 0));
+  TEST(run_at(99, "/proc/self/exe", 0));
+  TEST(run_at(99, "program", 0));
+  TEST(run_at(99, "", AT_EMPTY_PATH));
+  TEST(run_at(fd, "", 0));
+  TEST(run_at(here, "missing", 0));
+  TEST(run_at(here, "", AT_EMPTY_PATH));
+  TEST(run_at(plain, "", AT_EMPTY_PATH));
+  TEST(run_at(fd, "program", 0));
+  TEST(run_at(fd, (char *)8, AT_EMPTY_PATH));
+  TEST(run_at(here, "program", 0x800000));
+  close(plain);
+  close(here);
+  close(fd);
+}
+
+static void
+identity(void)
+{
+  uid_t r, e, s;
+  gid_t gr, ge, gs;
+  TEST(getresuid(&r, &e, &s));
+  TEST(getresgid(&gr, &ge, &gs));
+  printf("the same: %d %d\n", r == getuid() && r == e && e == s, gr == getgid() && gr == ge);
+  TEST(syscall(SYS_getresuid, &r, &e, 8));
+  TEST(setpgid(-1, 0));
+  TEST(setpgid(0, -1));
+}
+
 // ---- Limits ----
 
 static struct rlimit
@@ -416,9 +464,13 @@ clocks(void)
 int
 main(int argc, char **argv)
 {
+  if(argc > 2)
+    return 7;
   if(argc > 1)
     return raise(SIGSTOP);
   programs();
+  places();
+  identity();
   zeroes();
   stacks();
   extremes();
