@@ -82,7 +82,7 @@ take_place(struct lineage *l)
 }
 
 int
-lineage_join(struct lineage *l, struct space *s)
+lineage_join(struct lineage *l, struct space *s, bool forked)
 {
   spin_lock(&l->lock);
   while(full(l)){
@@ -95,6 +95,7 @@ lineage_join(struct lineage *l, struct space *s)
   l->member[s->place] = (u64)s;
   s->lineage = l;
   lineage_get(l);
+  atomic_add(&l->forks, forked);
   spin_unlock(&l->lock);
   return 0;
 }

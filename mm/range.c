@@ -9,6 +9,7 @@
 #include "kernel/errno.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/slot.h"
 
 // The part of [*va, end) that the next area covers, *va moved to its start.
 // => the area, or NULL; *hole: something before it, or all, is not mapped
@@ -133,14 +134,14 @@ vm_lock_all(struct space *s, bool all, u32 how, u32 future)
 static bool
 incore(struct space *s, const struct area *a, va_t va)
 {
-  bool there = false;
+  bool there = false, own = a->object == NULL;
   pte_t *e = pmap_find(&s->pmap, va);
   if(e){
-    enum pte_state st = pte_state(*e);
-    there = st == PTE_PRESENT || st == PTE_HIDDEN;
+    there = pte_has_frame(*e) || (*e && slot_resident(pte_slot(*e)));
+    own |= *e != 0;
     pmap_unlock(e);
   }
-  if(there || a->object == NULL)
+  if(own)
     return there;
   struct frame *f = object_peek(a->object, (a->offset + (va - a->start)) >> PAGE_SHIFT);
   if(f)

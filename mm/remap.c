@@ -27,6 +27,8 @@ struct move {
   u32 flags;
 };
 
+enum { MOVE_BATCH = 32 };
+
 // ---- Pages ----
 
 static bool
@@ -111,12 +113,13 @@ hold_page(struct space *s, va_t va)
   }
 }
 
-static void
+// => its frame, still BUSY, or NULL
+static struct frame *
 move_page(struct space *s, va_t from, va_t to)
 {
   pte_t *e = hold_page(s, from);
   if(e == NULL)
-    return;
+    return NULL;
   pte_t p = pmap_set(e, 0);
   struct frame *f = pte_has_frame(p) ? pte_frame(p) : NULL;
   if(f == NULL || f->slot)
@@ -128,8 +131,23 @@ move_page(struct space *s, va_t from, va_t to)
   assert(e && *e == 0);
   pmap_set(e, p);
   pmap_unlock(e);
-  if(f)
-    frame_unbusy(f);
+  return f;
+}
+
+// Until the harts have forgotten the old place, nobody may take a page from the new one.
+static void
+move_pages(struct space *s, const struct move *m)
+{
+  struct frame *busy[MOVE_BATCH];
+  for(u64 off = 0, start = 0; off < m->old_len; start = off){
+    u32 n = 0;
+    for(; off < m->old_len && n < MOVE_BATCH; off += PAGE_SIZE)
+      if((busy[n] = move_page(s, m->from + off, m->to + off)) != NULL)
+        n++;
+    pmap_fence(&s->pmap, m->from + start, m->from + off);
+    while(n > 0)
+      frame_unbusy(busy[--n]);
+  }
 }
 
 // ---- Moving ----
@@ -174,9 +192,7 @@ move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
   }
   old = area_find(s, m->from);
   enter_area(s, old, m, new);
-  for(u64 off = 0; off < m->old_len; off += PAGE_SIZE)
-    move_page(s, m->from + off, m->to + off);
-  pmap_fence(&s->pmap, m->from, m->from + m->old_len);
+  move_pages(s, m);
   if(m->flags & MREMAP_DONTUNMAP){
     clear_pages(s, m->from, m->from + m->old_len);
     area_merge(s, area_find(s, m->from), dead);

@@ -163,7 +163,7 @@ rmap_swap_out(struct lineage *l, struct frame **v, u32 n)
 {
   struct gather g = { .space = NULL };
   spin_lock(&l->lock);
-  for(u32 i = 0; i < n; i++){
+  for(u32 i = 0; i < n && !lineage_forks(l); i++){
     struct space *s;
     u32 place = v[i]->hint, left = l->used;
     u64 mapped = word_mapped(atomic_load(&v[i]->word)), found = 0;

@@ -30,7 +30,8 @@ bool owner_has(const struct owner *o, const struct frame *f);
 u32 rmap_use(const struct owner *o, struct frame *f, bool forget);
 
 // Replace every entry of a lineage that names one of n frames, which are BUSY, by the
-// frame's slot; fence, fold D, and count them out.  Entries locked in memory stay.
+// frame's slot; fence, fold D, and count them out.  Entries locked in memory stay, and
+// all while a member forks.
 void rmap_swap_out(struct lineage *l, struct frame **v, u32 n);
 
 // Replace every entry that names f's slot by f, hidden; f is BUSY.

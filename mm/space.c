@@ -60,9 +60,9 @@ publish(struct space *s)
 
 // The space, a member of l; takes s, which may be NULL, and on failure gives both up.
 static struct space *
-join(struct lineage *l, struct space *s)
+join(struct lineage *l, struct space *s, bool forked)
 {
-  if(s && lineage_join(l, s) == 0){
+  if(s && lineage_join(l, s, forked) == 0){
     publish(s);
     return s;
   }
@@ -80,7 +80,7 @@ space_create(void)
   if(l == NULL)
     return NULL;
   lineage_get(l);
-  struct space *s = join(l, space_alloc());
+  struct space *s = join(l, space_alloc(), false);
   lineage_put(l);
   return s;
 }
@@ -225,7 +225,7 @@ copy_attributes(struct space *child, struct space *parent)
 int
 space_fork(struct space *parent, struct space **out)
 {
-  struct space *child = join(parent->lineage, space_alloc());
+  struct space *child = join(parent->lineage, space_alloc(), true);
   if(child == NULL)
     return -ENOMEM;
   rw_write_lock(&parent->lock);
@@ -233,6 +233,7 @@ space_fork(struct space *parent, struct space **out)
   copy_attributes(child, parent);
   int err = copy_map(child, parent);
   pmap_fence(&parent->pmap, USER_MIN, USER_MAX);
+  lineage_forked(parent->lineage);
   rw_write_unlock(&child->lock);
   rw_write_unlock(&parent->lock);
   if(err)
