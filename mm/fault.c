@@ -167,7 +167,7 @@ swap_in(struct at at, struct wanted *w)
   struct frame *f, *fresh = NULL;
   if(!slot_resident(slot) && (fresh = frame_alloc(KIND_ANON, ALLOC_USER)) == NULL)
     return NEED_MEMORY;
-  enum slot_state st = slot_open(slot, fresh, &f);
+  enum slot_state st = slot_open(slot, fresh, MAPPED_1, &f);
   if(st == SLOT_FILL){
     swap_begin(&w->swap, at.space, at.va, at.e, f);
     return NEED_SLOTS;

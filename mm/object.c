@@ -211,7 +211,7 @@ object_bring(struct object *o, u64 index)
   if(f == NULL)
     return NULL;
   u32 slot = (u32)radix_get(&o->pages, index);
-  object_begin_page(o, f, index, FRAME_PLACED);
+  object_begin_page(o, f, index, FRAME_PLACED | FRAME_USED);
   slot_take_frame(slot, f);
   radix_replace(&o->pages, index, frame_pfn(f));
   o->away--;

@@ -163,6 +163,8 @@ swap_detach(struct swap *w)
   spin_lock(&swaps_lock);
   list_remove(&w->link);
   area[w->type] = NULL;
+  spin_lock(&w->lock);              // who gave the last slot back is done with it
+  spin_unlock(&w->lock);
   spin_unlock(&swaps_lock);
 }
 
@@ -407,16 +409,19 @@ slot_take_home(struct frame *f)
 }
 
 enum slot_state
-slot_open(u32 s, struct frame *fresh, struct frame **f)
+slot_open(u32 s, struct frame *fresh, u64 one, struct frame **f)
 {
   struct slot *t = slot_lock(s);
   enum slot_state r = SLOT_AWAY;
   if(t->pfn){
     *f = pfn_frame(t->pfn);
-    bool busy = atomic_add(&(*f)->word, MAPPED_1) & FRAME_BUSY;
-    if(busy)
-      atomic_add(&(*f)->word, PIN_1 - MAPPED_1);
-    r = busy ? SLOT_BUSY : SLOT_HERE;
+    u64 w = atomic_load(&(*f)->word);
+    while((w & COUNTS) && !__atomic_compare_exchange_n(
+            &(*f)->word, &w, w + (w & FRAME_BUSY ? PIN_1 : one), true, __ATOMIC_ACQ_REL,
+            __ATOMIC_RELAXED))
+      ;
+    if(w & COUNTS)
+      r = w & FRAME_BUSY ? SLOT_BUSY : SLOT_HERE;
   } else if(fresh && (t->word & SHARE_MAX)){
     u32 share = t->word & SHARE_MAX;
     atomic_add(&t->word, -share);
@@ -424,7 +429,8 @@ slot_open(u32 s, struct frame *fresh, struct frame **f)
     fresh->index = t->index;
     fresh->slot = s;
     fresh->age = AGE_NEW;
-    atomic_store_rel(&fresh->word, KIND(KIND_ANON) | FRAME_BUSY | FRAME_STALE | PIN_1 | share);
+    atomic_store_rel(&fresh->word, KIND(KIND_ANON) | FRAME_BUSY | FRAME_STALE | FRAME_USED | PIN_1 |
+                     share);
     t->pfn = (u32)frame_pfn(fresh);
     *f = fresh;
     r = SLOT_FILL;

@@ -112,12 +112,14 @@ void slot_take_home(struct frame *f);
 
 // The page of a slot, wanted: is its frame there?
 enum slot_state {
-  SLOT_HERE,         // *f is counted as mapped once more
+  SLOT_HERE,         // *f has `one` more
   SLOT_BUSY,         // *f is pinned; wait until it is not BUSY and start again
   SLOT_FILL,         // *f is `fresh`, pinned and BUSY: read it
-  SLOT_AWAY,         // no frame, and no fresh one was given
+  SLOT_AWAY,         // no frame, and no fresh one was given; or it is just being freed
 };
-enum slot_state slot_open(u32 s, struct frame *fresh, struct frame **f);
+// one: MAPPED_1 for who has an entry that names the slot, its table locked, and makes it
+// name the frame; PIN_1 for all others: share == mapped must mean that no entry names it.
+enum slot_state slot_open(u32 s, struct frame *fresh, u64 one, struct frame **f);
 
 // One request for n pages, neighbours, in order, of which slots_run says how many there
 // may be.  After a start that succeeded, wait: the request and f are the device's until

@@ -219,13 +219,11 @@ bring_back(u32 s)
   struct frame *f, *fresh = slot_resident(s) ? NULL : frame_alloc(KIND_ANON, ALLOC_USER);
   if(fresh == NULL && !slot_resident(s))
     return memory_reclaim() ? 0 : -ENOMEM;
-  enum slot_state st = slot_open(s, fresh, &f);
+  enum slot_state st = slot_open(s, fresh, PIN_1, &f);
   if(st == SLOT_FILL)
     return read_back(f);
   if(fresh)
     frame_free(fresh);
-  if(st == SLOT_HERE)
-    frame_get(f, PIN_1 - MAPPED_1);
   if(st == SLOT_AWAY)
     yield();
   else

@@ -48,13 +48,14 @@ swap_begin(struct swap_in *in, struct space *s, va_t va, pte_t *e, struct frame 
     struct frame *fresh = frame_alloc(KIND_ANON, ALLOC_USER), *ahead;
     if(fresh == NULL)
       break;
-    enum slot_state st = slot_open(in->slot + in->n, fresh, &ahead);
+    enum slot_state st = slot_open(in->slot + in->n, fresh, PIN_1, &ahead);
     if(st != SLOT_FILL){
-      frame_put(ahead, st == SLOT_HERE ? MAPPED_1 : PIN_1);
+      if(st != SLOT_AWAY)
+        frame_put(ahead, PIN_1);
       frame_free(fresh);
       break;
     }
-    atomic_or(&ahead->word, FRAME_AHEAD | FRAME_USED);
+    atomic_or(&ahead->word, FRAME_AHEAD);
     in->v[in->n++] = ahead;
   }
   s->swap_next = va + in->n * PAGE_SIZE;

@@ -269,8 +269,10 @@ protect_leaf(pte_t *e, pte_t *end, struct change *c)
   struct change how = *c;
   for(; e < end; e++){
     pte_t p = *e;
-    if(!pte_has_frame(p))
+    if(!pte_has_frame(p)){
+      how.lost |= p ? PTE_V : 0;       // of a slot: the reaper may have yet to fence
       continue;
+    }
     how.lost |= protect_entry(e, p, &how);
     if(unlikely(how.exec))
       how.stale |= frame_fetchable(pte_frame(p));
