@@ -110,6 +110,8 @@ create_locked(struct inode *dir, const struct name *n, u32 flags, u32 mode, stru
 static int
 create(struct walk *w, u32 flags, u32 mode, struct inode **out)
 {
+  if(!S_ISDIR(w->dir->mode))
+    return -ENOTDIR;
   if(w->slash)
     return -EISDIR;
   rw_write_lock(&w->dir->lock);

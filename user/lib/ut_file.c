@@ -25,6 +25,8 @@ test_open(void)
   require(sys_open("f", O_CREAT | O_EXCL, 0666) == -EEXIST);
   require(sys_open("f", O_DIRECTORY, 0) == -ENOTDIR);
   require(sys_open("f/x", O_RDONLY, 0) == -ENOTDIR);
+  require(sys_open("f/x", O_CREAT, 0666) == -ENOTDIR);
+  require(sys_open("f/x", O_CREAT | O_EXCL, 0666) == -ENOTDIR);
   require(sys_open(".", O_RDWR, 0) == -EISDIR);
   require(sys_open(".", O_WRONLY, 0) == -EISDIR);
   require(close(fd) == 0);
