@@ -4,6 +4,7 @@
 
 #include <machine.h>
 #include "fs/vfs.h"
+#include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
 #include "kernel/pipe.h"
@@ -308,13 +309,16 @@ allocate(struct file *f, const u64 *a)
 i64 sys_fallocate(const u64 *a) { return on_file(a, allocate); }
 
 static i64
-sync_inode(struct inode *i, bool data_only)
+sync_file(struct file *f, bool data_only)
 {
+  struct inode *i = f->inode;
+  if(S_ISBLK(i->mode))
+    return block_flush(f->priv);
   return S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
 }
 
-static i64 sync_all(struct file *f, const u64 *a) { return sync_inode(f->inode, false); }
-static i64 sync_data(struct file *f, const u64 *a) { return sync_inode(f->inode, true); }
+static i64 sync_all(struct file *f, const u64 *a) { return sync_file(f, false); }
+static i64 sync_data(struct file *f, const u64 *a) { return sync_file(f, true); }
 static i64 sync_super(struct file *f, const u64 *a) { return super_sync(f->inode->super); }
 
 i64 sys_fsync(const u64 *a) { return on_file(a, sync_all); }

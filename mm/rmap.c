@@ -93,11 +93,14 @@ static void
 look_lineage(struct lineage *l, struct frame *f, bool forget, u32 *use)
 {
   struct space *s;
+  va_t va = (va_t)atomic_load(&f->index) << PAGE_SHIFT;
+  if(va >= USER_MAX)                   // it has become another page by now
+    return;
   spin_lock(&l->lock);
   u32 place = f->hint, left = l->used;
   u64 found = 0;
   while(found < word_mapped(atomic_load(&f->word)) && (s = lineage_next(l, &place, &left)) != NULL)
-    found += look(s, (va_t)f->index << PAGE_SHIFT, f, forget, use);
+    found += look(s, va, f, forget, use);
   spin_unlock(&l->lock);
 }
 

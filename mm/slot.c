@@ -15,8 +15,10 @@
 #include "mm/objects.h"
 #include "mm/slab.h"
 
-#define NOBODY  0U             // owner of a free slot
-#define UNBOUND (~0U)          // of one that was just taken, or never will be
+// Owners that are none.
+#define NOBODY  0U             // the slot is free
+#define UNBOUND (~0U)          // it was just taken
+#define RETIRED (~1U)          // it never will be
 
 struct list swaps = LIST_INIT(swaps);
 struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
@@ -89,7 +91,7 @@ count_free(struct swap *w)
 {
   for(u64 page = 0; page < chunks(w) * SLOTS_A_CHUNK; page++)
     if(page == 0 || page >= w->pages)
-      record(w, page)->owner = UNBOUND;
+      record(w, page)->owner = RETIRED;
     else if(record(w, page)->owner == NOBODY)
       w->nfree[page / SLOTS_A_CHUNK]++, w->free++;
 }
@@ -108,7 +110,7 @@ swap_table_make(struct swap *w)
 void
 swap_bad_page(struct swap *w, u64 page)
 {
-  record(w, page)->owner = UNBOUND;
+  record(w, page)->owner = RETIRED;
 }
 
 static void
@@ -145,7 +147,7 @@ swap_attach(struct swap *w)
 void
 swap_close(struct swap *w, bool closed)
 {
-  spin_lock(&swaps_lock);
+  assert(spin_held(&swaps_lock));
   spin_lock(&w->lock);
   if(w->closed != closed){
     u64 sign = closed ? -1UL : 1;
@@ -154,16 +156,16 @@ swap_close(struct swap *w, bool closed)
     atomic_add(&swap_free, sign * w->free);
   }
   spin_unlock(&w->lock);
-  spin_unlock(&swaps_lock);
 }
 
+// Who gave the last slot back may still hold the lock.
 void
 swap_detach(struct swap *w)
 {
   spin_lock(&swaps_lock);
+  spin_lock(&w->lock);
   list_remove(&w->link);
   area[w->type] = NULL;
-  spin_lock(&w->lock);              // who gave the last slot back is done with it
   spin_unlock(&w->lock);
   spin_unlock(&swaps_lock);
 }
@@ -251,13 +253,15 @@ give_back(u32 s)
   spin_lock(&w->lock);
   bool bad = t->word & SLOT_BAD;
   t->word = bad ? SLOT_BAD : 0;
-  t->owner = bad ? UNBOUND : NOBODY;
-  if(!bad){
+  t->owner = bad ? RETIRED : NOBODY;
+  if(bad){
+    w->usable--;
+  } else {
     w->nfree[page_of(s) / SLOTS_A_CHUNK]++;
     w->free++;
-    if(!w->closed)
-      atomic_add(&swap_free, 1);
   }
+  if(!w->closed)
+    atomic_add(bad ? &swap_total : &swap_free, bad ? -1UL : 1);
   spin_unlock(&w->lock);
 }
 
@@ -399,7 +403,7 @@ slot_take_home(struct frame *f)
   u32 s = f->slot;
   struct slot *t = slot_lock(s);
   u64 share = word_share(atomic_load(&f->word));
-  frame_get(f, -(share * SHARE_1));
+  frame_put(f, share * SHARE_1);
   atomic_add(&t->word, (u32)share);
   t->pfn = 0;
   f->slot = 0;
@@ -443,7 +447,7 @@ bool
 slot_in_use(u32 s)
 {
   u32 owner = atomic_load(&slot_of(s)->owner);
-  return owner != NOBODY && owner != UNBOUND;
+  return owner != NOBODY && owner != RETIRED;
 }
 
 // ---- Reading and writing ----

@@ -66,7 +66,7 @@ void swap_table_free(struct swap *w);
 void swap_bad_page(struct swap *w, u64 page);
 
 int swap_attach(struct swap *w);           // it gives slots now. => 0; -EPERM: too many areas
-void swap_close(struct swap *w, bool closed);   // it gives none; or does again
+void swap_close(struct swap *w, bool closed);   // it gives none; or does again. swaps_lock held
 void swap_detach(struct swap *w);          // no slot is in use and it is closed
 
 struct slot *slot_of(u32 s);

@@ -216,8 +216,9 @@ bring_back(u32 s)
 {
   if(slot_is_object(s))
     return bring_object_back(s);
-  struct frame *f, *fresh = slot_resident(s) ? NULL : frame_alloc(KIND_ANON, ALLOC_USER);
-  if(fresh == NULL && !slot_resident(s))
+  bool away = !slot_resident(s);
+  struct frame *f, *fresh = away ? frame_alloc(KIND_ANON, ALLOC_USER) : NULL;
+  if(away && fresh == NULL)
     return memory_reclaim() ? 0 : -ENOMEM;
   enum slot_state st = slot_open(s, fresh, PIN_1, &f);
   if(st == SLOT_FILL)
@@ -225,7 +226,7 @@ bring_back(u32 s)
   if(fresh)
     frame_free(fresh);
   if(st == SLOT_AWAY)
-    yield();
+    yield();                   // somebody has just taken the slot, or gives it back
   else
     bring_frame_back(s, f);
   return 0;
@@ -238,10 +239,10 @@ swap_off_cancel(void)
 {
   spin_lock(&swaps_lock);
   struct swap *w = leaving;
-  leaving = NULL;
-  spin_unlock(&swaps_lock);
   if(w)
     swap_close(w, false);
+  leaving = NULL;
+  spin_unlock(&swaps_lock);
   return w != NULL;
 }
 
@@ -271,8 +272,10 @@ stays_empty(struct swap *w)
 static int
 leave(struct swap *w)
 {
+  spin_lock(&swaps_lock);
   swap_close(w, true);
-  atomic_store(&leaving, w);
+  leaving = w;
+  spin_unlock(&swaps_lock);
   int err = empty(w);
   if(err == 0 && stays_empty(w))
     return 0;

@@ -34,7 +34,7 @@ write_header(const char *path, const char *label)
   long r = sys_pwrite(fd, &header, sizeof header, 0);
   if(r == sizeof header)
     r = sys_fsync(fd);
-  if(r < 0 && r != -EINVAL)            // a device without a cache
+  if(r < 0)
     die("%s: %s", path, error_text(r));
   printf("%s: swap area of %ld KiB\n", path, (pages - 1) * (PAGE / 1024));
 }

@@ -123,7 +123,7 @@ permits(pte_t p, enum access how, bool user)
   static const pte_t need[] = {
     [ACCESS_READ] = PTE_R, [ACCESS_WRITE] = PTE_W, [ACCESS_EXEC] = PTE_X,
   };
-  if((p & (PTE_R | PTE_W)) == PTE_W)
+  if((p & (PTE_V | PTE_R | PTE_W)) == (PTE_V | PTE_W))
     panic("page-table entry %lx: reserved encoding", p);
   return (p & PTE_V) && (p & need[how]) && user == !!(p & PTE_U);
 }
