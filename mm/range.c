@@ -77,9 +77,10 @@ change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 
   struct area *a;
   va_t va = start, stop;
   bool hole = false, changes = clear | set;
-  int err = changes ? area_cut_out(s, va, end) : 0;
-  if(err == 0 && (set & AREA_LOCKED))
-    err = pmap_unshare(&s->pmap, va, end);
+  int err = set & AREA_LOCKED ? pmap_unshare(&s->pmap, va, end) :
+            changes ? pmap_unshare_edges(&s->pmap, va, end) : 0;
+  if(err == 0 && changes)
+    err = area_cut_out(s, va, end);
   for(; err == 0 && (a = next_piece(s, &va, end, &stop, &hole)) != NULL; va = stop){
     if(fits && !fits(a)){
       err = -EINVAL;

@@ -252,6 +252,27 @@ test_stack_and_data(void)
     require(frame[i] == i && data[i] == i);
 }
 
+// Advice about a page cuts an area in two, in the middle of a table that parent and
+// child may hold in common.
+static void
+test_advice(void)
+{
+  enum { MADV_DONTFORK = 10, MADV_DOFORK = 11 };
+  uint64 n = 8 * MIB, middle = 3 * MIB + PGSIZE;
+  char *p = take(n);
+
+  mark(p, n, 700);
+  if(must_fork() == 0){
+    require(sys_madvise(p + middle, PGSIZE, MADV_DONTFORK) == 0);
+    exit(0);                     // without a touch that would make the table its own
+  }
+  require(sys_madvise(p + middle, PGSIZE, MADV_DONTFORK) == 0);
+  wait_all(1);
+  require(sys_madvise(p, n, MADV_DOFORK) == 0);
+  require(is_marked(p, n, 700));
+  require(sbrk(-(int)n) != SBRK_ERROR);
+}
+
 int
 main(void)
 {
@@ -264,6 +285,7 @@ main(void)
     { "file", test_file }, { "many children", test_many_children },
     { "share count", test_share_count }, { "chain", test_chain },
     { "parent gone", test_parent_gone }, { "stack and data", test_stack_and_data },
+    { "advice", test_advice },
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){
