@@ -301,6 +301,19 @@ sync(struct inode *i, bool data_only)
   return qfs_meta_sync(qfs_of(qfs_inode(i)));
 }
 
+static i64
+place(struct inode *i, u64 index, u32 max, struct block_device **d, u64 *sector)
+{
+  struct qfs_inode *qi = qfs_inode(i);
+  struct qfs_run run;
+  int e = qfs_map(qi, index, max, false, &run);
+  if(e || run.block == 0)
+    return e;
+  *d = qfs_of(qi)->device;
+  *sector = run.block * (QFS_BLOCK / SECTOR);
+  return run.n;
+}
+
 const struct inode_ops qfs_inode_ops = {
   .lookup = lookup,
   .create = create,
@@ -314,5 +327,6 @@ const struct inode_ops qfs_inode_ops = {
   .truncate = qfs_truncate,
   .update = update,
   .sync = sync,
+  .place = place,
   .evict = qfs_inode_evict,
 };

@@ -14,6 +14,7 @@
 
 struct inode;
 struct file;
+struct block_device;
 struct super;
 struct dentry;
 struct pipe;
@@ -74,6 +75,9 @@ struct inode_ops {
   int (*update)(struct inode *i);                                // mode, owner, times, size changed
   int (*sync)(struct inode *i, bool data_only);
   int (*open)(struct inode *i, struct file *f);                  // may set f->ops, f->priv
+  // Where page `index` of a file is kept, for who goes there directly. => how many of the
+  // next `max` follow it there; 0: it has no place
+  i64 (*place)(struct inode *i, u64 index, u32 max, struct block_device **d, u64 *sector);
 
   // Nobody can reach the inode any more and nothing of it is dirty.  If nlink is
   // 0 its pages are gone too: free its blocks and number on disk.  Then free the

@@ -6,9 +6,11 @@
 #include "fs/vfs.h"
 #include "kernel/block.h"
 #include "kernel/errno.h"
+#include "kernel/printk.h"
+#include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "kernel/user_path.h"
-#include "mm/frame.h"
+#include "mm/slab.h"
 #include "mm/swap.h"
 
 // Linux's flags; discarding is only a hint.
@@ -25,14 +27,75 @@ open_path(va_t path, u32 how, struct file **f)
   return e;
 }
 
-static int
-find_store(const struct inode *i, struct swap_store *s)
+// What only this store has: the device, or the inode.
+static const void *
+identity_of(const struct inode *i)
 {
-  if(!S_ISBLK(i->mode))
-    return -EINVAL;
-  struct block_device *d = block_at(dev_minor(i->rdev));
-  *s = (struct swap_store){ .identity = d, .device = d, .pages = d->sectors * SECTOR / PAGE_SIZE };
+  return S_ISBLK(i->mode) ? (void *)block_at(dev_minor(i->rdev)) : i;
+}
+
+// ---- Files ----
+
+// One piece more of the file, which joins the last one if it can.  The list doubles when
+// it is full: when the number of pieces is a power of two.
+static int
+add_extent(struct swap_store *s, struct extent e)
+{
+  struct extent *last = s->nextents ? &s->extent[s->nextents - 1] : NULL, *more = s->extent;
+  u32 n = s->nextents;
+  if(last && last->sector + last->pages * (PAGE_SIZE / SECTOR) == e.sector){
+    last->pages += e.pages;
+    return 0;
+  }
+  if((n & (n - 1)) == 0 && (more = kmalloc(max(2 * n, 1) * sizeof *more)) == NULL)
+    return -ENOMEM;
+  if(more != s->extent){
+    memcpy(more, s->extent, n * sizeof *more);
+    kfree(s->extent);
+    s->extent = more;
+  }
+  s->extent[s->nextents++] = e;
   return 0;
+}
+
+// Nobody may write to the file or cut it by now: its blocks stay where they are.
+static int
+find_extents(struct inode *i, struct swap_store *s)
+{
+  i64 n = i->ops->place ? inode_sync_range(i, 0, ~0UL, false) : -EINVAL;
+  s->pages = i->object.size >> PAGE_SHIFT;
+  for(u64 page = 0, sector; n >= 0 && page < s->pages; page += (u64)n){
+    u32 most = (u32)min(s->pages - page, 1UL << 30);
+    n = i->ops->place(i, page, most, &s->device, &sector);
+    if(n == 0){
+      printk("swap: the file has holes\n");
+      n = -EINVAL;
+    } else if(n > 0){
+      int e = add_extent(s, (struct extent){ page, (u64)n, sector });
+      n = e ? e : n;
+    }
+  }
+  return n < 0 ? (int)n : 0;
+}
+
+// ---- Stores ----
+
+// On failure too, f and what is in *s are the caller's to give up.
+static int
+find_store(struct file *f, struct swap_store *s)
+{
+  struct inode *i = f->inode;
+  *s = (struct swap_store){ .identity = identity_of(i) };
+  if(S_ISBLK(i->mode)){
+    s->device = block_at(dev_minor(i->rdev));
+    s->pages = s->device->sectors * SECTOR / PAGE_SIZE;
+    return 0;
+  }
+  int e = S_ISREG(i->mode) ? inode_claim(i, -1) : -EINVAL;
+  if(e)
+    return e;
+  f->claim = -1;                       // until file_put
+  return find_extents(i, s);
 }
 
 i64
@@ -43,11 +106,12 @@ sys_swapon(const u64 *a)
   u32 flags = (u32)a[1];
   if(flags & ~(SWAP_PRIORITY | SWAP_PREFER | SWAP_DISCARD))
     return -EINVAL;
-  int e = open_path(a[0], O_RDWR, &f);
+  int e = open_path(a[0], O_RDONLY, &f);
   if(e)
     return e;
-  e = find_store(f->inode, &s);
+  e = find_store(f, &s);
   if(e){
+    kfree(s.extent);
     file_put(f);
     return e;
   }
@@ -57,14 +121,11 @@ sys_swapon(const u64 *a)
 i64
 sys_swapoff(const u64 *a)
 {
-  struct swap_store s;
   struct file *f;
   int e = open_path(a[0], O_RDONLY, &f);
   if(e)
     return e;
-  e = find_store(f->inode, &s);
-  if(e == 0)
-    e = swap_off(s.identity);
+  e = swap_off(identity_of(f->inode));
   file_put(f);
   return e;
 }

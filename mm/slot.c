@@ -14,6 +14,7 @@
 #include "kernel/string.h"
 #include "mm/objects.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 // Owners that are none.
 #define NOBODY  0U             // the slot is free

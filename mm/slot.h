@@ -53,9 +53,6 @@ struct swap {
   bool closed;                 // gives no more slots
 };
 
-// Pages [page, page + pages) of a swap file are at `sector`.
-struct extent { u64 page, pages, sector; };
-
 extern struct list swaps;                  // under swaps_lock
 extern struct spinlock swaps_lock;
 extern u64 swap_total, swap_free;          // usable slots of all areas; atomic

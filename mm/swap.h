@@ -8,8 +8,10 @@
 #include "kernel/types.h"
 
 struct block_device;
-struct extent;
 struct file;
+
+// Pages [page, page + pages) of a swap file are at `sector`.
+struct extent { u64 page, pages, sector; };
 
 // Where an area's pages are.  Of a file, `extent` (kmalloc'd) and how many; of a whole
 // device, NULL.  `identity` is something that only this store has.

@@ -154,3 +154,129 @@ def test_swapoff_brings_back(boot, disk):
     assert "Out of memory" in g.run("swapoff /dev/vdb", 120)
     assert swaps(g)[0][0] == "/dev/vdb"
     g.vm_check()
+
+
+def test_swap_file(boot):
+    """A file can be swapped to, and nobody writes to it or cuts it meanwhile."""
+    g = boot(cpus=2, mem="16M")
+    assert "Invalid argument" in g.run("mkswap README.md; swapon README.md")
+    g.check("dd if=/dev/zero of=swap bs=65536 count=512; mkswap swap; swapon swap", 60)
+    assert swaps(g) == [["/swap", "file", str(32 * 1024 - 4), "0", "-1"]]
+    for command in ("echo x >> swap", "echo x > swap", "mkswap swap"):
+        assert "Text file busy" in g.run(command)
+    assert "busy" in g.run("swapon swap")
+    assert "ok" in g.check("thrash -p rand 24", 300)
+    assert vmstat(g)["pswpin"] > 10 * 256
+    g.vm_check()
+    g.check("swapoff swap; echo x > swap; rm swap")
+
+
+def test_swap_file_with_holes(boot):
+    g = boot()
+    g.check("dd if=/dev/zero of=swap bs=4096 count=1 seek=100; mkswap swap")
+    assert "Invalid argument" in g.run("swapon swap")
+    assert "holes" in g.run("dmesg | tail -n 1")
+    g.check("echo x > swap")
+
+
+# ---- Disks that fail ----
+
+def swap_disk(path, rules="", slot=1, name="s"):
+    """=> QEMU's arguments for a swap disk that fails as the rules of its blkdebug say"""
+    return ("-blockdev", f"driver=file,filename={path},node-name={name}f",
+            "-blockdev", f"driver=blkdebug,image={name}f,node-name={name}d{rules}",
+            "-blockdev", f"driver=raw,file={name}d,node-name={name}x",
+            "-device", f"virtio-blk-device,drive={name}x,bus=virtio-mmio-bus.{slot},"
+                       "rerror=report,werror=report")
+
+
+def nth(kind, n, once):
+    """Rules that fail the n-th read or write and, unless `once`, all that follow."""
+    event = f"{kind}_aio"
+    rules = [f"set-state.{k}.event={event},set-state.{k}.state={k + 1},"
+             f"set-state.{k}.new_state={k + 2}" for k in range(n - 1)]
+    error = "inject-error.0"
+    return "," + ",".join(rules + [f"{error}.event={event},{error}.state={n},{error}.errno=5,"
+                                   f"{error}.once={'on' if once else 'off'}"])
+
+
+@pytest.mark.parametrize("n", [1, 7])
+@pytest.mark.parametrize("once", [True])
+def test_failing_writes(boot, disk, n, once):
+    """What cannot be written stays; nobody but the OOM killer's victim notices."""
+    g = boot(mem="16M", qemu=swap_disk(disk(64), nth("write", n, once)))
+    out = g.run("thrash -p rand -t 4000 20", 300)
+    assert "is not" not in out                       # wrong bytes were never seen
+    if once:
+        assert "ok" in out
+    assert "cannot be written (error 5)" in g.run("dmesg | grep swap:")
+    g.vm_check()
+    assert g.run("echo still here") == "still here"
+
+
+@pytest.mark.parametrize("n", [3, 20])
+@pytest.mark.parametrize("once", [True])
+def test_failing_reads(boot, disk, n, once):
+    """Who needs what cannot be read is killed; the others never hear of it."""
+    g = boot(mem="16M", qemu=swap_disk(disk(64), nth("read", n, once)))
+    out = g.run("thrash -p rand -t 4000 20", 300)
+    assert "is not" not in out
+    if not once:
+        assert "ok" not in out
+        assert "cannot be read (error 5)" in g.run("dmesg | grep swap:")
+    g.vm_check()
+    assert g.run("echo still here") == "still here"
+
+
+# ---- Several areas, and none left ----
+
+def test_two_areas(boot, tmp_path):
+    """The higher priority fills first; equal ones take turns."""
+    paths = []
+    for k in range(2):
+        (tmp_path / str(k)).mkdir()
+        paths.append(swap_image(tmp_path / str(k) / "swap.img", 16))
+    g = boot(mem="16M", append="swap=none",
+             qemu=swap_disk(paths[0]) + swap_disk(paths[1], slot=2, name="t"))
+    g.check("swapon -p 1 /dev/vdb; swapon -p 2 /dev/vdc")
+    assert "ok" in g.check("thrash -p rand -t 2000 18", 300)
+    assert "ok" in g.check("thrash -p rand -t 2000 30", 300)
+    g.check("swapoff /dev/vdb; swapoff /dev/vdc; swapon -p 3 /dev/vdb /dev/vdc", 60)
+    g.run("thrash -p rand -t 100000000 24 & sleep 4", 60)
+    used = [int(line[3]) for line in swaps(g)]
+    assert min(used) > 2000 and max(used) < 2 * min(used)
+
+
+def test_swap_full(boot, disk):
+    """The OOM killer takes the hog; the machine goes on."""
+    g = boot(mem="16M", swap=disk(4))
+    assert "ok" not in g.run("thrash -p rand -w 100 -f 3 12", 120)
+    assert "out of memory" in g.run("dmesg | grep killed")
+    g.vm_check()
+    assert "ok" in g.check("thrash -p rand -t 1000 10", 120)
+
+
+def test_bad_pages(boot, disk):
+    """Pages that the header calls bad are never written."""
+    path = disk(4)
+    with open(path, "r+b") as f:
+        f.seek(1032)
+        f.write(struct.pack("<I", 3))
+        f.seek(1536)
+        f.write(struct.pack("<III", 1, 5, 700))
+    g = boot(mem="16M", swap=path)
+    assert swaps(g)[0][2] == str(4 * 1024 - 4 * 4)
+    g.run("thrash -p rand -t 2000 12", 120)
+    g.vm_check()
+
+
+def test_swapoff_under_load(boot, disk):
+    """Again and again, while everybody touches what is in the area."""
+    g = boot(cpus=2, mem="24M", swap=disk(64))
+    g.run("thrash -p rand -f 2 -t 100000000 2 & sleep 1")
+    for _ in range(3):
+        g.run("thrash -t 0 20", 60)
+        assert g.status("swapoff /dev/vdb", 60) in (0, 1)
+        g.run("swapon /dev/vdb")
+        g.vm_check()
+    assert "is not" not in g.run("dmesg | tail -n 3")

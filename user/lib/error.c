@@ -20,7 +20,7 @@ error_text(long error)
     [ENOTDIR] = "Not a directory", [EISDIR] = "Is a directory",
     [EINVAL] = "Invalid argument", [ENFILE] = "Too many open files in the system",
     [EMFILE] = "Too many open files", [ENOTTY] = "Not a terminal",
-    [ETXTBSY] = "Program is running", [EFBIG] = "File too large",
+    [ETXTBSY] = "Text file busy", [EFBIG] = "File too large",
     [ENOSPC] = "No space left on device", [ESPIPE] = "Cannot seek",
     [EROFS] = "Read-only file system", [EMLINK] = "Too many links", [EPIPE] = "Broken pipe",
     [ERANGE] = "Out of range", [ENAMETOOLONG] = "File name too long",
