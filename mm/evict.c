@@ -19,11 +19,13 @@
 
 #include "mm/evict.h"
 #include "kernel/block.h"
+#include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"
 #include "mm/lineage.h"
 #include "mm/objects.h"
 #include "mm/rmap.h"
+#include "mm/slab.h"
 #include "mm/slot.h"
 #include "mm/space.h"
 
@@ -156,7 +158,15 @@ struct write {
   u32 n, slot;
   int err;
 };
-static struct write writes[EVICT_MAX];     // of the batch; the reaper's
+static struct write *writes;       // EVICT_MAX, of the batch; the reaper's
+
+int
+evict_prepare(void)
+{
+  if(writes == NULL)
+    writes = kmalloc(EVICT_MAX * sizeof *writes);
+  return writes ? 0 : -ENOMEM;
+}
 
 static void
 begin_write(struct frame *f)

@@ -11,6 +11,10 @@ struct lineage;
 
 enum { EVICT_MAX = 64 };       // in one batch
 
+// What writing to slots needs; before there are any, and by one caller at a time.
+// => 0 or -ENOMEM
+int evict_prepare(void);
+
 // f may be chosen?  A look at its word only.
 bool evict_may(const struct frame *f);
 

@@ -144,6 +144,8 @@ swap_on(const struct swap_store *store, struct file *f, i32 priority)
   int err = area_of(w->identity) ? -EBUSY : read_header(w, store);
   w->priority = priority == SWAP_PRIORITY_NEXT ? next_priority() : priority;
   if(err == 0)
+    err = evict_prepare();
+  if(err == 0)
     err = swap_attach(w);
   sleep_unlock(&turn);
   if(err)

@@ -12,6 +12,7 @@
 #include "mm/slot.h"
 #include "mm/swap.h"
 
+#define KEEP .keeps = 2                // frames: what writing to slots needs
 enum { HARTS = 4, FAMILY = 3, PAGES = 48, AREAS = 2, AREA_PAGES = 600, SMALL = 24 };
 enum { BAD_PAGE = 5, EXTENTS = 100 };
 
@@ -587,13 +588,13 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(families, .harts = HARTS, .frames = 300, .reaper = true),
-    TEST(families, .harts = HARTS, .frames = 300, .reaper = true, .asid_bits = 1, .seed = 2),
-    TEST(families_on_a_bad_disk, .harts = HARTS, .frames = 300, .reaper = true),
-    TEST(families_short_of_slots, .harts = HARTS, .frames = 240, .reaper = true),
-    TEST(families_without_memory_at_times, .harts = HARTS, .frames = 300, .reaper = true),
-    TEST(threads, .harts = HARTS, .frames = 62, .reaper = true),
-    TEST(interruptions, .harts = 2, .frames = 200),
+    TEST(families, .harts = HARTS, .frames = 300, .reaper = true, KEEP),
+    TEST(families, .harts = HARTS, .frames = 300, .reaper = true, .asid_bits = 1, .seed = 2, KEEP),
+    TEST(families_on_a_bad_disk, .harts = HARTS, .frames = 300, .reaper = true, KEEP),
+    TEST(families_short_of_slots, .harts = HARTS, .frames = 240, .reaper = true, KEEP),
+    TEST(families_without_memory_at_times, .harts = HARTS, .frames = 300, .reaper = true, KEEP),
+    TEST(threads, .harts = HARTS, .frames = 64, .reaper = true, KEEP),
+    TEST(interruptions, .harts = 2, .frames = 200, KEEP),
   };
   return cmocka_run_group_tests_name("swap", tests, NULL, NULL);
 }
