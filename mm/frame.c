@@ -158,6 +158,17 @@ none_left(void)
   return NULL;
 }
 
+// Large blocks may be impossible however long one waits.
+static struct frame *
+no_block(u32 order)
+{
+  enum { MODEST = 3 };
+  if(order > MODEST)
+    return NULL;
+  reaper_want_block(order);
+  return none_left();
+}
+
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
@@ -228,7 +239,7 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
   if(f == NULL)
-    return buddy_free_frames() < watermark_low ? none_left() : NULL;
+    return no_block(order);
   frames_handed_out(f, 1UL << order);
   preempt_off();
   for(u64 i = 0; i < 1UL << order; i++)

@@ -60,13 +60,38 @@ reaper_wake(void)
 
 // ---- A pass ----
 
+// A block that somebody wanted and that there still is not.  The hand goes through memory
+// in order, so that what it frees are neighbours.
+static u32 wanted_order;
+
+void
+reaper_want_block(u32 order)
+{
+  if(atomic_load(&wanted_order) < order)
+    atomic_store(&wanted_order, order);
+  reaper_wake();
+}
+
+static bool
+block_is_there(const struct mem_info *mi)
+{
+  u32 order = atomic_load(&wanted_order);
+  for(u32 i = order; i <= MAX_ORDER; i++)
+    if(mi->free_blocks[i]){
+      atomic_store(&wanted_order, 0);
+      return true;
+    }
+  return order == 0;
+}
+
 static u64
 missing(void)
 {
+  enum { FOR_A_BLOCK = 32 };
   struct mem_info mi;
   frame_info(&mi);
-  u64 free = frames_free();
-  return free < mi.watermark_high ? mi.watermark_high - free : 0;
+  u64 free = frames_free(), least = block_is_there(&mi) ? 0 : FOR_A_BLOCK;
+  return max(least, free < mi.watermark_high ? mi.watermark_high - free : 0);
 }
 
 static u64
@@ -115,11 +140,13 @@ pass(void)
 static void
 wait_for_work(void)
 {
-  u64 next = machine_time_ns() + ring_tick_ns;
-  while(!reaper.wanted)
+  static u64 next;
+  while(!reaper.wanted || (ring_ticks() && machine_time_ns() >= next))
     if(!ring_ticks()){
       wait_io(&reaper.work, &reaper.lock);
-    } else if(wait_until(&reaper.work, &reaper.lock, next) == -ETIMEDOUT){
+    } else if(machine_time_ns() < next){
+      wait_until(&reaper.work, &reaper.lock, next);
+    } else {
       spin_unlock(&reaper.lock);
       ring_tick();
       next = machine_time_ns() + ring_tick_ns;

@@ -10,6 +10,9 @@
 // Memory runs short (or will soon). => any context that may take spinlocks
 void reaper_wake(void);
 
+// A block of 2^order frames was wanted and is not there: make one.
+void reaper_want_block(u32 order);
+
 // Wait until the reaper has made memory free.  The caller holds no lock, and
 // starts again from the top afterwards.  May sleep.
 // => 0, or -ENOMEM if a full pass freed nothing (and nobody could be killed),
