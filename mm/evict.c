@@ -33,11 +33,17 @@ static u64 cleaned;
 
 // ---- Taking ----
 
+// A page that nobody is doing anything with.
+static bool
+at_rest(u64 w)
+{
+  return word_share(w) && word_pins(w) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK));
+}
+
 bool
 evict_may(const struct frame *f)
 {
-  u64 w = atomic_load(&f->word);
-  if(word_share(w) == 0 || word_pins(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)))
+  if(!at_rest(atomic_load(&f->word)))
     return false;
   enum frame_kind k = frame_kind(f);
   return k == KIND_OBJECT || (k == KIND_ANON && (f->slot || atomic_load(&swap_free) > 0));
@@ -48,7 +54,7 @@ evict_take(struct frame *f)
 {
   u64 w = atomic_load(&f->word);
   do
-    if(word_share(w) == 0 || word_pins(w) || (w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK)))
+    if(!at_rest(w))
       return false;
   while(!__atomic_compare_exchange_n(&f->word, &w, (w | FRAME_BUSY) + PIN_1, true,
                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));

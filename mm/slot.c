@@ -317,6 +317,15 @@ slot_object(u32 s, u64 *index)
   return o;
 }
 
+// t is locked.
+static void
+part(struct slot *t, struct frame *f)
+{
+  assert(t->pfn == frame_pfn(f));
+  t->pfn = 0;
+  f->slot = 0;
+}
+
 bool
 slot_drop(struct frame *f)
 {
@@ -326,8 +335,7 @@ slot_drop(struct frame *f)
   bool unnamed = frame_kind(f) == KIND_OBJECT || word_share(w) == word_mapped(w);
   if(unnamed){
     atomic_or(&f->word, FRAME_DIRTY);
-    t->pfn = 0;
-    f->slot = 0;
+    part(t, f);
   }
   slot_unlock(t);
   if(unnamed)
@@ -340,9 +348,7 @@ slot_forget(struct frame *f)
 {
   u32 s = f->slot;
   struct slot *t = slot_lock(s);
-  assert(t->pfn == frame_pfn(f));
-  t->pfn = 0;
-  f->slot = 0;
+  part(t, f);
   slot_unlock(t);
   give_back(s);
 }
@@ -406,8 +412,7 @@ slot_take_home(struct frame *f)
   u64 share = word_share(atomic_load(&f->word));
   frame_put(f, share * SHARE_1);
   atomic_add(&t->word, (u32)share);
-  t->pfn = 0;
-  f->slot = 0;
+  part(t, f);
   slot_unlock(t);
   if(share == 0)
     give_back(s);
