@@ -144,6 +144,7 @@ kmain(u32 boot_hart, pa_t fdt)
   machine_discover(boot_hart, fdt);
   failnth_share(bootarg_number("failnth", 0));     // of so many allocations, the last fails
   start_memory();
+  printk_init();
   printk("quire: %u harts, %lu MiB of memory, %lu MiB free\n", machine.nharts,
          frames_total() * PAGE_SIZE / MiB, frames_free() * PAGE_SIZE / MiB);
   task_init();

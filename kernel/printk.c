@@ -9,11 +9,15 @@
 #include "kernel/bootargs.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"
+#include "mm/frame.h"
+#include "mm/slab.h"
 
-enum { RING = 32 * 1024, MESSAGE_MAX = 512 };
+enum { MESSAGE_MAX = 512, RING_MIN = 16 * KiB, RING_MAX = 256 * KiB };
 
 static struct spinlock printk_lock = SPINLOCK_INIT("printk");
-static char ring[RING];
+static char first_ring[4 * KiB];   // until there is an allocator
+static char *ring = first_ring;
+static u64 ring_size = sizeof first_ring;
 static u64 written;                // bytes ever put into the ring
 static bool line_open;             // the last byte was no newline
 static enum { UNDECIDED, LOUD, QUIET } console;
@@ -31,7 +35,7 @@ on_console(void)
 static void
 put(char c)
 {
-  ring[written++ % RING] = c;
+  ring[written++ % ring_size] = c;
   if(!on_console())
     return;
   if(c == '\n')
@@ -76,19 +80,37 @@ printk(const char *fmt, ...)
     spin_unlock_irq(&printk_lock, on);
 }
 
+// A thousandth of memory; without it the first ring goes on.
+void
+printk_init(void)
+{
+  u64 size = RING_MIN;
+  while(size < RING_MAX && size < frames_total() * PAGE_SIZE / 1024)
+    size *= 2;
+  char *new = kmalloc(size);
+  if(new == NULL)
+    return;
+  bool on = spin_lock_irq(&printk_lock);
+  for(u64 pos = written - min(written, ring_size); pos < written; pos++)
+    new[pos % size] = ring[pos % ring_size];
+  ring = new;
+  ring_size = size;
+  spin_unlock_irq(&printk_lock, on);
+}
+
 u64
 dmesg_read(u64 *pos, char *buf, u64 n)
 {
   u64 got = 0;
   bool on = spin_lock_irq(&printk_lock);
-  if(written > RING && *pos < written - RING){
-    *pos = written - RING;         // and on to the start of a whole line
-    while(*pos < written && ring[*pos % RING] != '\n')
+  if(written > ring_size && *pos < written - ring_size){
+    *pos = written - ring_size;        // and on to the start of a whole line
+    while(*pos < written && ring[*pos % ring_size] != '\n')
       ++*pos;
     *pos += *pos < written;
   }
   for(; got < n && *pos < written; got++, ++*pos)
-    buf[got] = ring[*pos % RING];
+    buf[got] = ring[*pos % ring_size];
   spin_unlock_irq(&printk_lock, on);
   return got;
 }

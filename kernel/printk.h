@@ -10,6 +10,9 @@
 // => any context; kept in the dmesg ring and, unless `quiet`, on the console
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+// Memory is there: a ring of a size that suits it.
+void printk_init(void);
+
 // For formatting into memory.  => length it would have had, as C99 says
 int snprintk(char *buf, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

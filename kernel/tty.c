@@ -18,6 +18,7 @@
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "kernel/tty.h"
+#include "mm/slab.h"
 #include "uart.h"
 
 static struct tty tty;
@@ -330,8 +331,10 @@ tty_init(void)
   sleep_init(&tty.output, "tty output");
   tty.winsize = (struct winsize){ .rows = 24, .columns = 80 };
   tty_line_reset(&tty);
+  tty.cell = kmalloc(TTY_CELLS * sizeof *tty.cell);
+  tty.raw = kmalloc(TTY_RAW);
   chardev_register(5, 1, "console", 0600, &tty_ops);
   chardev_register(5, 0, "tty", 0666, &tty_ops);
-  if(kernel_task("tty", tty_task, NULL) == NULL)
+  if(tty.cell == NULL || tty.raw == NULL || kernel_task("tty", tty_task, NULL) == NULL)
     panic("no memory for the terminal");
 }

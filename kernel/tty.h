@@ -18,11 +18,11 @@ enum { CELL_EOF = 0x100 };
 // only grow; cell[pos % TTY_CELLS].
 struct tty {
   struct spinlock lock;          // interrupts off; below
-  u16 cell[TTY_CELLS];
+  u16 *cell;
   u64 read, ready, edit;
   struct termios termios;
   struct winsize winsize;
-  u8 raw[TTY_RAW];               // as it came from the line, for the tty task
+  u8 *raw;                       // [TTY_RAW], as it came from the line, for the tty task
   u64 raw_in, raw_out;
   bool literal;                  // ^V came before
 

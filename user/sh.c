@@ -484,7 +484,7 @@ run_input(void)
     write_all(1, "\n", 1);
   if(command.n > 0)
     run_if_complete(command.s, true);
-  leave_shell(shell.status);
+  exit(shell.status);
 }
 
 int

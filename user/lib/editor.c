@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A line typed at a terminal, with editing and history.  The caller makes the
-// terminal raw for it; bytes behind the line stay for whoever reads next.  The
-// cursor is moved by \b alone, so any terminal will do.
+// A line typed at a terminal, with editing and history.  The terminal is raw for
+// it alone: before the newline that answers Enter it is as it was, so what is typed
+// after having seen that newline is for the program.  Bytes behind the line stay
+// for whoever reads next.  The cursor is moved by \b alone, so any terminal will do.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -31,8 +32,8 @@ editor_init(struct editor *e, const char *prompt)
   return true;
 }
 
-void
-editor_raw(struct editor *e)
+static void
+make_raw(struct editor *e)
 {
   struct termios raw = e->cooked;
   raw.lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
@@ -41,8 +42,8 @@ editor_raw(struct editor *e)
   sys_ioctl(0, TCSETSW, &raw);
 }
 
-void
-editor_cooked(struct editor *e)
+static void
+make_cooked(struct editor *e)
 {
   sys_ioctl(0, TCSETSW, &e->cooked);
 }
@@ -265,12 +266,11 @@ edit_line(struct edit *e)
     if(key == CTRL_D)
       key = KEY_DELETE;
     if(key == CTRL_C){
-      show("^C\n", 3);
+      show("^C", 2);
       return LINE_ABANDONED;
     }
     if(key == '\n'){
       move_to(e, e->line->n);
-      show("\n", 1);
       return LINE_READ;
     }
     edit_key(e, key);
@@ -296,8 +296,12 @@ editor_read(struct editor *e, struct text *line)
   struct edit edit = { .editor = e, .line = line, .recalled = e->history.n };
 
   text_clear(line);
+  make_raw(e);
   show(e->prompt, strlen(e->prompt));
   enum line_end end = edit_line(&edit);
+  make_cooked(e);
+  if(end != LINE_EOF)
+    show("\n", 1);
   if(end == LINE_READ)
     remember(&e->history, line->s);
   free(edit.draft);

@@ -46,7 +46,7 @@ builtin_exit(int argc, char **argv)
     fprintf(2, "exit: %s: not a number\n", argv[1]);
     status = STATUS_SYNTAX;
   }
-  leave_shell(status);
+  exit(status);
 }
 
 static int

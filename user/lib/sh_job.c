@@ -3,9 +3,9 @@
 // sh's jobs and the terminal they share.
 //
 // At a terminal each job is a process group of its own and has the terminal
-// while it is in the foreground; the shell takes it back, raw, only to read the
-// next line.  So ^C and ^Z never reach the shell: they are characters while a line
-// is typed, and signals to the job's group after that.
+// while it is in the foreground; the shell takes it back only to read the next line.
+// So ^C and ^Z never harm the shell: they are characters while a line is typed, and
+// signals to the job's group after that.
 
 #include "user/shell.h"
 #include "user/user.h"
@@ -15,24 +15,16 @@ static struct list jobs;         // struct job *: all that have processes, oldes
 // ---- The terminal ----
 
 static void
-terminal_group(long pgid)
+terminal_give(long pgid)
 {
   int group = pgid;
   sys_ioctl(0, TIOCSPGRP, &group);
 }
 
-static void
-terminal_give(long pgid)
-{
-  terminal_group(pgid);
-  editor_cooked(&shell.editor);
-}
-
 void
 terminal_take(void)
 {
-  editor_raw(&shell.editor);
-  terminal_group(sys_getpgid(0));
+  terminal_give(sys_getpgid(0));
 }
 
 static void
@@ -43,14 +35,6 @@ set_signals(uint64 handler)
 
   for(size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
     sys_sigaction(signals[i], &act, NULL);
-}
-
-void
-leave_shell(int status)
-{
-  if(shell.has_terminal)
-    editor_cooked(&shell.editor);
-  exit(status);
 }
 
 void

@@ -94,7 +94,6 @@ struct job {
 
 void terminal_init(void);
 void terminal_take(void);                           // to read a line
-void leave_shell(int status) __attribute__((noreturn));
 struct job *job_new(const struct node *n, bool background);
 long job_fork(struct job *j);                       // as fork; negative after a complaint
 int job_wait(struct job *j);                        // => exit status; j is gone, or stopped

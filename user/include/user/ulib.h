@@ -170,7 +170,5 @@ struct editor {
   struct termios cooked;
 };
 bool editor_init(struct editor *e, const char *prompt);   // => false: not a terminal
-void editor_raw(struct editor *e);                        // as editor_read needs it
-void editor_cooked(struct editor *e);                     // as it was
 enum line_end { LINE_READ, LINE_ABANDONED, LINE_EOF };
 enum line_end editor_read(struct editor *e, struct text *line);
