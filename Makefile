@@ -202,19 +202,7 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 	@$(PYTHON) test/boot/console.py --cpus $(CPUS) --mem $(MEM) --append '$(APPEND)' \
 		--kernel $(KERNEL) usertests $(ARGS)
 
-# ---- The benchmark ----
-$B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)
-	$(call say,IMAGE,$@)rm -f $@ && $B/mkfs/mkfs -H 1 $@ 16M && $B/mkfs/fsput -d $@ /dev /proc && \
-	$B/mkfs/fsput $@ $(BENCH) $B/user/init /
-
-$B/tools/%.so: tools/%.c
-	@mkdir -p $(@D)
-	$(call say,HOST,$<)$(HOSTCC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
-
-bench bench-check: $(KERNEL) $B/test/bench/fs.img $B/tools/profile.so | tools-qemu
-	@test/bench/bench.py --cross '$(CROSS)' $(if $(filter bench-check,$@),--check, \
-		$(if $(ACCEPT),--accept) $(if $(WALL),--wall) $(PROFILE:%=--profile %) $(EXEC:%=--exec %)) $(ROWS)
-
+include test/bench/rules.mk
 include tools/policy/rules.mk
 
 lint: | tools-build

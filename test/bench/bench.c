@@ -3,10 +3,11 @@
 // bench: what the operations of a kernel cost.  The same program runs on quire
 // and on Linux for riscv64; docs/bench.md says what its rows are.
 //
-//   bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]
+//   bench [-d DIRECTORY] [-f CHILDREN] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]
 //     -d   where the files are made; bench must have been called by its full path
 //     -r   do the short rows so many times as often
 //     -s   size of the swap rows' region; these run only when asked for
+//     -f   how many children are forked before swap_out is timed
 //     -x   what fork_exec_exit executes instead of this program; it has to end with
 //          status 7
 //
@@ -18,7 +19,7 @@
 #include "user/user.h"
 #include "bench.h"
 
-uint64 scale = 1, swap_bytes;
+uint64 scale = 1, swap_bytes, swap_children;
 char *self;
 struct clock clocks[2];
 static int status;
@@ -96,6 +97,7 @@ static const struct row {
   { create_unlink, "create_unlink" },
   { swap_seq, "swap_seq", .on_request = true },
   { swap_rand, "swap_rand", "swap_rand_write", .on_request = true },
+  { swap_out, "swap_out", .on_request = true },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -137,8 +139,9 @@ complain(const char *what, const char *about)
 int
 main(int argc, char **argv)
 {
-  static const char help[] = "bench [-d DIRECTORY] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]";
-  struct options o = { argc, argv, "d:r:s:x:", help };
+  static const char help[] =
+    "bench [-d DIRECTORY] [-f CHILDREN] [-r FACTOR] [-s MIB] [-x PROGRAM] [ROW ...]";
+  struct options o = { argc, argv, "d:f:r:s:x:", help };
   if(argc == 2 && strcmp(argv[1], "nothing") == 0)
     return EXEC_STATUS;
   self = argv[0];
@@ -154,6 +157,9 @@ main(int argc, char **argv)
       break;
     case 's':
       swap_bytes = (uint64)atoi(o.value) * MIB;
+      break;
+    case 'f':
+      swap_children = (uint64)atoi(o.value);
       break;
     case 'd':
       if(sys_chdir(o.value) != 0)

@@ -17,6 +17,7 @@ enum { EXEC_STATUS = 7 };                    // of this program when asked to do
 
 extern uint64 scale;                         // what the short rows' counts are multiplied by
 extern uint64 swap_bytes;                    // of the region of the swap rows
+extern uint64 swap_children;                 // that look on in swap_out
 extern char *self;                           // this program's path
 
 // ---- The clock ----
@@ -101,3 +102,4 @@ void stat_file(void);
 void create_unlink(void);
 void swap_seq(void);
 void swap_rand(void);
+void swap_out(void);

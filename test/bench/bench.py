@@ -51,15 +51,12 @@ def image_with(program):
     return image
 
 
-def boot(rows, counting=True, plugin=False, factor=1, program=None):
-    """Run the rows (all if there are none). => what the guest printed"""
-    image, options = IMAGE, ["-r", str(factor)]
-    if program:
-        image, options = image_with(program), [*options, "-x", f"/{pathlib.Path(program).name}"]
+def qemu(memory, image, test, append="", counting=True, plugin=False, more=()):
+    """Run one hart with an image as its root in memory. => what the guest printed"""
     command = [
-        "qemu-system-riscv64", "-M", "virt", "-smp", "1", "-m", "256M", "-nographic",
+        "qemu-system-riscv64", "-M", "virt", "-smp", "1", "-m", memory, "-nographic",
         "-bios", "default", "-no-reboot", "-kernel", str(KERNEL), "-initrd", str(image),
-        "-append", " ".join(["root=ram0 quiet panic=exit test=/bench --", *options, *rows])]
+        "-append", f"root=ram0 quiet panic=exit {append} test={test}", *more]
     if counting:
         command += ["-icount", "shift=0,sleep=off"]
     if plugin:
@@ -73,6 +70,14 @@ def boot(rows, counting=True, plugin=False, factor=1, program=None):
     if p.returncode not in (0, 1) or "panic:" in text:
         raise BenchError(f"the machine ended with status {p.returncode}:\n{text[-2000:]}")
     return text
+
+
+def boot(rows, factor=1, program=None, **how):
+    """Run the rows (all if there are none). => what the guest printed"""
+    image, options = IMAGE, ["-r", str(factor)]
+    if program:
+        image, options = image_with(program), [*options, "-x", f"/{pathlib.Path(program).name}"]
+    return qemu("256M", image, " ".join(["/bench", "--", *options, *rows]), **how)
 
 
 def parse(text):

@@ -11,6 +11,7 @@ from guest import BUILD, ROOT
 
 sys.path.append(str(ROOT / "test" / "bench"))
 import bench
+import swap
 
 IMAGE = BUILD / "test/bench/fs.img"
 PROGRAM = BUILD / "test/bench/bench"
@@ -80,6 +81,33 @@ def test_profile_agrees_with_the_clock():
         assert counts[row].instructions / f.operations == pytest.approx(f.value, rel=0.01)
         assert sum(counts[row].blocks.values()) == counts[row].instructions
     assert counts["null_syscall"].fences == 0 and counts["cow_fault"].fences >= 4096
+
+
+def test_requests_for_swap_are_counted():
+    trace = ("virtio_blk_handle_write vdev 0x1 req 0x2 sector 0 nsectors 8\n"
+             "virtio_blk_handle_write vdev 0x1 req 0x3 sector 8 nsectors 512\n"
+             "virtio_blk_handle_read vdev 0x1 req 0x4 sector 64 nsectors 8\n"
+             "virtio_blk_handle_read vdev 0x1 req 0x5 sector 128 nsectors 16\n")
+    assert swap.requests(trace) == {"pages in": 3, "reads": 2, "pages out": 64, "writes": 1}
+
+
+def test_a_row_with_swap_counts_the_same_inside_and_outside(monkeypatch):
+    """QEMU sees the requests that the kernel says it makes, at most on its way to print."""
+    monkeypatch.setattr(swap, "MEMORY", 16)
+    monkeypatch.setattr(swap, "REGION", 24)
+    text = swap.boot_disk("swap_seq")
+    figures, _ = bench.parse(text)
+    inside, outside = swap.vmstat(text), swap.requests(swap.TRACE.read_text())
+    assert figures["swap_seq"].ok and outside["pages in"] > 24 * 256 and outside["writes"] > 0
+    for what, n in inside.items():
+        assert n <= outside[what] <= n + 64
+
+
+def test_check_of_swap_compares_with_accepted():
+    accepted = {"swap_seq": {"instructions": 1000, "pages in": 100}}
+    assert swap.worse({"swap_seq": {"instructions": 1040, "pages in": 110}}, accepted) == []
+    assert swap.worse({"swap_seq": {"instructions": 1060}}, accepted) != []
+    assert swap.worse({"swap_seq": {"pages in": 116}}, accepted) != []
 
 
 def test_rows_do_their_work_here(boot):
