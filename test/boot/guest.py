@@ -121,6 +121,21 @@ class Guest:
         self.console.buffer = self.console.after + self.console.buffer
         return True
 
+    def press(self, key, pattern=PROMPT):
+        """A key that ends or stops what is in the foreground, once it is there.
+
+        Before that it is lost, so it is pressed until the pattern comes.
+        => what came before it
+        """
+        time.sleep(0.3)             # mostly it is there by then
+        for _ in range(4):
+            self.send(key)
+            try:
+                return self.expect(pattern, 5)[0]
+            except GuestError:
+                pass
+        return self.expect(pattern)[0]
+
     def status(self, line, timeout=20):
         """Run a shell line. => its exit status"""
         self.run(line, timeout)

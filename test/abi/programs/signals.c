@@ -47,6 +47,14 @@ said(const char *what)
   count = last = code = sender = 0;
 }
 
+// A signal's handler may run a little after the event it tells of is known.
+static void
+wait_for_note(void)
+{
+  for(int i = 0; count == 0 && i < 2000; i++)
+    usleep(1000);
+}
+
 static void
 mask(int how, int sig)
 {
@@ -260,6 +268,7 @@ stopped(void)
   if((p = fork()) == 0)
     _exit(3);
   waitpid(p, &s, 0);
+  wait_for_note();
   printf("child of mine %d, ", sender == p);
   said("exit");
   if((p = fork()) == 0)
@@ -267,6 +276,7 @@ stopped(void)
       pause();
   kill(p, SIGSTOP);
   waitpid(p, &s, WUNTRACED);
+  wait_for_note();
   said("stop");
   handle(SIGCHLD, note, SA_RESTART | SA_NOCLDSTOP);
   kill(p, SIGCONT);
