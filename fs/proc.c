@@ -4,7 +4,7 @@
 //
 // An inode is made for every lookup and goes with its last user; what a file
 // says is made when it is read from its start, and kept until it is closed or
-// read from there again.
+// read from there again.  Long ones are made and kept a part at a time.
 
 #include <machine.h>
 #include "fs/proc.h"
@@ -24,7 +24,7 @@ struct node {
 static struct super proc_super;
 static struct cache node_cache;
 static const struct inode_ops directory_ops, file_ops, link_ops, self_ops;
-static const struct file_ops text_ops;
+static const struct file_ops text_ops, array_ops;
 
 static struct node *
 node_of(struct inode *i)
@@ -102,7 +102,7 @@ make_node(const struct proc_entry *e, u32 pid, u64 number, struct inode **out)
   if(n == NULL)
     return -ENOMEM;
   inode_init(&n->inode, &proc_super, ops_of(e), inode_number(e, pid, number), e->mode);
-  n->inode.fops = S_ISREG(e->mode) ? &text_ops : NULL;
+  n->inode.fops = !S_ISREG(e->mode) ? NULL : e->numbers ? &array_ops : &text_ops;
   n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
   time_now(&n->inode.mtime);
   n->inode.atime = n->inode.ctime = n->inode.mtime;
@@ -267,8 +267,10 @@ static const struct inode_ops link_ops = {
 // ---- Files ----
 
 struct open_text {
-  struct sleeplock lock;      // the text
-  struct text text;
+  struct sleeplock lock;      // all of it
+  struct text text;           // what the file says from `start` on
+  u64 start;
+  u64 cursor;                 // of the part behind it
 };
 
 static int
@@ -290,20 +292,35 @@ text_release(struct file *f)
   kfree(o);
 }
 
+// From its start: all, or nothing yet of what is made in parts.
 static int
-generate(struct node *n, struct text *text)
+begin(struct node *n, struct open_text *o)
 {
   struct task *t;
   int e = task_of(n, &t);
-  text_free(text);
+  text_free(&o->text);
+  o->start = o->cursor = 0;
   if(e)
     return -ESRCH;
   if(n->entry->says)
-    text_add(text, "%s", n->entry->says);
-  else
-    e = n->entry->show(text, t);
+    text_add(&o->text, "%s", n->entry->says);
+  else if(n->entry->show)
+    e = n->entry->show(&o->text, t);
   task_put(t);
-  return e ? e : text->failed ? -ENOMEM : 0;
+  return e ? e : o->text.failed ? -ENOMEM : 0;
+}
+
+// On to the part that `pos` is in, or past the last one.
+static int
+go_on(struct node *n, struct open_text *o, u64 pos)
+{
+  bool more = n->entry->next != NULL;
+  while(more && pos >= o->start + o->text.len && !o->text.failed){
+    o->start += o->text.len;
+    o->text.len = 0;
+    more = n->entry->next(&o->text, &o->cursor);
+  }
+  return o->text.failed ? -ENOMEM : 0;
 }
 
 static i64
@@ -312,15 +329,52 @@ text_read(struct file *f, va_t buf, u64 n, u64 *pos)
   struct node *node = node_of(f->inode);
   struct open_text *o = f->priv;
   sleep_lock(&o->lock);
-  i64 r = *pos == 0 || o->text.s == NULL ? generate(node, &o->text) : 0;
-  if(r == 0 && *pos < o->text.len){
-    n = min(n, o->text.len - *pos);
-    r = copy_to_user(buf, o->text.s + *pos, n) ? -EFAULT : (i64)n;
+  i64 r = *pos == 0 || *pos < o->start || o->text.s == NULL ? begin(node, o) : 0;
+  if(r == 0)
+    r = go_on(node, o, *pos);
+  u64 at = *pos - o->start;
+  if(r == 0 && at < o->text.len){
+    n = min(n, o->text.len - at);
+    r = copy_to_user(buf, o->text.s + at, n) ? -EFAULT : (i64)n;
   }
   sleep_unlock(&o->lock);
   if(r > 0)
     *pos += r;
   return r;
+}
+
+// Up to n numbers from the first-th. => how many
+static i64
+read_numbers(const struct proc_entry *e, struct task *t, va_t buf, u64 first, u64 n)
+{
+  enum { CHUNK = PAGE_SIZE / sizeof(u64) };
+  u64 *chunk = kmalloc(PAGE_SIZE), done = 0;
+  i64 got = chunk ? 1 : -ENOMEM;
+  while(got > 0 && done < n){
+    got = e->numbers(t, first + done, min(n - done, (u64)CHUNK), chunk);
+    if(got > 0 && copy_to_user(buf + done * sizeof(u64), chunk, got * sizeof(u64)))
+      got = -EFAULT;
+    done += max(got, 0L);
+  }
+  kfree(chunk);
+  return done ? (i64)done : got;
+}
+
+static i64
+array_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  struct node *node = node_of(f->inode);
+  struct task *t;
+  if((*pos | n) % sizeof(u64))
+    return -EINVAL;
+  if(task_of(node, &t))
+    return -ESRCH;
+  i64 r = n ? read_numbers(node->entry, t, buf, *pos / sizeof(u64), n / sizeof(u64)) : 0;
+  task_put(t);
+  if(r <= 0)
+    return r;
+  *pos += r * sizeof(u64);
+  return r * sizeof(u64);
 }
 
 enum { SETTING_MAX = 128 };
@@ -347,6 +401,8 @@ text_write(struct file *f, va_t buf, u64 n, u64 *pos)
 static const struct file_ops text_ops = {
   .read = text_read, .write = text_write, .release = text_release,
 };
+
+static const struct file_ops array_ops = { .read = array_read, .release = text_release };
 
 static const struct inode_ops file_ops = { .open = file_open, .evict = evict };
 

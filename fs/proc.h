@@ -9,9 +9,12 @@
 
 struct task;
 
-// A file has show, or always says the same (and store, if it can be written); a link
-// has link; a directory has entries and, for children whose names are numbers,
-// number_child with next_number, which finds the first that is there at or above *number.
+// A file always says the same, or has one of show; next, for a text made in parts as it is
+// read, each from *cursor on, which was 0 (=> false: there is no more); numbers, if it is
+// an array of which n are wanted (=> how many there are).  It has store if it can be
+// written.  A link has link; a directory has entries and, for children whose names are
+// numbers, number_child with next_number, which finds the first that is there at or above
+// *number.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.
@@ -20,6 +23,8 @@ struct proc_entry {
   u32 mode;
   const char *says;
   int (*show)(struct text *text, struct task *t);
+  bool (*next)(struct text *text, u64 *cursor);
+  i64 (*numbers)(struct task *t, u64 first, u64 n, u64 *out);
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced
   const struct proc_entry *entries;
@@ -34,6 +39,17 @@ enum {
 };
 
 #define PROC_ENTRIES(table) .entries = (table), .nentries = count_of(table)
+
+// Files about processes' memory, proc_maps.c and proc_pages.c
+int show_maps(struct text *text, struct task *t);
+int show_smaps(struct text *text, struct task *t);
+int show_smaps_rollup(struct text *text, struct task *t);
+i64 pagemap(struct task *t, u64 first, u64 n, u64 *out);
+
+// and about frames, by number.
+i64 kpagecount(struct task *unused, u64 first, u64 n, u64 *out);
+i64 kpageflags(struct task *unused, u64 first, u64 n, u64 *out);
+bool next_frames(struct text *text, u64 *cursor);
 
 extern const struct proc_entry proc_pid;      // /proc/<pid>, proc_pid.c
 extern const struct proc_entry proc_sys;      // /proc/sys, proc_sys.c

@@ -6,6 +6,7 @@
 // files, then as -ESRCH.
 
 #include <pmap.h>
+#include "fs/path.h"
 #include "fs/proc.h"
 #include "fs/stat.h"
 #include "kernel/errno.h"
@@ -48,9 +49,28 @@ get_family(struct task *t, struct family *f)
 
 // Sizes of a process's memory, in pages.
 struct sizes {
-  u64 size, resident, swapped, locked, file, text, data, stack, tables;
+  u64 size, anon, file, shared, swapped, locked, text, data, stack, tables;
   va_t stack_start;
 };
+
+static u64
+resident(const struct sizes *z)
+{
+  return z->anon + z->file + z->shared;
+}
+
+static void
+add_entry(void *sizes, va_t va, pte_t p, const struct frame *table)
+{
+  struct sizes *z = sizes;
+  const struct frame *f = pte_has_frame(p) ? pte_frame(p) : NULL;
+  if(f == NULL)
+    z->swapped++;
+  else if(frame_kind(f) == KIND_ANON)
+    z->anon++;
+  else if(frame_kind(f) == KIND_OBJECT)
+    ++*(frame_has_store(f) ? &z->file : &z->shared);
+}
 
 static void
 add_area(struct sizes *z, const struct area *a)
@@ -79,7 +99,7 @@ get_sizes(struct space *s, struct sizes *z)
       file_put(a.file);
   }
   if(s){
-    z->resident = pmap_resident(&s->pmap, &z->swapped);
+    pmap_scan(&s->pmap, 0, USER_MAX, NULL, add_entry, z);
     z->tables = atomic_load(&s->pmap.tables);
   }
 }
@@ -107,7 +127,7 @@ show_stat(struct text *x, struct task *t)
            f.pid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.minor, f.cminor, f.major,
            f.cmajor, utime / NS_A_TICK, stime / NS_A_TICK, f.cutime / NS_A_TICK,
            f.cstime / NS_A_TICK, f.threads, t->process->start_time / NS_A_TICK,
-           z.size * PAGE_SIZE, z.resident);
+           z.size * PAGE_SIZE, resident(&z));
   text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
            f.pending | f.shared_pending, f.blocked, f.ignored, f.caught,
            t->hart ? t->hart->index : 0);
@@ -124,7 +144,8 @@ show_statm(struct text *x, struct task *t)
   struct space *s = task_space(t);
   get_sizes(s, &z);
   put_space(s);
-  text_add(x, "%lu %lu %lu %lu 0 %lu 0\n", z.size, z.resident, z.file, z.text, z.data + z.stack);
+  text_add(x, "%lu %lu %lu %lu 0 %lu 0\n", z.size, resident(&z),
+           z.file + z.shared, z.text, z.data + z.stack);
   return 0;
 }
 
@@ -143,14 +164,14 @@ state_name(char letter)
 static void
 add_memory(struct text *x, const struct sizes *z)
 {
-  static const char *const name[] = {
-    "VmSize", "VmLck", "VmRSS", "VmData", "VmStk", "VmExe", "VmPTE", "VmSwap",
+  const struct { const char *name; u64 pages; } sizes[] = {
+    { "VmSize", z->size }, { "VmLck", z->locked }, { "VmRSS", resident(z) },
+    { "RssAnon", z->anon }, { "RssFile", z->file }, { "RssShmem", z->shared },
+    { "VmData", z->data }, { "VmStk", z->stack }, { "VmExe", z->text }, { "VmPTE", z->tables },
+    { "VmSwap", z->swapped },
   };
-  u64 pages[] = {
-    z->size, z->locked, z->resident, z->data, z->stack, z->text, z->tables, z->swapped,
-  };
-  for(u32 k = 0; k < count_of(name); k++)
-    text_add(x, "%s:\t%8lu kB\n", name[k], pages[k] * PAGE_KIB);
+  for(u32 k = 0; k < count_of(sizes); k++)
+    text_add(x, "%s:\t%8lu kB\n", sizes[k].name, sizes[k].pages * PAGE_KIB);
 }
 
 static int
@@ -183,54 +204,6 @@ show_comm(struct text *x, struct task *t)
 {
   text_add(x, "%s\n", t->comm);
   return 0;
-}
-
-// ---- maps ----
-
-enum { MAPS_NAME_COLUMN = 73 };
-
-static const char *
-area_name(const struct space *s, const struct area *a)
-{
-  if(a->end == USER_TOP)
-    return "[stack]";
-  return a->flags & AREA_HEAP || (a->start < s->brk && a->end > s->brk_start) ? "[heap]" : NULL;
-}
-
-static void
-add_map(struct text *x, const struct space *s, const struct area *a, char *path)
-{
-  struct inode *i = a->file ? a->file->inode : NULL;
-  const char *name = area_name(s, a);
-  u64 dev = i ? i->super->dev : 0;
-  text_add(x, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", a->start, a->end,
-           a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
-           a->prot & PROT_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
-           i ? a->offset : 0, dev_major(dev), dev_minor(dev), i ? i->ino : 0);
-  if(i && vfs_path_of(i, path, PATH_MAX) > 0)
-    name = path;
-  if(name){
-    text_pad(x, MAPS_NAME_COLUMN);
-    text_add(x, "%s", name);
-  }
-  text_add(x, "\n");
-}
-
-static int
-show_maps(struct text *x, struct task *t)
-{
-  struct space *s = task_space(t);
-  struct area a;
-  char *path = s ? kmalloc(PATH_MAX) : NULL;
-  for(va_t va = 0; path && vm_area_at(s, va, &a); va = a.end){
-    add_map(x, s, &a, path);
-    if(a.file)
-      file_put(a.file);
-  }
-  int e = s && path == NULL ? -ENOMEM : 0;
-  kfree(path);
-  put_space(s);
-  return e;
 }
 
 // ---- cmdline, environ: strings in the process's own memory ----
@@ -376,6 +349,13 @@ link_cwd(struct task *t, u64 number, struct inode **out)
 }
 
 static int
+link_root(struct task *t, u64 number, struct inode **out)
+{
+  *out = root_get();
+  return 0;
+}
+
+static int
 link_fd(struct task *t, u64 number, struct inode **out)
 {
   struct files *fs = task_files(t);
@@ -420,6 +400,10 @@ static const struct proc_entry entries[] = {
   { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },
   { .name = "oom_score_adj", .mode = PROC_SETTING, .show = show_oom_score_adj,
     .store = store_oom_score_adj },
+  { .name = "pagemap", .mode = S_IFREG | 0400, .numbers = pagemap },
+  { .name = "root", .mode = PROC_LINK, .link = link_root },
+  { .name = "smaps", .mode = PROC_FILE, .show = show_smaps },
+  { .name = "smaps_rollup", .mode = PROC_FILE, .show = show_smaps_rollup },
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },

@@ -16,6 +16,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "mm/slab.h"
+#include "mm/space.h"
 
 struct spinlock family_lock = SPINLOCK_INIT("family");
 struct process *init_process;
@@ -84,6 +85,8 @@ join_family(struct process *p, struct task *leader, struct process *parent)
 {
   process_get(p);
   p->pid = leader->tid;
+  if(leader->space && leader->space->pid == 0)
+    leader->space->pid = p->pid;
   p->leader = leader;
   task_get(leader);
   p->parent = parent;

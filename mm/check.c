@@ -104,7 +104,7 @@ exceeds(const struct area *a, pte_t p)
 }
 
 static void
-check_entry(void *arg, va_t va, pte_t p)
+check_entry(void *arg, va_t va, pte_t p, const struct frame *table)
 {
   struct check *c = arg;
   struct area *a = area_above(c->space, va);
@@ -173,7 +173,7 @@ check_space(struct check *c, struct space *s)
 {
   c->space = s;
   check_areas(c, s);
-  pmap_scan(&s->pmap, meet_common, check_entry, c);
+  pmap_scan(&s->pmap, 0, USER_MAX, meet_common, check_entry, c);
 }
 
 // ---- Objects and frames ----

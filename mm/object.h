@@ -58,6 +58,13 @@ object_has_store(const struct object *o)
   return o->ops && o->ops->write_pages;
 }
 
+// f is a page of an object, and an entry, its table locked, names it.
+static inline bool
+frame_has_store(const struct frame *f)
+{
+  return object_has_store((const struct object *)knum_ptr(f->owner));
+}
+
 // => refs 1.  For an object embedded in something else (an inode), zeroed.
 void object_init(struct object *o, const struct object_ops *ops, u64 size);
 

@@ -65,7 +65,7 @@ static int
 make_own(struct space *s, const struct area *a, va_t va, pte_t *e)
 {
   if(!pte_has_frame(*e))
-    return slot_shared(pte_slot(*e)) ? -EAGAIN : 0;
+    return slot_names(pte_slot(*e)) > 1 ? -EAGAIN : 0;
   return word_share(atomic_load(&pte_frame(*e)->word)) > 1 ? copy_entry(s, a, va, e) : 0;
 }
 

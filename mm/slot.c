@@ -385,13 +385,13 @@ slot_put(u32 s)
     give_back(s);
 }
 
-bool
-slot_shared(u32 s)
+u64
+slot_names(u32 s)
 {
   struct slot *t = slot_lock(s);
   u64 n = t->pfn ? word_share(atomic_load(&pfn_frame(t->pfn)->word)) : t->word & SHARE_MAX;
   slot_unlock(t);
-  return n > 1;
+  return n;
 }
 
 void

@@ -98,7 +98,7 @@ void slot_take_frame(u32 s, struct frame *f);
 bool slot_is_object(u32 s);
 struct object *slot_object(u32 s, u64 *index);
 
-bool slot_shared(u32 s);                   // is it named more than once?
+u64 slot_names(u32 s);                     // how many entries name its page
 
 // The page that s names is another one of its owner's from now on, in the frame too.
 void slot_rename(u32 s, u32 index);

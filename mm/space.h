@@ -73,6 +73,7 @@ struct space {
   struct lineage *lineage;
   u32 place;                   // in it
   struct list link;            // all spaces
+  u32 pid;                     // of the process it was made for, for those who look on
   i32 oom_score_adj;
   bool dying;                  // nobody runs it any more: it needs no fences
   bool doomed;                 // chosen when memory ran out

@@ -321,21 +321,24 @@ pmap_lock_pages(struct pmap *pm, va_t va, va_t end, bool locked)
 }
 
 void
-pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
-          void (*fn)(void *arg, va_t va, pte_t p), void *arg)
+pmap_scan(struct pmap *pm, va_t va, va_t end, bool (*enter)(struct frame *table),
+          void (*fn)(void *arg, va_t va, pte_t p, const struct frame *table), void *arg)
 {
-  pte_t *e;
-  for(va_t va = 0; (e = next_table(pm, &va, USER_MAX)) != NULL;){
-    va_t stop = leaf_end(va, USER_MAX);
-    if(pte_is_frozen(*e) && !enter(pte_frame(*e))){
-      va = stop;
+  pte_t *mid, *leaf;
+  for(; va < end; va = leaf_end(va, end)){
+    spin_lock(&pm->upper);
+    mid = next_table(pm, &va, end);
+    bool skip = mid && pte_is_frozen(*mid) && enter && !enter(pte_frame(*mid));
+    leaf = mid && !skip ? open_leaf(pm, *mid, va) : NULL;
+    spin_unlock(&pm->upper);
+    if(leaf == NULL)
       continue;
-    }
-    pte_t *locked = lock_leaf(*e, va);
-    for(e = locked; va < stop; va += PAGE_SIZE, e++)
-      if(*e != 0)
-        fn(arg, va, *e);
-    pmap_unlock(locked);
+    const struct frame *table = kva_frame((void *)page_down((u64)leaf));
+    u64 n = (leaf_end(va, end) - va) >> PAGE_SHIFT;
+    for(u64 i = 0; i < n; i++)
+      if(leaf[i] != 0)
+        fn(arg, va + i * PAGE_SIZE, atomic_load(&leaf[i]), table);
+    pmap_unlock(leaf);
   }
 }
 

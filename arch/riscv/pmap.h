@@ -130,10 +130,14 @@ void pmap_prune(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling)
 // The same for a space that nobody runs and that maps nothing any more.
 void pmap_prune_dying(struct pmap *pm, va_t start, va_t end);
 
-// Call fn for each entry that is not empty, its table locked.  A table that was
-// common to several spaces since a fork is entered if `enter` says so.
-void pmap_scan(struct pmap *pm, bool (*enter)(struct frame *table),
-               void (*fn)(void *arg, va_t va, pte_t p), void *arg);
+// Call fn for each entry of a range that is not empty, its table locked; needs no
+// space.lock.  A table that was common to several spaces since a fork is entered if
+// `enter` says so (NULL: it is).
+void pmap_scan(struct pmap *pm, va_t start, va_t end, bool (*enter)(struct frame *table),
+               void (*fn)(void *arg, va_t va, pte_t p, const struct frame *table), void *arg);
+
+// How many spaces hold a leaf table, which is locked.
+static inline u32 table_holders(const struct frame *table) { return table->index + 1; }
 
 // Pages that entries name, but for the zero frame.  => those in frames; if it is not NULL,
 // *swapped: in slots

@@ -137,7 +137,7 @@ tables_are_made_and_pruned(void)
 }
 
 static void
-count_entry(void *arg, va_t va, pte_t p)
+count_entry(void *arg, va_t va, pte_t p, const struct frame *table)
 {
   u64 *seen = arg;
   assert_int_equal(pte_frame(p)->index, va >> PAGE_SHIFT);
@@ -197,7 +197,7 @@ random_ranges(void)
       pmap_prune(&space->pmap, va_of(i), va_of(i + len), va_of(i), va_of(i + len));
     }
     u64 seen = 0, want = 0;
-    pmap_scan(&space->pmap, NULL, count_entry, &seen);
+    pmap_scan(&space->pmap, 0, USER_MAX, NULL, count_entry, &seen);
     for(u32 k = 0; k < WINDOW; k++){
       want += there[k];
       expect_entry(va_of(k), there[k], prot[k]);

@@ -144,7 +144,7 @@ child(const struct host_test *t)
   for(int sig = 1; sig < 32; sig++)
     signal(sig, SIG_DFL);
   setenv("CMOCKA_TEST_ABORT", "1", 1);     // a failed assertion must not return to the runner
-  alarm((u32)from_environment("LIMIT", 120));
+  alarm((u32)from_environment("LIMIT", 300));
   host_test = t;
   random_state = seed(t) * 0x9e3779b97f4a7c15UL | 1;
   tasks_init(t->harts ? t->harts : 1);
