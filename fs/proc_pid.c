@@ -174,6 +174,16 @@ add_memory(struct text *x, const struct sizes *z)
     text_add(x, "%s:\t%8lu kB\n", sizes[k].name, sizes[k].pages * PAGE_KIB);
 }
 
+// Before the hand has come round all that is in memory may be the working set.
+static void
+add_demand(struct text *x, const struct space *s, const struct sizes *z)
+{
+  u64 set = s->suspended ? s->load_set :
+            demand_turn > s->demand.begun ? demand_set(&s->demand) : resident(z);
+  text_add(x, "VmWset:\t%8lu kB\nFaultFreq:\t%u\nSuspended:\t%u\n", set * PAGE_KIB,
+           rate_last(&s->demand.faults, demand_second()), s->suspended);
+}
+
 static int
 show_status(struct text *x, struct task *t)
 {
@@ -188,8 +198,10 @@ show_status(struct text *x, struct task *t)
            t->comm, letter, state_name(letter), f.pid, f.pid, f.ppid);
   text_add(x, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t\n", f.uid, f.uid,
            f.uid, f.uid, f.gid, f.gid, f.gid, f.gid, fs ? fs->size : 0);
-  if(s)
+  if(s){
     add_memory(x, &z);
+    add_demand(x, s, &z);
+  }
   text_add(x, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
               "SigCgt:\t%016lx\nvoluntary_ctxt_switches:\t%lu\n",
            f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, f.caught, t->switches);

@@ -8,6 +8,7 @@
 #include "kernel/pid.h"
 #include "kernel/string.h"
 #include "kernel/uname.h"
+#include "mm/load.h"
 #include "mm/object.h"
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
@@ -126,6 +127,23 @@ store_window(const char *s, struct task *unused)
 }
 
 static int
+show_load_control(struct text *t, struct task *unused)
+{
+  text_add(t, "%u\n", load_is_on());
+  return 0;
+}
+
+static int
+store_load_control(const char *s, struct task *unused)
+{
+  u64 on;
+  int err = store_number(s, 0, 1, &on);
+  if(err == 0)
+    load_switch(on);
+  return err;
+}
+
+static int
 show_policy(struct text *t, struct task *unused)
 {
   text_add(t, "%s\n", ring_policy()->name);
@@ -144,6 +162,8 @@ static const struct proc_entry vm[] = {
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
   { .name = "esc_window", .mode = PROC_SETTING, .show = show_window, .store = store_window },
   { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
+  { .name = "load_control", .mode = PROC_SETTING, .show = show_load_control,
+    .store = store_load_control },
   { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
     .store = store_overcommit },
   { .name = "policy", .mode = PROC_SETTING, .show = show_policy, .store = store_policy },

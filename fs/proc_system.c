@@ -11,6 +11,7 @@
 #include "kernel/task.h"
 #include "kernel/uname.h"
 #include "mm/frame.h"
+#include "mm/load.h"
 #include "mm/object.h"
 #include "mm/policy/policy.h"
 #include "mm/ring.h"
@@ -91,6 +92,16 @@ add_policy(struct text *t)
   add_counts(t, "pass", p->passes, 1, count_of(p->passes));
 }
 
+static void
+add_load(struct text *t)
+{
+  struct load_stats ls;
+  load_stats(&ls);
+  text_add(t, "nr_working_sets %lu\npage_fault_frequency %lu\nload_suspended %lu\n"
+              "load_suspends %lu\nload_resumes %lu\n",
+           ls.sets, ls.fault_rate, ls.suspended, ls.suspends, ls.resumes);
+}
+
 static int
 show_vmstat(struct text *t, struct task *unused)
 {
@@ -104,6 +115,7 @@ show_vmstat(struct text *t, struct task *unused)
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
   add_policy(t);
+  add_load(t);
   return 0;
 }
 

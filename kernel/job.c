@@ -116,6 +116,12 @@ job_ended(struct process *p)
 
 // ---- The terminal ----
 
+bool
+job_is_led_by(const struct process *p)
+{
+  return p->pid == p->sid || (p->pid == p->pgid && p->pgid == foreground);
+}
+
 int
 terminal_check(int sig)
 {

@@ -18,6 +18,9 @@ int process_new_session(struct process *p);       // => 0 or -EPERM
 // session but another group.
 bool group_is_orphaned(u32 pgid);
 
+// p leads a session, or the group in the terminal's foreground.
+bool job_is_led_by(const struct process *p);
+
 // p has ended; or its child got another parent for that reason.
 void job_ended(struct process *p);
 void job_lost_parent(const struct process *child, const struct process *old_parent);

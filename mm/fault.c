@@ -445,6 +445,7 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
   }
   if(major){
     vm_count(VM_MAJOR);
+    rate_add(&s->demand.faults, demand_second(), 1);
     current->major++;
     current->minor--;
   }

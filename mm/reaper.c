@@ -18,8 +18,10 @@
 #include "kernel/lock.h"
 #include "kernel/oom.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
+#include "mm/load.h"
 #include "mm/ring.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -136,22 +138,41 @@ pass(void)
   return freed;
 }
 
-// Until somebody wants memory; meanwhile the policy may want its ticks.
+// What is to be done at its time, whether somebody wants memory or not.
+static const struct {
+  u64 (*due)(void);            // ns since boot
+  void (*fn)(void);
+} duties[] = {
+  { ring_due, ring_tick }, { load_due, load_tick },
+};
+
+// => when the next one is due
+static u64
+do_duties(void)
+{
+  u64 next = NEVER;
+  for(u32 i = 0; i < count_of(duties); i++){
+    if(duties[i].due() <= machine_time_ns())
+      duties[i].fn();
+    next = min(next, duties[i].due());
+  }
+  return next;
+}
+
 static void
 wait_for_work(void)
 {
-  static u64 next;
-  while(!reaper.wanted || (ring_ticks() && machine_time_ns() >= next))
-    if(!ring_ticks()){
+  for(;;){
+    spin_unlock(&reaper.lock);
+    u64 next = do_duties();
+    spin_lock(&reaper.lock);
+    if(reaper.wanted)
+      return;
+    if(next == NEVER)
       wait_io(&reaper.work, &reaper.lock);
-    } else if(machine_time_ns() < next){
+    else
       wait_until(&reaper.work, &reaper.lock, next);
-    } else {
-      spin_unlock(&reaper.lock);
-      ring_tick();
-      next = machine_time_ns() + ring_tick_ns;
-      spin_lock(&reaper.lock);
-    }
+  }
 }
 
 static void

@@ -11,16 +11,25 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
 #include "mm/rmap.h"
-#include "mm/space.h"
+#include "mm/spaces.h"
 #include <pmap.h>
 
 // Revolutions without a page that goes before nothing is left to take.
 enum { FRUITLESS = 2 };
+
+u64 demand_turn;
+
+// Pages of one space, in the order of their addresses: a ring of its own for a while.
+static struct window {
+  struct ring ring;
+  struct frame *at[EVICT_MAX];
+} window;
 
 static struct {
   struct ring ring;
@@ -32,15 +41,15 @@ static struct {
 } rings;
 
 static struct frame *
-frame_at(u64 place)
+frame_at(struct ring *r, u64 place)
 {
-  return pfn_frame(frame_first + place);
+  return r == &window.ring ? window.at[place] : pfn_frame(frame_first + place);
 }
 
 static bool
 present(struct ring *r, u64 place)
 {
-  return evict_may(frame_at(place));
+  return evict_may(frame_at(r, place));
 }
 
 static bool
@@ -55,7 +64,7 @@ find_owner(struct frame *f)
 static u32
 use(struct ring *r, u64 place)
 {
-  struct frame *f = frame_at(place);
+  struct frame *f = frame_at(r, place);
   vm_count(VM_SCAN);
   return find_owner(f) ? rmap_use(&rings.owner, f, false) : USED;
 }
@@ -63,7 +72,7 @@ use(struct ring *r, u64 place)
 static void
 forget(struct ring *r, u64 place)
 {
-  struct frame *f = frame_at(place);
+  struct frame *f = frame_at(r, place);
   if(find_owner(f)){
     rmap_use(&rings.owner, f, true);
     rings.stale = true;
@@ -73,13 +82,13 @@ forget(struct ring *r, u64 place)
 static u8 *
 age(struct ring *r, u64 place)
 {
-  return &frame_at(place)->age;
+  return &frame_at(r, place)->age;
 }
 
 static bool
 take(struct ring *r, u64 place)
 {
-  struct frame *f = frame_at(place);
+  struct frame *f = frame_at(r, place);
   if(!evict_take(f))
     return false;
   rings.batch[rings.n++] = f;
@@ -110,10 +119,13 @@ fence_stale(void)
 
 // => frames that are free now, or clean and so nearer to it
 static u64
-evict_batch(u64 want, u64 *freed)
+evict_batch(struct ring *r, const struct policy *policy, u64 want, u64 *freed)
 {
+  u64 hand = r->hand;
   rings.n = 0;
-  atomic_load(&rings.policy)->choose(&rings.ring, (u32)min(want, (u64)EVICT_MAX));
+  policy->choose(r, (u32)min(want, (u64)EVICT_MAX));
+  if(r->hand < hand)
+    demand_turn++;
   fence_stale();
   owner_put(&rings.owner);
   u64 got = rings.n ? evict(rings.batch, rings.n) : 0;
@@ -121,13 +133,40 @@ evict_batch(u64 want, u64 *freed)
   return got + evict_cleaned();
 }
 
+// The next of the spaces that are suspended and have pages. => how many are in the window
+static u32
+look_at_suspended(void)
+{
+  struct space *s;
+  u32 n = 0;
+  spin_lock(&all_spaces_lock);
+  list_for(s, &all_spaces, link)
+    if(s->suspended && (n = pmap_pages(&s->pmap, &s->hand, window.at, EVICT_MAX)) > 0)
+      break;
+  spin_unlock(&all_spaces_lock);
+  return n;
+}
+
+// Every page is passed once: the hand stays at the end until its space is suspended again.
+static u64
+reclaim_suspended(u64 want)
+{
+  u64 freed = 0;
+  u32 n;
+  while(freed < want && (n = look_at_suspended()) > 0){
+    window.ring = (struct ring){ .places = n, .ops = &ops };
+    evict_batch(&window.ring, &policy_fifo, n, &freed);
+  }
+  return freed;
+}
+
 u64
 ring_reclaim(u64 want)
 {
   set_up();
-  u64 freed = 0, since = policy_stats.moves;      // the last progress
+  u64 freed = reclaim_suspended(want), since = policy_stats.moves;      // the last progress
   while(freed < want && policy_stats.moves - since <= FRUITLESS * rings.ring.places)
-    if(evict_batch(want - freed, &freed))
+    if(evict_batch(&rings.ring, atomic_load(&rings.policy), want - freed, &freed))
       since = policy_stats.moves;
   return freed;
 }
@@ -160,19 +199,23 @@ ring_set_policy(const char *name)
 }
 
 u64 ring_tick_ns = 100000000;
+static u64 next_tick;
 
-bool
-ring_ticks(void)
+u64
+ring_due(void)
 {
-  return ring_policy()->tick != NULL;
+  return ring_policy()->tick ? next_tick : NEVER;
 }
 
 void
 ring_tick(void)
 {
   const struct policy *p = ring_policy();
-  if(p->tick)
+  if(p->tick){
     p->tick(&rings.ring);
+    demand_turn++;
+  }
   fence_stale();
   owner_put(&rings.owner);
+  next_tick = machine_time_ns() + ring_tick_ns;
 }

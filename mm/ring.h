@@ -16,7 +16,7 @@ u64 ring_hand(void);                        // the frame it points at
 const struct policy *ring_policy(void);
 int ring_set_policy(const char *name);      // while running. => 0 or -EINVAL
 
-// Policies with a sense of time: aging.  The reaper ticks.
-bool ring_ticks(void);
+// Policies with a sense of time: aging.  The reaper ticks when it is due; ~0: never.
+u64 ring_due(void);
 void ring_tick(void);
 extern u64 ring_tick_ns;                    // how often; a setting

@@ -81,8 +81,10 @@ look(struct space *s, va_t va, struct frame *f, bool forget, u32 *use)
     return false;
   pte_t p = *e;
   bool names = pte_names(p, f);
-  if(names && forget && pte_used(p))
+  if(names && forget && pte_used(p)){
     p = pmap_forget_use(e);
+    rate_add(&s->demand.used, demand_turn, 1);
+  }
   if(names)
     *use |= (pte_used(p) ? USED : 0) | (pte_dirty(p) ? MODIFIED : 0);
   pmap_unlock(e);
@@ -156,6 +158,7 @@ swap_out_of(struct space *s, struct frame *f, struct gather *g)
   if(names && !pte_is_locked(*e)){
     gather_mapping(g, f, pte_dirty(pmap_set(e, pte_swapped(f->slot))));
     gather_range(g, va, va + PAGE_SIZE);
+    rate_add(&s->demand.lost, demand_tick(), 1);
   }
   pmap_unlock(e);
   return names;

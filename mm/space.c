@@ -45,6 +45,7 @@ space_alloc(void)
   rw_init(&s->lock, "space");
   s->refs = 1;
   s->mmap_top = USER_TOP;
+  s->demand.begun = demand_turn;
   s->size_max = s->heap_max = ~0UL;
   list_init(&s->link);
   return s;

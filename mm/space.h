@@ -8,6 +8,7 @@
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
+#include "mm/demand.h"
 
 struct file;
 struct lineage;
@@ -80,6 +81,12 @@ struct space {
 
   va_t swap_next;              // where faults in order would go on; see swapin.c
   u32 swap_window, swap_wanted;
+
+  struct demand demand;
+  bool suspended;              // by load control; this is under all_spaces_lock,
+  u64 load_since, load_set;    // since when it is, or is not; its working set then
+  u64 load_spared;             // it must not be, in this round
+  va_t hand;                   // where to look for its pages next; the reaper's
 
   u64 mapped;                  // pages of all areas
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall

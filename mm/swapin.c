@@ -5,11 +5,13 @@
 // Locks: swap_begin runs under a leaf table's lock and takes slots' below it.
 
 #include "mm/swapin.h"
+#include <machine.h>
 #include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
+#include "mm/load.h"
 #include "mm/slot.h"
 #include "mm/space.h"
 
@@ -91,7 +93,9 @@ swap_filled(struct swap_in *in, int err)
 int
 swap_finish(struct swap_in *in, struct space *s)
 {
+  u64 start = machine_time_ns();
   int err = swap_read(in);
+  load_read(s, in->n, machine_time_ns() - start);
   swap_filled(in, err);
   if(err && in->n > 1){
     s->swap_window = ALONE;

@@ -3,21 +3,23 @@
 // thrash: use so much memory in some order, every page stamped with what it is and how
 // often it was written, and every touch checked.  For memory that is too small.
 //
-//   thrash [-p pattern] [-t touches] [-f children] [-w percent] [-s seed] MiB
+//   thrash [-p pattern] [-t touches] [-l seconds] [-f children] [-w percent] [-s seed] MiB
 //
 // Patterns: seq (in order, again and again), rand, stride (every 17th), zipf (few often),
 // phase (a quarter at a time).  Children fork from the stamped region and do the same to
-// their copy.  -w: how many touches in a hundred are writes, 50.
+// their copy.  -w: how many touches in a hundred are writes, 50.  -l: for so long instead of
+// so often; then every process says how many touches it made.
 
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { PAGE = 4096, WORDS = PAGE / 8, SAMPLES = 4 };
+enum { TICKS_PER_SECOND = 10, PAGE = 4096, WORDS = PAGE / 8, SAMPLES = 4 };
 
 static uint64 *region;
 static uint *generation;         // of each page
 static uint64 pages, touches, state;
-static long percent = 50;
+static long percent = 50, seconds;
+static int until;                // uptime(), with -l
 
 static uint64
 draw(uint64 n)
@@ -92,10 +94,18 @@ static const struct {
   { "phase", phases },
 };
 
+static bool
+over(uint64 i)
+{
+  enum { OFTEN = 256 };
+  return seconds ? i % OFTEN == 0 && uptime() - until >= 0 : i >= touches;
+}
+
 static void
 work(uint64 (*page)(uint64 i))
 {
-  for(uint64 i = 0; i < touches; i++){
+  uint64 i;
+  for(i = 0; !over(i); i++){
     uint64 p = page(i);
     check_page(p);
     if((long)draw(100) < percent)
@@ -103,6 +113,8 @@ work(uint64 (*page)(uint64 i))
   }
   for(uint64 p = 0; p < pages; p++)
     check_page(p);
+  if(seconds)
+    printf("thrash: %lu touches: ok\n", i);
 }
 
 static void *
@@ -140,14 +152,15 @@ run(uint64 (*page)(uint64 i), long children, uint64 seed)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "p:t:f:w:s:",
-    "thrash [-p pattern] [-t touches] [-f children] [-w percent] [-s seed] MiB" };
+  struct options o = { argc, argv, "p:t:l:f:w:s:",
+    "thrash [-p pattern] [-t touches] [-l seconds] [-f children] [-w percent] [-s seed] MiB" };
   uint64 (*page)(uint64 i) = sequential;
   long mib, many = -1, children = 0, seed = 1;
   bool ok = true;
 
   for(int c; (c = option(&o)) != 0;){
-    long *number = c == 't' ? &many : c == 'f' ? &children : c == 'w' ? &percent : &seed;
+    long *number = c == 't' ? &many : c == 'l' ? &seconds : c == 'f' ? &children :
+                   c == 'w' ? &percent : &seed;
     if(c != 'p'){
       ok &= parse_size(o.value, number);
       continue;
@@ -166,8 +179,10 @@ main(int argc, char **argv)
   state = (uint64)seed * 88172645463325252UL | 1;
   for(uint64 p = 0; p < pages; p++)
     write_page(p);
+  until = uptime() + (int)seconds * TICKS_PER_SECOND;
   if(!run(page, children, state))
     die("a child found something wrong");
-  printf("thrash: %ld MiB, %lu touches: ok\n", mib, touches);
+  if(!seconds)
+    printf("thrash: %ld MiB, %lu touches: ok\n", mib, touches);
   return 0;
 }

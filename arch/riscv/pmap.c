@@ -342,6 +342,21 @@ pmap_scan(struct pmap *pm, va_t va, va_t end, bool (*enter)(struct frame *table)
   }
 }
 
+u32
+pmap_pages(struct pmap *pm, va_t *va, struct frame **v, u32 n)
+{
+  u32 got = 0;
+  pte_t *leaf;
+  while(got < n && (leaf = next_leaf(pm, va, USER_MAX)) != NULL){
+    va_t stop = leaf_end(*va, USER_MAX);
+    for(pte_t *e = leaf; *va < stop && got < n; e++, *va += PAGE_SIZE)
+      if(pte_has_frame(*e) && !pte_is_zero(*e))
+        v[got++] = pte_frame(*e);
+    pmap_unlock(leaf);
+  }
+  return got;
+}
+
 u64
 pmap_resident(struct pmap *pm, u64 *swapped)
 {

@@ -139,6 +139,10 @@ void pmap_scan(struct pmap *pm, va_t start, va_t end, bool (*enter)(struct frame
 // How many spaces hold a leaf table, which is locked.
 static inline u32 table_holders(const struct frame *table) { return table->index + 1; }
 
+// Frames that entries from *va on name, at most n, but for the zero frame.  They are not
+// kept. => how many; *va moved behind the last
+u32 pmap_pages(struct pmap *pm, va_t *va, struct frame **v, u32 n);
+
 // Pages that entries name, but for the zero frame.  => those in frames; if it is not NULL,
 // *swapped: in slots
 u64 pmap_resident(struct pmap *pm, u64 *swapped);

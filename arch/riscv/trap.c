@@ -8,6 +8,7 @@
 #include <machine.h>
 #include "kernel/printk.h"
 #include "kernel/errno.h"
+#include "kernel/load.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
@@ -135,7 +136,10 @@ trap_user_work(void)
     intr_restore(true);
     if(current->resched)
       schedule();
-    if(atomic_swap(&current->notify, 0) & NOTIFY_SIGNAL && signal_pending())
+    u32 notify = atomic_swap(&current->notify, 0);
+    if(notify & NOTIFY_LOAD)
+      load_wait();
+    if(notify & NOTIFY_SIGNAL && signal_pending())
       signal_deliver();
     intr_save();
   }

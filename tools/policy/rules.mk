@@ -17,6 +17,10 @@ policy: $(SIM) | tools-build $(if $(PLOT),tools-plot)
 trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
 	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) '$(RUN)'
 
+# Throughput by the number of HOGS, with load control and without.
+thrash: $(KERNEL) $B/test/fs.img | tools-test tools-plot
+	@tools/policy/thrash.py '$(or $(PLOT),$B/plots)/thrash.png' '$(or $(HOGS),6)' '$(or $(SECONDS),5)'
+
 test test-long: $(SIM) $B/tools/trace.so
 
-.PHONY: policy trace
+.PHONY: policy trace thrash

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// Load control: fewer processes at a time when the working sets of all do not fit.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct space;
+
+// n pages were read from slots for s, which took so long.
+void load_read(struct space *s, u32 n, u64 ns);
+
+// The reaper's: when to look again (~0: no need), and that look.
+u64 load_due(void);
+void load_tick(void);
+
+void load_switch(bool on);
+bool load_is_on(void);
+
+struct load_stats {
+  u64 suspended;               // spaces, now
+  u64 suspends, resumes;       // since boot
+  u64 sets;                    // working sets of those that run, in pages
+  u64 fault_rate;              // faults of all that waited for a disk in the last second
+};
+void load_stats(struct load_stats *ls);

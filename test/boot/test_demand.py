@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Programs that need more memory together than there is: what each uses, and load control."""
+
+import re
+import sys
+import time
+
+import pytest
+
+from guest import ROOT
+from test_swap import disk, vmstat
+
+sys.path.append(str(ROOT / "tools/policy"))
+from thrash import run_hogs
+
+
+def status(g, pid):
+    """=> the numbers of /proc/<pid>/status"""
+    text = g.run(f"cat /proc/{pid}/status", 60)
+    return {k: int(v) for k, v in re.findall(r"(\w+):\s+(\d+)", text)}
+
+
+def hogs(g):
+    """=> the pids of those that run"""
+    return [int(line.split()[0]) for line in g.run("ps", 60).splitlines() if "thrash" in line]
+
+
+def wait_for(what, seconds=60):
+    for _ in range(seconds * 5):
+        if what():
+            return
+        time.sleep(0.2)
+    raise AssertionError("it never came")
+
+
+# ---- Load control ----
+
+def test_load_control(boot, disk):
+    """Eight times 4 MiB in 16 MiB: more than half of the time is work still."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    throughput, touches, counted = run_hogs(g, hogs=8, seconds=5, control=True)
+    assert throughput > 0.5
+    assert counted["load_suspends"] > 2 and counted["oom_kill"] == 0
+    wait_for(lambda: vmstat(g)["load_suspended"] == 0)
+    assert vmstat(g)["load_suspends"] == vmstat(g)["load_resumes"]
+    g.vm_check()
+
+
+def test_the_shell_goes_on(boot, disk):
+    """While hogs are suspended; one that is killed goes, and all do on when it is switched off."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    assert "Invalid argument" in g.run("echo 2 > /proc/sys/vm/load_control")
+    assert g.run("cat /proc/sys/vm/load_control") == "1"
+    g.run("for i in 1 2 3 4 5 6; do thrash -p rand -s $i -t 1000000000 4 & done")
+    wait_for(lambda: vmstat(g)["load_suspended"] > 0)
+    assert status(g, 1)["Suspended"] == 0 == status(g, g.run("echo $$"))["Suspended"]
+    victim = next(p for _ in range(100) for p in hogs(g) if status(g, p).get("Suspended"))
+    g.check(f"kill -9 {victim}")
+    wait_for(lambda: victim not in hogs(g))
+    g.check("echo 0 > /proc/sys/vm/load_control")
+    wait_for(lambda: vmstat(g)["load_suspended"] == 0)
+    g.check("echo 1 > /proc/sys/vm/load_control")
+    wait_for(lambda: vmstat(g)["load_suspended"] > 0)
+    for pid in hogs(g):
+        g.run(f"kill -9 {pid}")
+    wait_for(lambda: not hogs(g))
+    g.vm_check()
+
+
+@pytest.mark.long
+def test_throughput(boot, disk):
+    """`make thrash`: the more hogs, the less is done without load control, not so with it."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    on = [run_hogs(g, n, 10, True)[0] for n in range(1, 10)]
+    off = [run_hogs(g, n, 5, False)[0] for n in (1, 6)]
+    assert min(on) > max(on) / 2
+    assert off[1] < off[0] / 4
+
+
+@pytest.mark.long
+def test_fairness(boot, disk):
+    """Everybody has a turn."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    touches = run_hogs(g, 6, 40, True)[1]
+    assert min(touches) > sum(touches) / len(touches) / 10
+
+
+# ---- What is told of each ----
+
+def test_working_set(boot, disk):
+    """A small program beside a large one: one set fits, the other faults."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    g.check("echo 0 > /proc/sys/vm/load_control")
+    g.run("thrash -p rand -t 1000000000 2 & thrash -p rand -t 1000000000 20 &")
+
+    def shown():
+        both = sorted((status(g, p) for p in hogs(g)), key=lambda s: s["VmSize"])
+        return (len(both) == 2 and 1500 < both[0]["VmWset"] < 4500 and both[1]["VmWset"] > 8000 and
+                both[1]["FaultFreq"] > 2 * both[0]["FaultFreq"])
+    wait_for(shown)
+    total = vmstat(g)
+    assert total["nr_working_sets"] > 2000 and total["page_fault_frequency"] > 0
