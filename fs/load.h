@@ -7,7 +7,7 @@
 #include "fs/text.h"
 
 struct task;
-struct task_count { u32 running, all, last; };    // last: the highest number
+struct task_count { u32 running, blocked, all, last; };    // last: the highest number
 
 struct task_count count_tasks(void);
 

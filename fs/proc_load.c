@@ -18,7 +18,9 @@ count_tasks(void)
   struct task_count c = { 0 };
   struct task *t;
   for(u64 tid = 1; tid <= 0xffffffff && (t = task_next(tid)); tid = c.last + 1UL){
-    c.running += t->state == TASK_RUNNING || t->state == TASK_RUNNABLE;
+    char letter = task_letter(t);
+    c.running += letter == 'R';
+    c.blocked += letter == 'D';
     c.all++;
     c.last = t->tid;
     task_put(t);

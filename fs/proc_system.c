@@ -200,6 +200,7 @@ static int
 show_stat(struct text *t, struct task *unused)
 {
   struct cpu all = { 0 };
+  u64 switches = 0;
   for(u32 k = 0; k < nharts; k++){
     struct cpu c = cpu_times(k);
     all.user += c.user;
@@ -212,12 +213,13 @@ show_stat(struct text *t, struct task *unused)
     struct cpu c = cpu_times(k);
     text_add(t, "cpu%u", k);
     add_cpu(t, &c);
+    switches += harts[k].switches;
   }
   struct timespec now;
   time_now(&now);
   struct task_count tasks = count_tasks();
-  text_add(t, "btime %lu\nprocesses %u\nprocs_running %u\n",
-           now.sec - machine_time_ns() / 1000000000, tasks.last, tasks.running);
+  text_add(t, "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n", switches,
+           now.sec - machine_time_ns() / 1000000000, tasks.last, tasks.running, tasks.blocked);
   return 0;
 }
 

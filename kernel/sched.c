@@ -88,6 +88,7 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
   u64 now = prev->mark;
   next->mark = now;
   next->switches++;
+  h->switches++;
   if(unlikely(prev == h->idle || next == h->idle))
     tick_change(h, next == h->idle, now);
   h->current = next;

@@ -9,24 +9,11 @@
 static struct text meminfo;
 static int shift;              // from KiB: left if positive
 
-// The value of a line "name:  123 kB"; 0 if there is no such line.
 static long
 value(const char *name)
 {
-  size_t n = strlen(name);
-  long kib = 0;
+  long kib = figure(meminfo.s, name);
 
-  for(const char *p = meminfo.s; *p; p++){
-    if(compare_n(p, name, n) == 0 && p[n] == ':'){
-      for(p = skip_blanks(p + n + 1); *p >= '0' && *p <= '9'; p++)
-        kib = kib * 10 + (*p - '0');
-      break;
-    }
-    while(*p && *p != '\n')
-      p++;
-    if(!*p)
-      break;
-  }
   return shift >= 0 ? kib << shift : kib >> -shift;
 }
 

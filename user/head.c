@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// head: the first lines of files, ten or as many as -n says; -c: bytes.
+// head: the first lines of files, ten or as many as -n says; -c: bytes.  What comes
+// after them is left for the next program to read: (head -1; tail -4).
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -28,10 +29,12 @@ head_lines(int fd)
   size_t n;
 
   input_init(&in, fd);
+  in.sparing = sys_lseek(fd, 0, SEEK_CUR) < 0;
   for(long i = 0; i < lines && (line = input_line(&in, &n)) != NULL; i++){
     out_bytes(line, n);
     out("\n");
   }
+  sys_lseek(fd, -(long)(in.end - in.start), SEEK_CUR);
   input_free(&in);
   return in.error;
 }

@@ -1,81 +1,156 @@
 // SPDX-License-Identifier: MIT
 //
-// ps: the processes, from /proc: number, parent, state, memory in use (KiB,
-// resident and mapped), processor time, name.
+// ps: the processes, from /proc.  -o: the columns named, each perhaps with a heading of
+// one's own behind a '='.  All are shown anyway, so -e and -A change nothing.
 
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { STAT_STATE = 0, STAT_PPID = 1, STAT_UTIME = 11, STAT_STIME = 12, STAT_VSIZE = 20,
-       STAT_RSS = 21, TICKS = 100, PAGE_KIB = 4 };
+enum { TICKS = 100 };
 
-// Field i of what follows the name in /proc/<pid>/stat.
-static const char *
-field(const char *s, int i)
-{
-  s = skip_blanks(s);
-  for(; i > 0 && *s; i--){
-    while(*s && *s != ' ')
-      s++;
-    s = skip_blanks(s);
+// ---- Columns ----
+
+struct column {
+  const char *name, *heading;
+  int width;                   // negative: text, to the left
+  void (*put)(struct text *t, const struct process *p);
+};
+
+#define NUMBER(field)                                   \
+  static void                                           \
+  put_##field(struct text *t, const struct process *p)  \
+  {                                                     \
+    text_format(t, "%ld", p->field);                    \
   }
-  return s;
-}
+NUMBER(pid) NUMBER(ppid) NUMBER(pgid) NUMBER(sid) NUMBER(threads) NUMBER(minor) NUMBER(major)
+NUMBER(vsize) NUMBER(rss)
 
-static long
-number(const char *s, int i)
-{
-  long n = 0;
-  for(s = field(s, i); *s >= '0' && *s <= '9'; s++)
-    n = n * 10 + (*s - '0');
-  return n;
-}
-
-// The name stands in parentheses and may hold some itself.
 static void
-put(const char *pid, char *text)
+put_state(struct text *t, const struct process *p)
 {
-  char *name = strchr(text, '('), *end = find_last(text, ')');
-
-  if(!name || !end || end < name)
-    return;
-  *end = 0;
-  const char *rest = end + 1;
-  long ticks = number(rest, STAT_UTIME) + number(rest, STAT_STIME);
-  out("%5s %5ld %c %8ld %8ld %4ld.%02ld %s\n", pid, number(rest, STAT_PPID),
-      *field(rest, STAT_STATE), number(rest, STAT_RSS) * PAGE_KIB,
-      number(rest, STAT_VSIZE) / 1024, ticks / TICKS, ticks % TICKS, name + 1);
+  text_put(t, p->state);
 }
 
-static int
-compare_pids(const void *a, const void *b)
+static void
+put_time(struct text *t, const struct process *p)
 {
-  return (int)strlen(a) - (int)strlen(b) ?: strcmp(a, b);
+  long ticks = p->user + p->system;
+
+  text_format(t, "%ld.%02ld", ticks / TICKS, ticks % TICKS);
+}
+
+static void
+put_name(struct text *t, const struct process *p)
+{
+  text_format(t, "%s", p->name);
+}
+
+static void
+put_command(struct text *t, const struct process *p)
+{
+  if(p->arguments)
+    text_format(t, "%s", p->arguments);
+  else
+    text_format(t, "[%s]", p->name);
+}
+
+static const struct column columns[] = {
+  { "pid", "PID", 5, put_pid }, { "ppid", "PPID", 5, put_ppid }, { "pgid", "PGID", 5, put_pgid },
+  { "pgrp", "PGRP", 5, put_pgid }, { "sid", "SID", 5, put_sid }, { "sess", "SESS", 5, put_sid },
+  { "nlwp", "NLWP", 4, put_threads }, { "thcount", "THCNT", 5, put_threads },
+  { "s", "S", -1, put_state }, { "state", "S", -1, put_state }, { "stat", "STAT", -4, put_state },
+  { "rss", "RSS", 8, put_rss }, { "rssize", "RSS", 8, put_rss },
+  { "vsz", "VSZ", 8, put_vsize }, { "vsize", "VSZ", 8, put_vsize },
+  { "min_flt", "MINFL", 6, put_minor }, { "minflt", "MINFL", 6, put_minor },
+  { "maj_flt", "MAJFL", 6, put_major }, { "majflt", "MAJFL", 6, put_major },
+  { "time", "TIME", 7, put_time }, { "cputime", "TIME", 7, put_time },
+  { "name", "NAME", -15, put_name }, { "comm", "COMMAND", -15, put_name },
+  { "ucmd", "CMD", -15, put_name }, { "cmd", "CMD", -27, put_command },
+  { "args", "COMMAND", -27, put_command }, { "command", "COMMAND", -27, put_command },
+};
+
+static struct list chosen;     // struct column *
+
+static const struct column *
+find_column(const char *name)
+{
+  for(size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+    if(strcmp(columns[i].name, name) == 0)
+      return &columns[i];
+  die("no column %s", name);
+}
+
+// "pid,rss,cmd", each perhaps with a heading behind it: "pid=NUMBER".
+static void
+choose(const char *names)
+{
+  for(char *word = must_copy(names), *next; word; word = next){
+    if((next = strchr(word, ',')) != NULL)
+      *next++ = 0;
+    char *heading = strchr(word, '=');
+    if(heading)
+      *heading++ = 0;
+    struct column *c = must_malloc(sizeof *c);
+    *c = *find_column(word);
+    if(heading)
+      c->heading = heading;
+    list_add(&chosen, c);
+  }
+}
+
+// ---- Lines ----
+
+// A line of all columns: those of p, or the headings.
+static void
+put_line(const struct process *p)
+{
+  struct text t = { 0 };
+
+  for(size_t i = 0; i < chosen.n; i++){
+    const struct column *c = chosen.p[i];
+    bool last = i + 1 == chosen.n;
+    text_clear(&t);
+    if(p)
+      c->put(&t, p);
+    else
+      text_format(&t, "%s", c->heading);
+    int gap = (c->width < 0 ? -c->width : c->width) - (int)t.n;
+    if(c->width > 0)
+      out("%*s", gap > 0 ? gap : 0, "");
+    out("%s", t.s);
+    if(c->width < 0 && !last)
+      out("%*s", gap > 0 ? gap : 0, "");
+    out(last ? "\n" : " ");
+  }
+  text_free(&t);
+}
+
+static bool
+has_headings(void)
+{
+  for(size_t i = 0; i < chosen.n; i++)
+    if(*((struct column *)chosen.p[i])->heading)
+      return true;
+  return false;
 }
 
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "", "ps" };
-  struct list names = { 0 };
-  struct text path = { 0 }, text = { 0 };
-  long pid;
+  struct options o = { argc, argv, "eAo:", "ps [-e] [-o column[=heading],...]" };
+  struct list all = { 0 };
 
-  option(&o);
+  for(int c; (c = option(&o)) != 0;)
+    if(c == 'o')
+      choose(o.value);
   if(o.at != argc)
     usage(&o);
-  long r = directory_names("/proc", &names);
-  if(r < 0)
-    die("/proc: %s", error_text(r));
-  list_sort(&names, compare_pids);
-  out("  PID  PPID S      RSS      VSZ    TIME NAME\n");
-  for(size_t i = 0; i < names.n; i++){
-    if(!parse_long(names.p[i], &pid))
-      continue;
-    text_clear(&path);
-    text_format(&path, "/proc/%ld/stat", pid);
-    if(read_file(path.s, &text))       // or it has ended meanwhile
-      put(names.p[i], text.s);
-  }
+  if(chosen.n == 0)
+    choose("pid,ppid,s,rss,vsz,time,name");
+  processes_read(&all);
+  if(has_headings())
+    put_line(NULL);
+  for(size_t i = 0; i < all.n; i++)
+    put_line(all.p[i]);
   return 0;
 }

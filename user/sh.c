@@ -41,28 +41,6 @@ try_exec(const char *path, char **argv)
   return r;
 }
 
-static long
-search_path(char **argv)
-{
-  const char *dirs = variable_get("PATH", 4);
-  long error = -ENOENT;
-
-  while(dirs && *dirs){
-    size_t n = 0;
-    while(dirs[n] && dirs[n] != ':')
-      n++;
-    char *dir = must_copy_n(dirs, n);
-    char *path = path_join(n > 0 ? dir : ".", argv[0]);
-    long r = try_exec(path, argv);
-    if(r != -ENOENT && r != -ENOTDIR)
-      error = r;
-    free(path);
-    free(dir);
-    dirs += n + (dirs[n] == ':');
-  }
-  return error;
-}
-
 static void __attribute__((noreturn))
 exec_program(char **argv, size_t argc)
 {
@@ -71,7 +49,7 @@ exec_program(char **argv, size_t argc)
     argv[0] = "test";
     argv[argc - 1] = NULL;
   }
-  long r = strchr(argv[0], '/') ? try_exec(argv[0], argv) : search_path(argv);
+  long r = search_path(variable_get("PATH", 4), argv, try_exec);
   if(r == -ENOENT || r == -ENOTDIR){
     fprintf(2, "%s: not found\n", argv[0]);
     exit(STATUS_NOT_FOUND);

@@ -126,3 +126,72 @@ def test_cannot_make_files_in_proc(shell):
 def test_mounts(shell):
     lines = [line.split() for line in shell.run("cat /proc/mounts").splitlines()]
     assert {"/", "/proc", "/dev"} <= {fields[1] for fields in lines}
+
+
+# ---- Commands that read it ----
+
+def test_ps_columns(shell):
+    head, *lines = shell.run("ps -eo min_flt,maj_flt,cmd | (head -1 ; tail -4)").splitlines()
+    assert head.split() == ["MINFL", "MAJFL", "CMD"]
+    assert len(lines) == 4 and all(re.fullmatch(r" *\d+ +\d+ \S.*", line) for line in lines)
+    lines = shell.run("ps -o pid=,ppid=,comm=").splitlines()
+    assert ["1", "0", "init"] in [line.split() for line in lines] and "PID" not in lines[0]
+    assert shell.run("ps -o pid=NUMBER").splitlines()[0].split() == ["NUMBER"]
+    assert shell.status("ps -o nosuch 2> /dev/null") == 1
+
+
+def test_time(shell):
+    out = shell.run("time sleep 1")
+    fields = re.fullmatch(r"real (\d+\.\d\d)\nuser \d+\.\d\d\nsys  \d+\.\d\d\n"
+                          r"faults (\d+) minor, \d+ major", out)
+    assert float(fields[1]) >= 1 and int(fields[2]) > 0
+    assert shell.status("time false 2> /dev/null") == 1
+    assert shell.status("time nosuch 2> /dev/null") == 127
+
+
+def test_sysctl(shell):
+    assert shell.run("sysctl vm.policy") == "vm.policy = esc"
+    assert shell.run("sysctl -w vm.policy=clock; cat /proc/sys/vm/policy") == (
+        "vm.policy = clock\nclock")
+    assert shell.status("sysctl vm.policy=nosuch 2> /dev/null") == 1
+    assert shell.run("sysctl -n vm.policy; sysctl vm.policy=esc") == "clock\nvm.policy = esc"
+    assert "kernel.ostype = Linux" in shell.run("sysctl -a").splitlines()
+    assert shell.status("sysctl no.such 2> /dev/null") == 1
+
+
+def test_pmap(shell):
+    """Area by area what smaps says; the sums are of the areas."""
+    head, titles, *areas, total = shell.run("pmap 1").splitlines()
+    assert head == "1: /init" and "RSS" in titles.split()
+    rows = [line.split() for line in areas]
+    assert [sum(int(row[k]) for row in rows) for k in range(1, 6)] == [
+        int(n) for n in total.split()[1:]]
+    rss = re.search(r"VmRSS:\s+(\d+)", shell.run("cat /proc/1/status"))[1]
+    assert total.split()[2] == rss and rows[-1][-1] == "[stack]"
+    assert shell.status("pmap 99999 2> /dev/null") == 1
+
+
+def test_vmstat_command(shell):
+    lines = [line.split() for line in shell.run("vmstat 1 2").splitlines()]
+    assert len(lines) == 4 and len(lines[1]) == len(lines[2]) == len(lines[3])
+    row = dict(zip(lines[1], (int(n) for n in lines[3])))
+    assert row["id"] > 50 and abs(row["us"] + row["sy"] + row["id"] - 100) <= 2
+    assert row["free"] > 0
+
+
+def test_top(shell):
+    out = shell.run("spin & top -b -n 2 -d 1")
+    first, second = re.split(r"(?m)^up \d+ s, ", out)[1:]
+    assert second.splitlines()[4].split()[-1] == "spin"      # the busiest
+    assert float(second.splitlines()[4].split()[1]) > 50
+    pid, = (line.split()[0] for line in shell.run("ps -o pid,comm").splitlines()
+            if line.endswith("spin"))
+    shell.check(f"kill -9 {pid}")
+
+
+def test_top_on_a_terminal_ends_with_q(shell):
+    shell.start("top -d 2")
+    shell.expect("COMMAND")
+    shell.send("q")
+    shell.wait_prompt(10)
+    assert shell.run("echo sane") == "sane"

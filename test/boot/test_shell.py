@@ -43,6 +43,8 @@ LINES = [
     ("echo a > /nosuch/b; echo after", "*after"),
     ("echo \"$(echo \"a $(echo \"b  )\")\")\" c", "a b  ) c"),
     ("echo out; echo err >&2 2> e; cat e", "*"),
+    ("seq 9 | (head -n 2; tail -n 1)", "1\n2\n9"),
+    ("seq 9 > f; (head -n 2; head -n 1) < f", "1\n2\n3"),
 ]
 
 
@@ -182,7 +184,7 @@ def test_process_dump(shell):
 @pytest.mark.parametrize("program", [
     "ls", "cat", "grep", "wc", "mkdir", "rm", "ln", "mv", "cp", "kill", "ps", "sleep", "head",
     "tail", "sort", "tee", "touch", "chmod", "stat", "df", "du", "dd", "sync", "date", "uname",
-    "hexdump", "free", "poweroff"])
+    "hexdump", "free", "poweroff", "time", "sysctl", "pmap", "vmstat", "top"])
 def test_usage(shell, program):
     """A bad option: a usage line on stderr, status 1."""
     assert shell.status(f"{program} --bad-option > out 2> err") == 1

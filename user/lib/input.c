@@ -35,7 +35,7 @@ fill(struct input *in)
     in->room = in->room ? in->room * 2 : FIRST_ROOM;
     in->buf = must_resize(in->buf, in->room);
   }
-  long r = sys_read(in->fd, in->buf + in->end, in->room - in->end - 1);
+  long r = sys_read(in->fd, in->buf + in->end, in->sparing ? 1 : in->room - in->end - 1);
   if(r < 0)
     in->error = r;
   if(r <= 0)

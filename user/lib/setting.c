@@ -24,3 +24,19 @@ setting_write(const char *path, long n)
   close(fd);
   text_free(&t);
 }
+
+long
+figure(const char *text, const char *name)
+{
+  size_t n = strlen(name);
+  long value = 0;
+
+  for(const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL){
+    if(compare_n(line, name, n) != 0 || (line[n] != ':' && line[n] != ' '))
+      continue;
+    for(line = skip_blanks(line + n + 1); *line >= '0' && *line <= '9'; line++)
+      value = value * 10 + (*line - '0');
+    break;
+  }
+  return value;
+}

@@ -132,6 +132,11 @@ struct rlimit {
 };
 enum { RLIMIT_STACK = 3, RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
 
+struct rusage {            // wait4
+  struct { long sec, usec; } user, system;
+  long maxrss, ixrss, idrss, isrss, minor, major, more[8];
+};
+
 enum { CLOCK_REALTIME = 0, CLOCK_MONOTONIC = 1 };
 
 enum { ITIMER_REAL = 0 };

@@ -298,9 +298,15 @@ sys_exit(int status)
 }
 
 static inline long
+sys_wait4(int pid, int *status, int options, struct rusage *used)
+{
+  return syscall4(NR_wait4, pid, (long)status, options, (long)used);
+}
+
+static inline long
 sys_wait(int pid, int *status, int options)
 {
-  return syscall4(NR_wait4, pid, (long)status, options, 0);
+  return sys_wait4(pid, status, options, NULL);
 }
 
 static inline long

@@ -109,6 +109,7 @@ struct input {
   int fd;
   char *buf;
   size_t start, end, room;
+  bool sparing;             // what is not asked for is left for others to read
   long error;               // negative, after input_line returned NULL
 };
 void input_init(struct input *in, int fd);
@@ -125,6 +126,29 @@ bool read_file(const char *path, struct text *t);
 // A setting or figure in /proc; these do not return if it is not there.
 void setting_read(const char *path, struct text *t);
 void setting_write(const char *path, long n);
+
+// The figure of a line "name 123" or "name:  123 kB" in such a text; 0 if there is none.
+long figure(const char *text, const char *name);
+
+// ---- Processes ----
+
+struct process {
+  long pid, ppid, pgid, sid, threads;
+  long minor, major;        // faults
+  long user, system, start; // ticks of 10 ms; start: since boot
+  long vsize, rss;          // KiB
+  char state;
+  char *name, *arguments;   // NULL: it has none, as the kernel's own
+};
+// Start argv[0], looked for in the directories of PATH, or in those given by `start`.
+// => only if it could not be started: negative
+long program_run(char **argv);
+long search_path(const char *dirs, char **argv, long (*start)(const char *path, char **argv));
+
+struct process *process_read(long pid);               // => NULL: there is none
+void process_free(struct process *p);
+void processes_read(struct list *l);                  // all, by number
+void processes_free(struct list *l);
 
 // ---- Directories ----
 
