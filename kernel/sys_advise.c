@@ -103,7 +103,7 @@ static const struct advice {
   [MADV_WIPEONFORK] = { FLAGS, .fits = private_anonymous, .set = AREA_WIPEONFORK },
   [MADV_KEEPONFORK] = { FLAGS, .clear = AREA_WIPEONFORK },
   [MADV_COLD] = { HINT, .fits = unlocked },
-  [MADV_PAGEOUT] = { HINT, .fits = unlocked },
+  [MADV_PAGEOUT] = { SPECIAL, .special = vm_page_out },
   [MADV_POPULATE_READ] = { POPULATE, .access = ACCESS_READ },
   [MADV_POPULATE_WRITE] = { POPULATE, .access = ACCESS_WRITE },
   [MADV_DONTNEED_LOCKED] = { DISCARD },

@@ -17,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/object.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 // ---- What it is ----
 
@@ -53,6 +54,9 @@ sys_sysinfo(const u64 *a)
     .procs = (u16)min(count_tasks().all, 0xffffU),
     .unit = 1,
   };
+  swap_totals(&si.totalswap, &si.freeswap);
+  si.totalswap *= PAGE_SIZE;
+  si.freeswap *= PAGE_SIZE;
   return copy_to_user(a[0], &si, sizeof si) ? -EFAULT : 0;
 }
 

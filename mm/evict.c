@@ -15,7 +15,8 @@
 // A page that cannot go at some step stays as it is: each is a state in which it is
 // found by everybody who looks.
 //
-// Locks: none of its own; those of rmap.c, slot.c and writeback.c.  The reaper's.
+// Locks: `writing`, of pages that are BUSY or WRITING; those of rmap.c, slot.c and
+// writeback.c below it.
 
 #include "mm/evict.h"
 #include "kernel/block.h"
@@ -164,13 +165,16 @@ struct write {
   u32 n, slot;
   int err;
 };
-static struct write *writes;       // EVICT_MAX, of the batch; the reaper's
+static struct write *writes;       // EVICT_MAX, of one batch at a time
+static struct sleeplock writing;
 
 int
 evict_prepare(void)
 {
-  if(writes == NULL)
+  if(writes == NULL){
+    sleep_init(&writing, "swap writes");
     writes = kmalloc(EVICT_MAX * sizeof *writes);
+  }
   return writes ? 0 : -ENOMEM;
 }
 
@@ -230,6 +234,19 @@ finish_write(const struct owner *o, struct write *w)
   return freed;
 }
 
+// => frames freed
+static u64
+write_out(const struct owner *o, struct frame **v, u32 n)
+{
+  u64 freed = 0;
+  sleep_lock(&writing);
+  u32 k = start_writes(v, n);
+  for(u32 i = 0; i < k; i++)
+    freed += finish_write(o, &writes[i]);
+  sleep_unlock(&writing);
+  return freed;
+}
+
 // ---- A batch ----
 
 // Pages without a store go to slots.
@@ -254,10 +271,7 @@ evict_to_slots(const struct owner *o, struct frame **v, u32 n)
       freed++;
     }
   }
-  u32 k = start_writes(v, dirty);
-  for(u32 i = 0; i < k; i++)
-    freed += finish_write(o, &writes[i]);
-  return freed;
+  return freed + (dirty ? write_out(o, v, dirty) : 0);
 }
 
 // Pages of an object without a store: what was never written to needs no slot either.
@@ -298,7 +312,7 @@ static u64
 evict_group(struct frame **v, u32 n)
 {
   struct owner o;
-  u64 freed = 0;
+  u64 freed = 0, nearer = 0;
   for(; !owner_get(&o, v[0]); v++){
     let_go(v[0]);
     if(--n == 0)
@@ -307,9 +321,10 @@ evict_group(struct frame **v, u32 n)
   if(o.lineage)
     freed = evict_to_slots(&o, v, n);
   else if(object_has_store(o.object))
-    freed = object_evict(o.object, v, n, &cleaned);
+    freed = object_evict(o.object, v, n, &nearer);
   else
     freed = evict_anonymous(&o, v, n);
+  atomic_add(&cleaned, nearer);
   owner_put(&o);
   return freed;
 }

@@ -21,8 +21,8 @@ bool evict_may(const struct frame *f);
 // f is to go: it becomes BUSY and pinned. => false if something keeps it
 bool evict_take(struct frame *f);
 
-// Evict n pages that evict_take took, n <= EVICT_MAX.  The reaper's: one batch at a
-// time.  Sleeps for writes to end, needs no memory.  => frames freed
+// Evict n pages that evict_take took, n <= EVICT_MAX.  Sleeps for writes to end, and for
+// those of another batch; needs no memory.  => frames freed
 u64 evict(struct frame **v, u32 n);
 
 // Pages that were written although they stay, or that the last batch brought no nearer

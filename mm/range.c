@@ -8,6 +8,7 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "mm/area.h"
+#include "mm/evict.h"
 #include "mm/object.h"
 #include "mm/slot.h"
 
@@ -56,6 +57,54 @@ vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct area *
   int err = discard_locked(s, addr, addr + len, fits);
   rw_write_unlock(&s->lock);
   return err;
+}
+
+// ---- Sending pages out ----
+
+// Those from *va on that nobody else maps become BUSY and pinned. => how many; *va: where
+// it stopped
+static u32
+take_pages(struct space *s, va_t *va, va_t end, struct frame **v)
+{
+  u32 n = 0;
+  while(*va < end && n < EVICT_MAX){
+    pte_t *e = pmap_find(&s->pmap, *va);
+    if(e == NULL){
+      *va = round_down(*va, LEAF_SPAN) + LEAF_SPAN;
+      continue;
+    }
+    struct frame *f = pte_state(*e) == PTE_PRESENT ? pte_frame(*e) : zero_frame;
+    if(word_mapped(atomic_load(&f->word)) == 1 && evict_may(f) && evict_take(f))
+      v[n++] = f;
+    pmap_unlock(e);
+    *va += PAGE_SIZE;
+  }
+  *va = min(*va, end);
+  return n;
+}
+
+int
+vm_page_out(struct space *s, va_t va, u64 len)
+{
+  struct frame *v[EVICT_MAX];
+  va_t end = va + page_up(len), stop;
+  bool hole = false;
+  int err = range_ok(va, page_up(len)) ? 0 : -ENOMEM;
+  while(err == 0 && va < end){
+    u32 n = 0;
+    rw_read_lock(&s->lock);
+    struct area *a = next_piece(s, &va, end, &stop, &hole);
+    if(a && (a->flags & AREA_LOCKED))
+      err = -EINVAL;
+    else if(a)
+      n = take_pages(s, &va, stop, v);
+    rw_read_unlock(&s->lock);
+    if(n > 0)
+      evict(v, n);
+    if(a == NULL || current->killed)
+      break;
+  }
+  return err ? err : hole ? -ENOMEM : 0;
 }
 
 // ---- Flags ----

@@ -126,6 +126,10 @@ enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 // Drop the private pages of a range: the next touch sees fresh ones.
 int vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct area *a));
 
+// Send the pages of a range that only this space maps out of memory, as far as they can
+// go at once; -EINVAL at a locked area.  Sleeps
+int vm_page_out(struct space *s, va_t addr, u64 len);
+
 // Change areas' flags, AREA_LOCKED only up to the first hole. => also -ENOMEM if areas had
 // to be cut and could not be
 int vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,

@@ -2,17 +2,18 @@
 //
 // restart: an instruction that faults is run again, whole and once.  Tried with a
 // 4-byte instruction that lies across two absent pages; misaligned loads and
-// stores across two pages, each absent, present or shared copy-on-write; and
-// atomic instructions on a shared page.  Ends with ALL RESTART TESTS PASSED, or
-// status 1.
+// stores across two pages, each absent, present, shared copy-on-write or, where
+// there is swap, in a slot only; and atomic instructions on such a page.  Ends
+// with ALL RESTART TESTS PASSED, or status 1.
 
 #include "kernel/riscv.h"
 #include "user/require.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum state { ABSENT, PRESENT, SHARED, STATES };    // of a page; SHARED: copy-on-write
-static const char *const state_names[] = { "absent", "present", "shared" };
+enum { NR_mincore = 232 };
+enum state { ABSENT, PRESENT, SHARED, AWAY, STATES };   // of a page; SHARED: copy-on-write
+static const char *const state_names[] = { "absent", "present", "shared", "away" };
 
 // ---- Pages in given states ----
 
@@ -52,6 +53,24 @@ share(void)
   exit(!is_as_model());
 }
 
+static bool
+has_swap(void)
+{
+  struct sys_info s;
+  return sys_sysinfo(&s) == 0 && s.totalswap > 0;
+}
+
+// Whether they were written to since they came or not, the pages go out of memory.
+static void
+send_away(char *p, uint64 n)
+{
+  uchar in[2];
+  require(sys_madvise(p, n * PGSIZE, MADV_PAGEOUT) == 0);
+  require(syscall3(NR_mincore, (long)p, n * PGSIZE, (long)in) == 0);
+  for(uint64 i = 0; i < n; i++)
+    require(!in[i]);
+}
+
 static void
 make_pair(enum state first, enum state second)
 {
@@ -68,8 +87,11 @@ make_pair(enum state first, enum state second)
   if(first == SHARED || second == SHARED)
     share();
   for(int i = 0; i < 2; i++)
-    if(states[i] == PRESENT)
+    if(states[i] == PRESENT || states[i] == AWAY)
       fill(i, 20);
+  for(int i = 0; i < 2; i++)
+    if(states[i] == AWAY)
+      send_away(pair.p + i * PGSIZE, 1);
 }
 
 // The pages hold what the model says, for us and for the child.
@@ -119,6 +141,8 @@ test_fetch(void)
       *(volatile char *)(straddle_pages + PGSIZE);
     require(straddle(round) == round + 16);
   }
+  send_away(straddle_pages, 2);          // out of the cache of the file, too
+  require(straddle(8) == 24);
 }
 
 // The same instruction in pages of our own, shared with a child.
@@ -304,15 +328,17 @@ test_lr_sc(enum state state)
 int
 main(void)
 {
+  enum state states = has_swap() ? STATES : AWAY;
+
   printf("fetch across two pages: ");
   test_fetch();
   printf("ok\nfetch across two shared pages: ");
   test_fetch_shared();
   printf("ok\n");
-  for(enum state first = 0; first < STATES; first++)
-    for(enum state second = 0; second < STATES; second++)
+  for(enum state first = 0; first < states; first++)
+    for(enum state second = 0; second < states; second++)
       test_straddling(first, second);
-  for(enum state s = 0; s < STATES; s++){
+  for(enum state s = 0; s < states; s++){
     printf("atomics, %s: ", state_names[s]);
     test_amo(s);
     test_lr_sc(s);
