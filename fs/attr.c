@@ -4,6 +4,7 @@
 
 #include "fs/attr.h"
 #include "fs/stat.h"
+#include "kernel/block.h"
 #include "kernel/errno.h"
 
 void
@@ -64,6 +65,47 @@ inode_unclaim(struct inode *i, int what)
 }
 
 int
+file_reserve(struct file *f)
+{
+  struct inode *i = f->inode;
+  int e = -EINVAL;
+  if(S_ISBLK(i->mode)){
+    e = block_hold(f->priv) ? 0 : -EBUSY;
+  } else if(S_ISREG(i->mode) && i->object.refs > 0){
+    rw_write_lock(&i->lock);           // no write is half-way
+    e = object_fix(&i->object);
+    rw_write_unlock(&i->lock);
+  }
+  f->reserves = e == 0;
+  return e;
+}
+
+void
+file_unreserve(struct file *f)
+{
+  if(S_ISBLK(f->inode->mode))
+    block_let_go(f->priv);
+  else
+    object_unfix(&f->inode->object);
+}
+
+static int
+truncate_locked(struct inode *i, u64 size)
+{
+  int e = 0;
+  if(i->object.fixed)
+    return -ETXTBSY;
+  if(size > i->object.size)
+    e = object_extend(&i->object, size);
+  else
+    object_truncate(&i->object, size);
+  if(e == 0)
+    e = i->ops->truncate(i, size);
+  inode_modified(i);
+  return e;
+}
+
+int
 vfs_truncate(struct inode *i, u64 size)
 {
   if(S_ISDIR(i->mode))
@@ -75,14 +117,7 @@ vfs_truncate(struct inode *i, u64 size)
   if(size > FILE_SIZE_MAX)
     return -EFBIG;
   rw_write_lock(&i->lock);
-  int e = 0;
-  if(size > i->object.size)
-    e = object_extend(&i->object, size);
-  else
-    object_truncate(&i->object, size);
-  if(e == 0)
-    e = i->ops->truncate(i, size);
-  inode_modified(i);
+  int e = truncate_locked(i, size);
   rw_write_unlock(&i->lock);
   return e;
 }

@@ -43,6 +43,7 @@ file_create(const struct file_ops *ops, u32 flags)
   f->ops = ops;
   f->seekable = false;
   f->claim = 0;
+  f->reserves = false;
   f->pos = 0;
   f->priv = NULL;
   return f;
@@ -64,6 +65,8 @@ file_put(struct file *f)
     epoll_forget(f);
   if(f->ops->release)
     f->ops->release(f);
+  if(unlikely(f->reserves))
+    file_unreserve(f);
   if(f->claim)
     inode_unclaim(f->inode, f->claim);
   inode_put(f->inode);

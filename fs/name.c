@@ -136,6 +136,8 @@ check_removal(const struct walk *w, struct inode *i, bool directory)
     return -ENOTDIR;
   if(i->mounted)
     return -EBUSY;
+  if(i->object.fixed)
+    return -EPERM;
   return w->dir->ops->unlink ? 0 : -EPERM;
 }
 

@@ -102,6 +102,7 @@ release(struct super *s)
 void
 qfs_free_memory(struct qfs *fs)
 {
+  block_let_go(fs->device);
   hash_destroy(&fs->super.table);
   kfree((void *)fs->super.source);
   kfree(fs->scratch);
@@ -213,9 +214,13 @@ int
 qfs_mount_device(struct block_device *d, struct super **out)
 {
   qfs_inode_setup();
+  if(!block_hold(d))
+    return -EBUSY;
   struct qfs *fs = make(d);
-  if(fs == NULL)
+  if(fs == NULL){
+    block_let_go(d);
     return -ENOMEM;
+  }
   int e = start(fs);
   if(e)
     close_pages(fs);

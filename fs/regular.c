@@ -96,7 +96,9 @@ write_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
   rw_write_lock(&i->lock);
   if(f->flags & O_APPEND)
     *pos = i->object.size;
-  if(*pos < FILE_SIZE_MAX)
+  if(unlikely(i->object.fixed))
+    err = -ETXTBSY;
+  else if(*pos < FILE_SIZE_MAX)
     err = object_write(&i->object, *pos, buf, min(n, FILE_SIZE_MAX - *pos), done);
   if(*done > 0)
     inode_modified(i);
@@ -156,7 +158,11 @@ enum { ALLOCATE_AT_ONCE = 256 * PAGE_SIZE };
 static int
 allocate_locked(struct inode *i, u64 off, u64 end)
 {
-  int e = end > i->object.size ? object_extend(&i->object, end) : 0;
+  int e = 0;
+  if(i->object.fixed)
+    return -ETXTBSY;
+  if(end > i->object.size)
+    e = object_extend(&i->object, end);
   for(u64 at = page_down(off); e == 0 && at < end; at += PAGE_SIZE){
     struct frame *f;
     e = object_page(&i->object, at >> PAGE_SHIFT, &f);

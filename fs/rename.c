@@ -89,6 +89,8 @@ check_rename(const struct walk *a, struct inode *moved, const struct walk *b,
              struct inode *replaced, u32 flags)
 {
   bool directory = S_ISDIR(moved->mode), exchange = flags & RENAME_EXCHANGE;
+  if(moved->object.fixed || (replaced && replaced->object.fixed))
+    return -EPERM;
   if(replaced && (flags & RENAME_NOREPLACE))
     return -EEXIST;
   if(!directory && (a->slash || (b->slash && !exchange)))

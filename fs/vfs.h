@@ -159,6 +159,7 @@ struct file {
   const struct file_ops *ops;
   bool seekable;                  // has a position; set by open
   i8 claim;                       // of inode_claim, or 0
+  bool reserves;                  // file_reserve
   struct sleeplock lock;          // pos
   u64 pos;
   void *priv;
@@ -259,6 +260,12 @@ int vfs_truncate(struct inode *i, u64 size);
 // To write to a file, or to run it, is announced before and ended after. => 0 or -ETXTBSY
 int inode_claim(struct inode *i, int what);             // 1: write, -1: run
 void inode_unclaim(struct inode *i, int what);
+
+// Until f is closed its blocks, or its device, are the caller's to write to: the file is
+// not written, mapped for storing, cut, moved or removed, the device not mounted.
+// => 0; -EBUSY: somebody else's already; -ETXTBSY: mapped for storing; -EINVAL: no store
+int file_reserve(struct file *f);
+void file_unreserve(struct file *f);
 int vfs_allocate(struct inode *i, u64 off, u64 len);    // so that writes there find room
 
 // Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno

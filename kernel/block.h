@@ -37,6 +37,7 @@ struct block_device {
   u64 sectors;
   u32 pages_max;                 // in one request, at most BLOCK_PAGES_MAX
   bool read_only, has_flush;
+  u32 held;                      // by block_hold
   int (*submit)(struct block_device *d, struct block_request *r);  // => 0, or -errno at once
 
   struct spinlock lock;          // with interrupts off; below, and `done` of the requests
@@ -58,6 +59,11 @@ int block_wait(struct block_device *d, struct block_request *r);  // => 0 or -er
 // Start and wait.  kva is in the direct map.  => 0 or -errno
 int block_rw(struct block_device *d, enum block_op op, u64 sector, void *kva, u32 len);
 int block_flush(struct block_device *d);          // nothing if the device has no cache
+
+// The device is a mounted file system's, or a swap area's, until block_let_go.
+// => false if it is somebody's already
+static inline bool block_hold(struct block_device *d) { return atomic_swap(&d->held, 1) == 0; }
+static inline void block_let_go(struct block_device *d) { atomic_store(&d->held, 0); }
 
 // f becomes an open file of the device that i names. => 0 or -ENXIO
 int block_file_open(struct file *f, struct inode *i);

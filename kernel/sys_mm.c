@@ -37,10 +37,11 @@ file_object(struct file *f, u32 prot, u32 *flags, struct object **out)
   if(access == O_WRONLY)
     return -EACCES;
   if(*flags & MAP_SHARED){
-    if(access == O_RDWR)
+    bool fixed = f->inode->object.fixed;
+    if((prot & PROT_WRITE) && (access != O_RDWR || fixed))
+      return fixed ? -ETXTBSY : -EACCES;
+    if(access == O_RDWR && !fixed)
       *flags |= MAP_MAYWRITE;
-    else if(prot & PROT_WRITE)
-      return -EACCES;
   }
   if(f->ops->map)
     *out = f->ops->map(f);

@@ -58,22 +58,18 @@ add_extent(struct swap_store *s, struct extent e)
   return 0;
 }
 
-// Nobody may write to the file or cut it by now: its blocks stay where they are.
+// The file is reserved: its blocks stay where they are.
 static int
 find_extents(struct inode *i, struct swap_store *s)
 {
   i64 n = i->ops->place ? inode_sync_range(i, 0, ~0UL, false) : -EINVAL;
   s->pages = i->object.size >> PAGE_SHIFT;
   for(u64 page = 0, sector; n >= 0 && page < s->pages; page += (u64)n){
-    u32 most = (u32)min(s->pages - page, 1UL << 30);
-    n = i->ops->place(i, page, most, &s->device, &sector);
-    if(n == 0){
+    n = i->ops->place(i, page, (u32)min(s->pages - page, 1UL << 30), &s->device, &sector);
+    int e = n > 0 ? add_extent(s, (struct extent){ page, (u64)n, sector }) : 0;
+    if(n == 0)
       printk("swap: the file has holes\n");
-      n = -EINVAL;
-    } else if(n > 0){
-      int e = add_extent(s, (struct extent){ page, (u64)n, sector });
-      n = e ? e : n;
-    }
+    n = n == 0 ? -EINVAL : e ? e : n;
   }
   return n < 0 ? (int)n : 0;
 }
@@ -86,15 +82,14 @@ find_store(struct file *f, struct swap_store *s)
 {
   struct inode *i = f->inode;
   *s = (struct swap_store){ .identity = identity_of(i) };
+  int e = file_reserve(f);             // until file_put
+  if(e)
+    return e;
   if(S_ISBLK(i->mode)){
     s->device = block_at(dev_minor(i->rdev));
     s->pages = s->device->sectors * SECTOR / PAGE_SIZE;
     return 0;
   }
-  int e = S_ISREG(i->mode) ? inode_claim(i, -1) : -EINVAL;
-  if(e)
-    return e;
-  f->claim = -1;                       // until file_put
   return find_extents(i, s);
 }
 
@@ -106,16 +101,15 @@ sys_swapon(const u64 *a)
   u32 flags = (u32)a[1];
   if(flags & ~(SWAP_PRIORITY | SWAP_PREFER | SWAP_DISCARD))
     return -EINVAL;
-  int e = open_path(a[0], O_RDONLY, &f);
+  int e = open_path(a[0], O_RDWR, &f);
   if(e)
     return e;
   e = find_store(f, &s);
-  if(e){
-    kfree(s.extent);
-    file_put(f);
-    return e;
-  }
-  return swap_on(&s, f, flags & SWAP_PREFER ? (i32)(flags & SWAP_PRIORITY) : SWAP_PRIORITY_NEXT);
+  if(e == 0)
+    return swap_on(&s, f, flags & SWAP_PREFER ? (i32)(flags & SWAP_PRIORITY) : SWAP_PRIORITY_NEXT);
+  kfree(s.extent);
+  file_put(f);
+  return e;
 }
 
 i64

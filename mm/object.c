@@ -103,6 +103,10 @@ object_link_area(struct area *a, struct area *after)
 {
   struct object *o = a->object;
   spin_lock(&o->areas_lock);
+  if(unlikely(o->fixed) && area_reaches_object(a)){    // since whoever maps it looked
+    a->flags &= ~(u32)AREA_MAYWRITE;
+    a->prot &= ~(u32)PROT_WRITE;
+  }
   o->stored_through += area_reaches_object(a);
   list_push(after ? &after->in_object : o->areas.prev, &a->in_object);
   spin_unlock(&o->areas_lock);
@@ -115,6 +119,23 @@ object_unlink_area(struct area *a)
   a->object->stored_through -= area_reaches_object(a);
   list_remove(&a->in_object);
   spin_unlock(&a->object->areas_lock);
+}
+
+int
+object_fix(struct object *o)
+{
+  spin_lock(&o->areas_lock);
+  int err = o->fixed ? -EBUSY : o->stored_through ? -ETXTBSY : 0;
+  if(err == 0)
+    o->fixed = true;
+  spin_unlock(&o->areas_lock);
+  return err;
+}
+
+void
+object_unfix(struct object *o)
+{
+  atomic_store(&o->fixed, false);
 }
 
 // ---- Pages ----

@@ -47,6 +47,7 @@ struct object {
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's
   u32 stored_through;             // how many of them let stores reach it
+  bool fixed;                     // others write to its places in the store: no area may
   struct list link;               // all objects
   u64 next_read;                  // where sequential reading would go on
   u32 window;                     // pages to read at once
@@ -77,6 +78,11 @@ struct object *object_create_anon(u64 size);
 // a maps o from now on (`after`: where in the list; NULL = at its end), or no more.
 void object_link_area(struct area *a, struct area *after);
 void object_unlink_area(struct area *a);
+
+// From now on nobody stores to o through mappings. => 0; -EBUSY: it is so already;
+// -ETXTBSY: an area lets stores reach it.  Stores by other ways are the caller's to stop
+int object_fix(struct object *o);
+void object_unfix(struct object *o);
 
 void object_get(struct object *o);
 void object_put(struct object *o);      // may sleep; no mm lock held
