@@ -44,6 +44,8 @@ make [TARGET] [VARIABLE=value ...]
   tools/put.sh FILE...    copy programs of your own, made by the stock cross compiler,
                     into the disk image with the shared libraries they need
 
+  tools/ptcalc      what page tables of any shape cost: entries, bytes, accesses (--help)
+
   CPUS=3            harts, 1 to 64
   MEM=128M          memory as QEMU takes it; at least 5M
   SWAP=64M          size of the swap disk; 0 for none
