@@ -30,6 +30,9 @@ make [TARGET] [VARIABLE=value ...]
                       (`make policy REFS="7 0 1 2 0 3 0 4" FRAMES=3`, or FRAMES=1-6 PLOT=plots)
   trace             run a program and write its memory references down for `policy`
                       RUN TRACE KEEP (`make trace RUN="sort README.md"`: build/trace.txt)
+  tlb               run a program under modelled TLBs: hit rates, walks, effective access
+                    time, with small pages and large
+                      RUN (`make tlb RUN="sort README.md"`)
   thrash            plot throughput by the number of programs that need memory, with load
                     control and without: build/plots/thrash.png
                       HOGS SECONDS PLOT

@@ -8,7 +8,7 @@ $B/test/bench/fs.img: $(BENCH) $B/user/init $(TOOLS)
 
 $B/tools/%.so: tools/%.c
 	@mkdir -p $(@D)
-	$(call say,HOST,$<)$(HOSTCC) -std=gnu11 -O2 $(WARN) -shared -fPIC -o $@ $<
+	$(call say,HOST,$<)$(HOSTCC) -std=gnu11 -O2 $(WARN) -I. -shared -fPIC -o $@ $<
 
 # SWAP=1: the rows that need swap.  A check of everything checks these too.
 bench bench-check: $(KERNEL) $(PROGS) $B/test/bench/fs.img $B/tools/profile.so | tools-qemu

@@ -13,17 +13,17 @@ import subprocess
 import sys
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
-PLUGIN, KERNEL = BUILD / "tools/trace.so", BUILD / "kernel.elf"
+KERNEL = BUILD / "kernel.elf"
 LIMIT = 1800           # seconds
 
 
-def fail(why):
-    print(f"trace: {why}", file=sys.stderr)
+def fail(who, why):
+    print(f"{who}: {why}", file=sys.stderr)
     sys.exit(1)
 
 
-def capture(trace, keep, image, command):
-    """=> the program's status"""
+def run(who, image, command, plugin):
+    """Under that plugin. => the program's status"""
     try:
         return subprocess.run([
             "qemu-system-riscv64", "-M", "virt", "-smp", "1", "-m", "128M", "-nographic",
@@ -32,30 +32,30 @@ def capture(trace, keep, image, command):
             "-append", "quiet seed=1 panic=exit test=/refs -- " + " ".join(command),
             "-drive", f"file={image},if=none,format=raw,id=x0,snapshot=on",
             "-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0",
-            "-plugin", f"{PLUGIN},out={trace},keep={keep}",
+            "-plugin", plugin,
         ], stdin=subprocess.DEVNULL, timeout=LIMIT).returncode
     except subprocess.TimeoutExpired:
-        fail(f"not done within {LIMIT} s; {trace} has what came before")
+        fail(who, f"not done within {LIMIT} s")
 
 
 def main():
     if len(sys.argv) < 5 or not sys.argv[4].strip():
-        fail("what to run? make trace RUN=\"sort README.md\" TRACE=build/sort.trace")
+        fail("trace", "what to run? make trace RUN=\"sort README.md\" TRACE=build/sort.trace")
     trace, keep, image, *command = sys.argv[1:]
     if not (keep.isdecimal() and 1 <= int(keep) <= 64):
-        fail(f"KEEP={keep}: from 1 to 64")
+        fail("trace", f"KEEP={keep}: from 1 to 64")
     if "," in trace:
-        fail(f"TRACE={trace}: QEMU wants no comma in this name")
+        fail("trace", f"TRACE={trace}: QEMU wants no comma in this name")
     try:
         open(trace, "w", encoding="ascii").close()
     except OSError as e:
-        fail(f"TRACE={trace}: {e.strerror}")
-    status = capture(trace, keep, image, command)
+        fail("trace", f"TRACE={trace}: {e.strerror}")
+    status = run("trace", image, command, f"{BUILD}/tools/trace.so,out={trace},keep={keep}")
     with open(trace, encoding="ascii") as f:
         lines = sum(not line.startswith("#") for line in f)
     print(f"{trace}: {lines} references", file=sys.stderr)
     if lines == 0:
-        fail("nothing was captured; did quire start?")
+        fail("trace", "nothing was captured; did quire start?")
     return status
 
 

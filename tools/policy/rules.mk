@@ -17,10 +17,16 @@ policy: $(SIM) | tools-build $(if $(PLOT),tools-plot)
 trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
 	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) '$(RUN)'
 
+# The same with modelled TLBs.
+tlb: $(KERNEL) image $B/tools/tlb.so | tools-qemu
+	@tools/policy/tlb.py $B/tlb.txt $(FS) '$(RUN)'
+
+$B/tools/trace.so $B/tools/tlb.so: tools/references.h tools/qemu_plugin.h
+
 # Throughput by the number of HOGS, with load control and without.
 thrash: $(KERNEL) $B/test/fs.img | tools-test tools-plot
 	@tools/policy/thrash.py '$(or $(PLOT),$B/plots)/thrash.png' '$(or $(HOGS),6)' '$(or $(SECONDS),5)'
 
-test test-long: $(SIM) $B/tools/trace.so
+test test-long: $(SIM) $B/tools/trace.so $B/tools/tlb.so
 
-.PHONY: policy trace thrash
+.PHONY: policy trace tlb thrash
