@@ -15,6 +15,7 @@
 #include "kernel/process.h"
 #include "kernel/string.h"
 #include "mm/frame.h"
+#include "mm/local.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 
@@ -311,6 +312,60 @@ store_oom_score_adj(const char *text, struct task *t)
   return 0;
 }
 
+// ---- Limits of local replacement ----
+
+static int
+show_of_space(struct text *x, struct task *t, u64 (*get)(const struct space *s))
+{
+  struct space *s = task_space(t);
+  text_add(x, "%lu\n", s ? get(s) : 0);
+  put_space(s);
+  return 0;
+}
+
+static int
+store_of_space(const char *text, struct task *t, u64 unit, int (*set)(struct space *s, u64 n))
+{
+  u64 n;
+  if(!parse_u64(text, &n) || n % unit)
+    return -EINVAL;
+  struct space *s = task_space(t);
+  int err = s ? set(s, n / unit) : -ESRCH;
+  put_space(s);
+  return err;
+}
+
+static u64 ws_min_kib(const struct space *s) { return s->ws_min * PAGE_KIB; }
+static u64 ws_max_kib(const struct space *s) { return s->ws_max * PAGE_KIB; }
+static u64 ws_priority(const struct space *s) { return s->ws_priority; }
+
+static int show_ws_min(struct text *x, struct task *t) { return show_of_space(x, t, ws_min_kib); }
+static int show_ws_max(struct text *x, struct task *t) { return show_of_space(x, t, ws_max_kib); }
+
+static int
+show_ws_priority(struct text *x, struct task *t)
+{
+  return show_of_space(x, t, ws_priority);
+}
+
+static int
+store_ws_min(const char *text, struct task *t)
+{
+  return store_of_space(text, t, PAGE_KIB, local_set_min);
+}
+
+static int
+store_ws_max(const char *text, struct task *t)
+{
+  return store_of_space(text, t, PAGE_KIB, local_set_max);
+}
+
+static int
+store_ws_priority(const char *text, struct task *t)
+{
+  return store_of_space(text, t, 1, local_set_priority);
+}
+
 // ---- Failing allocations ----
 
 static int
@@ -419,6 +474,10 @@ static const struct proc_entry entries[] = {
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },
+  { .name = "ws_max", .mode = PROC_SETTING, .show = show_ws_max, .store = store_ws_max },
+  { .name = "ws_min", .mode = PROC_SETTING, .show = show_ws_min, .store = store_ws_min },
+  { .name = "ws_priority", .mode = PROC_SETTING, .show = show_ws_priority,
+    .store = store_ws_priority },
 };
 
 const struct proc_entry proc_pid = { .mode = PROC_DIR, PROC_ENTRIES(entries) };

@@ -9,6 +9,7 @@
 #include "kernel/string.h"
 #include "kernel/uname.h"
 #include "mm/load.h"
+#include "mm/local.h"
 #include "mm/object.h"
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
@@ -144,6 +145,19 @@ store_load_control(const char *s, struct task *unused)
 }
 
 static int
+show_allotment(struct text *t, struct task *unused)
+{
+  text_add(t, "%s\n", local_allotment());
+  return 0;
+}
+
+static int
+store_allotment(const char *s, struct task *unused)
+{
+  return local_set_allotment(s);
+}
+
+static int
 show_policy(struct text *t, struct task *unused)
 {
   text_add(t, "%s\n", ring_policy()->name);
@@ -158,6 +172,7 @@ store_policy(const char *s, struct task *unused)
 
 static const struct proc_entry vm[] = {
   { .name = "aging_ms", .mode = PROC_SETTING, .show = show_aging, .store = store_aging },
+  { .name = "allotment", .mode = PROC_SETTING, .show = show_allotment, .store = store_allotment },
   { .name = "check", .mode = PROC_FILE, .show = show_check },
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
   { .name = "esc_window", .mode = PROC_SETTING, .show = show_window, .store = store_window },

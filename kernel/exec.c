@@ -19,6 +19,7 @@
 #include "kernel/string.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"
+#include "mm/local.h"
 #include "mm/space.h"
 
 enum { HEAD_BYTES = 512, SCRIPTS_MAX = 5, SCRIPT_LINE = 255, ARGS_SHARE = 4 };
@@ -259,6 +260,8 @@ commit(struct exec *x, struct space *old)
   signal_exec(t);
   fp_reset();
   tf_exec(t->tf, x->linker_file ? x->linker.entry : x->elf.entry, x->sp);
+  if(old)
+    local_exec(t->space, old);
   vfork_done(t);
   if(old)
     space_put(old);

@@ -28,6 +28,7 @@
 #include "kernel/task.h"
 #include "mm/area.h"
 #include "mm/entry.h"
+#include "mm/local.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
 #include "mm/slot.h"
@@ -237,8 +238,9 @@ map_around(struct at at, u64 index)
 {
   struct object *o = at.area->object;
   struct frame *v[AROUND];
-  va_t first = max(round_down(at.va, AROUND * PAGE_SIZE), at.area->start);
-  va_t end = min(round_down(at.va, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE, at.area->end);
+  u64 around = at.space->ws_limit ? PAGE_SIZE : AROUND * PAGE_SIZE;
+  va_t first = max(round_down(at.va, around), at.area->start);
+  va_t end = min(round_down(at.va, around) + around, at.area->end);
   u64 base = index - ((at.va - first) >> PAGE_SHIFT), from = base;
   u64 to = min(base + ((end - first) >> PAGE_SHIFT), object_pages(o));
   pte_t *asked = at.e, *e = asked - (index - base);
@@ -457,6 +459,8 @@ vm_fault(struct space *s, va_t va, enum access access)
 {
   if(unlikely(va >= USER_MAX))
     return FAULT_MAPERR;
+  if(unlikely(atomic_load(&s->ws_limit)))
+    local_make_room(s);
   struct wanted w;
   int r = attempt(s, va, access, &w);
   if(unlikely(r >= NEED_MEMORY))

@@ -306,6 +306,17 @@ frame_census(struct frame_census *c)
   c->held[KIND_KERNEL] += kernel_at_boot;
 }
 
+u64
+frames_for_programs(void)
+{
+  struct mem_info mi;
+  struct frame_census c;
+  frame_info(&mi);
+  frame_census(&c);
+  u64 kernel = c.held[KIND_KERNEL] + c.held[KIND_SLAB] + c.held[KIND_TABLE];
+  return mi.total - min(mi.total, kernel + mi.watermark_high);
+}
+
 // ---- The word ----
 
 // The last count takes kind and flags with it: a frame of a kind that has counts

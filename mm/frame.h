@@ -134,6 +134,7 @@ struct frame_census {
 };
 void frame_census(struct frame_census *c);
 u64 frames_total(void);                  // RAM in frames, without firmware and holes
+u64 frames_for_programs(void);           // what the kernel does not have for itself
 u64 frames_free(void);                   // in the buddy, as one racy read
 bool frame_prepare(void);                // an idle hart's: zero a frame. => false: enough for now
 void frame_drain(void);                  // harts' batches go to the buddy; all others stopped

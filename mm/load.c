@@ -15,8 +15,10 @@
 #include <machine.h>
 #include "kernel/load.h"
 #include "kernel/sched.h"
+#include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/reaper.h"
+#include "mm/ring.h"
 #include "mm/spaces.h"
 
 enum {
@@ -86,18 +88,6 @@ look(void)
   return p;
 }
 
-// Frames for programs' pages.
-static u64
-room(void)
-{
-  struct mem_info mi;
-  struct frame_census c;
-  frame_info(&mi);
-  frame_census(&c);
-  u64 kernel = c.held[KIND_KERNEL] + c.held[KIND_SLAB] + c.held[KIND_TABLE];
-  return mi.total - min(mi.total, kernel + mi.watermark_high);
-}
-
 // ---- What to do ----
 
 static void
@@ -123,13 +113,39 @@ decide(const struct picture *p, u64 now, u64 waited, u64 computed)
   } else if(thrashing){
     change(p->running, true, now);
     load.turn = now;
-  } else if(p->waiting && (idle || p->sets + p->waiting->load_set <= room())){
+  } else if(p->waiting && (idle || p->sets + p->waiting->load_set <= frames_for_programs())){
     change(p->waiting, false, now);
   } else if(p->waiting && now - load.turn > TURN_NS + p->largest * BACK_NS){
     change(p->running, true, now);
     change(p->waiting, false, now);
     load.turn = now;
   }
+}
+
+// Some pages of a space that is suspended.  Each is met once: the hand stays at the end
+// until its space is suspended again.
+static u32
+pages_of_suspended(struct frame **v)
+{
+  struct space *s;
+  u32 n = 0;
+  spin_lock(&all_spaces_lock);
+  list_for(s, &all_spaces, link)
+    if(s->suspended && (n = pmap_pages(&s->pmap, &s->hand, v, EVICT_MAX)) > 0)
+      break;
+  spin_unlock(&all_spaces_lock);
+  return n;
+}
+
+u64
+load_reclaim(u64 want)
+{
+  struct frame *v[EVICT_MAX];
+  u64 freed = 0;
+  u32 n;
+  while(load.stats.suspended && freed < want && (n = pages_of_suspended(v)) > 0)
+    freed += ring_replace(v, n, n);
+  return freed;
 }
 
 u64

@@ -15,6 +15,9 @@ void load_read(struct space *s, u32 n, u64 ns);
 u64 load_due(void);
 void load_tick(void);
 
+// Evict about `want` pages of those who are suspended; the reaper's. => frames freed
+u64 load_reclaim(u64 want);
+
 void load_switch(bool on);
 bool load_is_on(void);
 

@@ -22,6 +22,7 @@
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/load.h"
+#include "mm/local.h"
 #include "mm/ring.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -126,7 +127,10 @@ static u64
 pass(void)
 {
   zeroed_drain();
+  local_count();
   u64 freed = slab_shrink();
+  if(missing())
+    freed += load_reclaim(missing());
   if(missing())
     freed += ring_reclaim(missing());
   if(missing())
@@ -143,7 +147,7 @@ static const struct {
   u64 (*due)(void);            // ns since boot
   void (*fn)(void);
 } duties[] = {
-  { ring_due, ring_tick }, { load_due, load_tick },
+  { ring_due, ring_tick }, { load_due, load_tick }, { local_due, local_tick },
 };
 
 // => when the next one is due
@@ -203,9 +207,8 @@ reaper_start(void)
 
 // ---- Waiting ----
 
-// Wait for a pass that begins after this call. => did it help?
-static bool
-wait_for_pass(void)
+bool
+reaper_pass(void)
 {
   spin_lock(&reaper.lock);
   u64 pass = reaper.begun + 1;
@@ -224,7 +227,7 @@ memory_reclaim(void)
 {
   struct mem_info mi;
   frame_info(&mi);
-  return wait_for_pass() || frames_free() > mi.watermark_low;
+  return reaper_pass() || frames_free() > mi.watermark_low;
 }
 
 int

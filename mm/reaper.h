@@ -13,6 +13,9 @@ void reaper_wake(void);
 // A block of 2^order frames was wanted and is not there: make one.
 void reaper_want_block(u32 order);
 
+// Wait for a pass that begins after this call. => did it help?
+bool reaper_pass(void);
+
 // Wait until the reaper has made memory free.  The caller holds no lock, and
 // starts again from the top afterwards.  May sleep.
 // => 0, or -ENOMEM if a full pass freed nothing (and nobody could be killed),

@@ -14,10 +14,11 @@
 #include "kernel/sched.h"
 #include "mm/evict.h"
 #include "mm/frame.h"
+#include "mm/local.h"
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
 #include "mm/rmap.h"
-#include "mm/spaces.h"
+#include "mm/space.h"
 #include <pmap.h>
 
 // Revolutions without a page that goes before nothing is left to take.
@@ -25,10 +26,10 @@ enum { FRUITLESS = 2 };
 
 u64 demand_turn;
 
-// Pages of one space, in the order of their addresses: a ring of its own for a while.
-static struct window {
+// Some pages, a ring of their own for a while.
+static struct {
   struct ring ring;
-  struct frame *at[EVICT_MAX];
+  struct frame **at;
 } window;
 
 static struct {
@@ -66,7 +67,7 @@ use(struct ring *r, u64 place)
 {
   struct frame *f = frame_at(r, place);
   vm_count(VM_SCAN);
-  return find_owner(f) ? rmap_use(&rings.owner, f, false) : USED;
+  return find_owner(f) ? rmap_use(&rings.owner, f, false) & (USES - 1) : USED;
 }
 
 static void
@@ -89,6 +90,8 @@ static bool
 take(struct ring *r, u64 place)
 {
   struct frame *f = frame_at(r, place);
+  if(local_promised && find_owner(f) && (rmap_use(&rings.owner, f, false) & KEPT))
+    return false;
   if(!evict_take(f))
     return false;
   rings.batch[rings.n++] = f;
@@ -133,30 +136,14 @@ evict_batch(struct ring *r, const struct policy *policy, u64 want, u64 *freed)
   return got + evict_cleaned();
 }
 
-// The next of the spaces that are suspended and have pages. => how many are in the window
-static u32
-look_at_suspended(void)
-{
-  struct space *s;
-  u32 n = 0;
-  spin_lock(&all_spaces_lock);
-  list_for(s, &all_spaces, link)
-    if(s->suspended && (n = pmap_pages(&s->pmap, &s->hand, window.at, EVICT_MAX)) > 0)
-      break;
-  spin_unlock(&all_spaces_lock);
-  return n;
-}
-
-// Every page is passed once: the hand stays at the end until its space is suspended again.
-static u64
-reclaim_suspended(u64 want)
+u64
+ring_replace(struct frame **v, u32 n, u32 want)
 {
   u64 freed = 0;
-  u32 n;
-  while(freed < want && (n = look_at_suspended()) > 0){
-    window.ring = (struct ring){ .places = n, .ops = &ops };
-    evict_batch(&window.ring, &policy_fifo, n, &freed);
-  }
+  set_up();
+  window.ring = (struct ring){ .places = n, .ops = &ops };
+  window.at = v;
+  evict_batch(&window.ring, want < n ? atomic_load(&rings.policy) : &policy_fifo, want, &freed);
   return freed;
 }
 
@@ -164,7 +151,7 @@ u64
 ring_reclaim(u64 want)
 {
   set_up();
-  u64 freed = reclaim_suspended(want), since = policy_stats.moves;      // the last progress
+  u64 freed = 0, since = policy_stats.moves;      // the last progress
   while(freed < want && policy_stats.moves - since <= FRUITLESS * rings.ring.places)
     if(evict_batch(&rings.ring, atomic_load(&rings.policy), want - freed, &freed))
       since = policy_stats.moves;

@@ -6,11 +6,16 @@
 
 #include "kernel/types.h"
 
+struct frame;
 struct policy;
 
 // Evict about `want` pages, in batches.  The reaper's; sleeps, needs no memory.
 // => frames freed; 0: nothing could go, and nothing came nearer to it
 u64 ring_reclaim(u64 want);
+
+// The same, up to `want` of these n <= EVICT_MAX frames, whatever pages they hold: chosen
+// by the policy, unless all are to go. => frames freed
+u64 ring_replace(struct frame **v, u32 n, u32 want);
 
 u64 ring_hand(void);                        // the frame it points at
 const struct policy *ring_policy(void);

@@ -13,6 +13,7 @@
 #include "mm/frame_lock.h"
 #include "mm/gather.h"
 #include "mm/lineage.h"
+#include "mm/local.h"
 #include "mm/objects.h"
 #include "mm/policy/policy.h"
 #include "mm/slot.h"
@@ -85,6 +86,8 @@ look(struct space *s, va_t va, struct frame *f, bool forget, u32 *use)
     p = pmap_forget_use(e);
     rate_add(&s->demand.used, demand_turn, 1);
   }
+  if(names && local_keeps(s))
+    *use |= KEPT;
   if(names)
     *use |= (pte_used(p) ? USED : 0) | (pte_dirty(p) ? MODIFIED : 0);
   pmap_unlock(e);
@@ -155,7 +158,8 @@ swap_out_of(struct space *s, struct frame *f, struct gather *g)
   if(e == NULL)
     return false;
   bool names = pte_names(*e, f);
-  if(names && !pte_is_locked(*e)){
+  if(names && !pte_is_locked(*e) && !local_keeps(s)){
+    atomic_add(&s->resident, -1UL);
     gather_mapping(g, f, pte_dirty(pmap_set(e, pte_swapped(f->slot))));
     gather_range(g, va, va + PAGE_SIZE);
     rate_add(&s->demand.lost, demand_tick(), 1);

@@ -24,8 +24,10 @@ bool owner_get(struct owner *o, struct frame *f);
 void owner_put(struct owner *o);
 bool owner_has(const struct owner *o, const struct frame *f);
 
+enum { KEPT = 1 << 7 };        // a bit of rmap_use: somebody has it who may keep what it has
+
 // A bit for each thing that hardware has noted in entries of f, and the frame's own:
-// USED, MODIFIED (mm/policy/policy.h).  With `forget`, USED is cleared; no hart is
+// USED, MODIFIED (mm/policy/policy.h); and KEPT.  With `forget`, USED is cleared; no hart is
 // fenced.  The owner is referenced.
 u32 rmap_use(const struct owner *o, struct frame *f, bool forget);
 

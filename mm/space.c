@@ -14,6 +14,7 @@
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/lineage.h"
+#include "mm/local.h"
 #include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/spaces.h"
@@ -46,6 +47,7 @@ space_alloc(void)
   s->refs = 1;
   s->mmap_top = USER_TOP;
   s->demand.begun = demand_turn;
+  s->ws_priority = WS_PRIORITY_NORMAL;
   s->size_max = s->heap_max = ~0UL;
   list_init(&s->link);
   return s;
@@ -218,6 +220,7 @@ copy_attributes(struct space *child, struct space *parent)
   child->env_start = parent->env_start;
   child->env_end = parent->env_end;
   child->oom_score_adj = parent->oom_score_adj;
+  local_fork(child, parent);
   child->exe = parent->exe;
   if(child->exe)
     file_get(child->exe);

@@ -88,6 +88,12 @@ struct space {
   u64 load_spared;             // it must not be, in this round
   va_t hand;                   // where to look for its pages next; the reaper's
 
+  u64 ws_min, ws_max;          // pages it keeps, and may have (0: any number); see local.h
+  u64 ws_priority, ws_limit;   // ws_max or less, with what is allotted to it
+  u64 resident;                // about; atomic
+  bool full;                   // it has to give up pages
+  u32 laps;                    // of its hand since then
+
   u64 mapped;                  // pages of all areas
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall
 };

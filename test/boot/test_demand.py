@@ -100,3 +100,89 @@ def test_working_set(boot, disk):
     wait_for(shown)
     total = vmstat(g)
     assert total["nr_working_sets"] > 2000 and total["page_fault_frequency"] > 0
+
+
+# ---- Local replacement ----
+
+def limited(g, command, limit, kib):
+    """Run a command in the background with a limit. => its pid"""
+    before = hogs(g)
+    g.run(f"{command} &")
+    wait_for(lambda: len(hogs(g)) > len(before))
+    pid = (set(hogs(g)) - set(before)).pop()
+    g.check(f"echo {kib} > /proc/{pid}/{limit}")
+    return pid
+
+
+def test_limits_refused(boot, disk):
+    """An instruction needs eight pages; half of memory can be promised."""
+    g = boot(mem="16M", swap=disk(8))
+    for value in ("28", "33", "-1", "x", "9999999"):
+        assert "Invalid argument" in g.run(f"echo {value} > /proc/$$/ws_max")
+    assert "Out of memory" in g.run("echo 8192 > /proc/$$/ws_min")
+    g.check("echo 2048 > /proc/$$/ws_min; echo 4096 > /proc/$$/ws_max")
+    assert "Invalid argument" in g.run("echo 1024 > /proc/$$/ws_max")
+    assert "Invalid argument" in g.run("echo 4100 > /proc/$$/ws_min")
+    assert g.run("cat /proc/$$/ws_min /proc/$$/ws_max").split() == ["2048", "4096"]
+    assert "Invalid argument" in g.run("echo 1001 > /proc/$$/ws_priority")
+    assert "Invalid argument" in g.run("echo most > /proc/sys/vm/allotment")
+    g.check("echo 0 > /proc/$$/ws_max")
+    assert "Out of memory" in g.run("sh -c 'echo 6144 > /proc/$$/ws_min'")
+    g.check("echo 0 > /proc/$$/ws_min; sh -c 'echo 6144 > /proc/$$/ws_min'")
+
+
+def test_ws_max(boot, disk):
+    """It takes from itself only, for a price that memory's size has no part in."""
+    g = boot(cpus=2, mem="512M", swap=disk(32))
+    g.run("thrash -p rand -t 1000000000 8 &")
+    other = hogs(g)[0]
+    wait_for(lambda: status(g, other)["VmRSS"] > 8 * 1024)
+    pid = limited(g, "thrash -p rand -t 1000000000 4", "ws_max", 1024)
+    wait_for(lambda: vmstat(g)["pgsteal_kswapd"] > 2000)
+    assert all(status(g, pid)["VmRSS"] <= 1024 for _ in range(10))
+    assert status(g, other)["VmSwap"] == 0
+    stat = vmstat(g)
+    assert stat["policy_moves"] < 8 * stat["pgsteal_kswapd"]
+    g.vm_check()
+
+
+def test_least(boot, disk):
+    """With the smallest limit, whatever an instruction needs at once is there."""
+    g = boot(cpus=2, mem="64M", swap=disk(32))
+    out = g.check("sh -c 'echo 32 > /proc/$$/ws_max; thrash -p rand -t 300 1 && restart'", 120)
+    assert "touches: ok" in out and out.splitlines()[-1].endswith("PASSED")
+    assert vmstat(g)["pswpin"] > 300
+
+
+@pytest.mark.parametrize("kept", [0, 4096])
+def test_ws_min(boot, disk, kept):
+    """What is not used goes when others need memory, unless it is promised."""
+    g = boot(cpus=2, mem="16M", swap=disk(64))
+    pid = limited(g, "thrash -p rand -t 1000000000 4", "ws_min", kept)
+    wait_for(lambda: status(g, pid)["VmRSS"] > 4096)
+    g.run(f"kill -STOP {pid}")
+    wait_for(lambda: "stopped" in g.run(f"cat /proc/{pid}/status"))
+    assert "ok" in g.check("thrash -t 2000 24", 120)
+    rss = status(g, pid)["VmRSS"]
+    assert rss >= kept - 128 if kept else rss < 1024
+    g.vm_check()
+
+
+@pytest.mark.parametrize("how", ["equal", "proportional", "priority"])
+def test_allotments(boot, disk, how):
+    """Two programs that would take all of memory share it."""
+    g = boot(cpus=2, mem="24M", swap=disk(96))
+    g.check(f"echo 0 > /proc/sys/vm/load_control; echo {how} > /proc/sys/vm/allotment")
+    assert g.run("cat /proc/sys/vm/allotment") == how
+    g.run("sh -c 'echo 300 > /proc/$$/ws_priority; thrash -p rand -t 1000000000 24' &")
+    g.run("thrash -p rand -t 1000000000 12 &")
+
+    def shared():
+        sets = sorted((status(g, p) for p in hogs(g)), key=lambda s: s["VmSize"])
+        if len(sets) < 2 or sets[0]["VmSwap"] + sets[0]["VmRSS"] < 12000:
+            return False
+        ratio = sets[1]["VmRSS"] / max(sets[0]["VmRSS"], 1)
+        least, most = {"equal": (0.7, 1.4), "proportional": (1.6, 2.4), "priority": (2.2, 3.8)}[how]
+        return least < ratio < most
+    wait_for(shared)
+    g.vm_check()
