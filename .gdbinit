@@ -8,5 +8,5 @@ set print pretty on
 set architecture riscv:rv64
 set disassemble-next-line auto
 file build/kernel.elf
-source tools/gdb.py
+source tools/debugger/main.py
 quire-connect

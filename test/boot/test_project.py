@@ -104,27 +104,6 @@ def test_makefile_is_short():
     assert len((ROOT / "Makefile").read_text().splitlines()) < 250
 
 
-def test_debugger_helpers(boot, tmp_path):
-    """.gdbinit against a running guest, and its helpers."""
-    sock = tmp_path / "gdb"
-    g = boot(cpus=2, qemu=("-gdb", f"unix:{sock},server=on,wait=off"))
-    commands = ["tasks", "areas 1", "walk 0xffffffff80200000", "walk 0x10000 1",
-                "frame-of 0x80200000", "user sh", "info address shell_parse", "backtrace 3",
-                "detach"]
-    p = subprocess.run(
-        ["gdb-multiarch", "-q", "-nx", "-batch", "-ex", f"set $quire_target = \"{sock}\"",
-         "-x", ".gdbinit", *(word for c in commands for word in ("-ex", c))],
-        cwd=ROOT, capture_output=True, text=True, timeout=60)
-    out = p.stdout + p.stderr
-    assert re.search(r"\b1\b.*init", out) and re.search(r"\bsh\b", out), out
-    assert re.search(r"[0-9a-f]{12}-[0-9a-f]{12} r-x .*/init", out), out
-    assert re.search(r"frame 0x[0-9a-f]+ r-x: .*user", out), out
-    assert re.search(r"frame 0x[0-9a-f]+ r-x: .*global", out), out
-    assert re.search(r"frame 0x80200: KIND_\w+ share", out), out
-    assert '"shell_parse" is a function' in out, out
-    assert g.run("echo on") == "on"
-
-
 def test_readme_shows_what_happens(boot):
     """The session in it, but for numbers that change."""
     def shape(text):

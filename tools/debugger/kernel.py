@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Reading the kernel's data for the debugger's commands."""
+
+import contextlib
+
+import gdb
+
+MASK = (1 << 64) - 1
+RADIX_BITS = 6
+
+
+SUPERVISOR = 1
+
+
+@contextlib.contextmanager
+def kernel_view():
+    """Memory as the kernel sees it, though the hart may be in user mode or the firmware."""
+    mode = int(gdb.parse_and_eval("$priv"))
+    if mode != SUPERVISOR:
+        gdb.execute(f"set $priv = {SUPERVISOR}")
+    try:
+        yield
+    finally:
+        if mode != SUPERVISOR:
+            gdb.execute(f"set $priv = {mode}")
+
+
+class Command(gdb.Command):
+    """A command of ours: `name`, what it does in its own words, and show(arguments)."""
+    name, kind = "", gdb.COMMAND_STATUS
+
+    def __init__(self):
+        super().__init__(self.name, self.kind, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        with kernel_view():
+            self.show(gdb.string_to_argv(argument))
+
+    def show(self, args):
+        raise NotImplementedError
+
+    def usage(self):
+        return gdb.GdbError(self.__doc__.partition(":")[0])
+
+
+def value(expression):
+    return gdb.parse_and_eval(expression)
+
+
+def number(v):
+    return int(v) & MASK
+
+
+def pointer(type_name, address):
+    """=> what is at an address, as that type"""
+    return gdb.Value(address).cast(gdb.lookup_type(type_name).pointer()).dereference()
+
+
+def name_of(v):
+    """An enumeration's constant without its prefix, in small letters."""
+    return str(v).partition("_")[2].lower()
+
+
+def string(v):
+    return v.string() if number(v) else "?"
+
+
+def direct(pa):
+    """The kernel's address of a physical one."""
+    return pa + number(value("direct_base"))
+
+
+def read_u64(va):
+    return int.from_bytes(gdb.selected_inferior().read_memory(va, 8).tobytes(), "little")
+
+
+def path_of(inode):
+    """The names that lead to an inode from the root of its file system."""
+    names = []
+    while number(inode["dentry"]):
+        d = inode["dentry"]
+        name = gdb.selected_inferior().read_memory(number(d["word"]), int(d["len"]))
+        names.insert(0, name.tobytes().decode(errors="replace"))
+        inode = d["parent"]
+    return "/" + "/".join(names)
+
+
+def linked(head, type_name, field):
+    """The members of an intrusive list."""
+    offset = next(f.bitpos // 8 for f in gdb.lookup_type(type_name).fields() if f.name == field)
+    at = head["next"]
+    while number(at) != number(head.address):
+        yield pointer(type_name, number(at) - offset)
+        at = at["next"]
+
+
+def radix(node, shift):
+    """The values in a radix tree, in order."""
+    first, last = node["slot"].type.range()
+    for i in range(first, last + 1):
+        v = node["slot"][i]
+        if number(v):
+            if shift > 0:
+                yield from radix(v.cast(node.type.pointer()).dereference(), shift - RADIX_BITS)
+            else:
+                yield v
+
+
+def tasks():
+    """All tasks with a number, in its order."""
+    tree = value("'kernel/pid.c'::numbers")
+    pid_pointer = gdb.lookup_type("struct pid").pointer()
+    if number(tree["root"]):
+        for v in radix(tree["root"].dereference(), int(tree["shift"])):
+            task = v.cast(pid_pointer)["task"]
+            if number(task):
+                yield task.dereference()
+
+
+def task_by_tid(text):
+    tid = int(text)
+    for t in tasks():
+        if int(t["tid"]) == tid:
+            return t
+    raise gdb.GdbError(f"no task {tid}")
+
+
+def harts():
+    for i in range(int(value("nharts"))):
+        yield (value("harts") + i).dereference()
+
+
+def function_at(pc):
+    """Name, offset and line of the code at an address."""
+    block = gdb.block_for_pc(pc)
+    while block and not block.function:
+        block = block.superblock
+    if not block or not block.function:
+        return f"{pc:#x}"
+    line = gdb.find_pc_line(pc)
+    where = f" at {line.symtab.filename}:{line.line}" if line.symtab else ""
+    return f"{block.function.name}+{pc - block.start:#x}{where}"
+
+
+def call_chain(task):
+    """The return addresses on the stack of a task that does not run, the last call first."""
+    pc, frame = number(task["context"][0]), number(task["context"][3])
+    top = number(task["tf"])
+    while pc and frame >> 63:
+        yield pc
+        if not number(task["stack"]) < frame <= top:
+            return
+        pc, frame = read_u64(frame - 8), read_u64(frame - 16)
+
+
+def is_current(task):
+    return any(number(h["current"]) == number(task.address) for h in harts())
