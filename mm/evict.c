@@ -34,28 +34,12 @@ static u64 cleaned;
 
 // ---- Taking ----
 
-// A page that nobody is doing anything with.
-static bool
-at_rest(u64 w)
-{
-  return word_share(w) && word_pins(w) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK));
-}
-
-bool
-evict_may(const struct frame *f)
-{
-  if(!at_rest(atomic_load(&f->word)))
-    return false;
-  enum frame_kind k = frame_kind(f);
-  return k == KIND_OBJECT || (k == KIND_ANON && (f->slot || atomic_load(&swap_free) > 0));
-}
-
 bool
 evict_take(struct frame *f)
 {
   u64 w = atomic_load(&f->word);
   do
-    if(!at_rest(w))
+    if(!evict_at_rest(w))
       return false;
   while(!__atomic_compare_exchange_n(&f->word, &w, (w | FRAME_BUSY) + PIN_1, true,
                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
@@ -295,16 +279,18 @@ before(const struct frame *a, const struct frame *b)
   return a->owner != b->owner ? a->owner < b->owner : a->index < b->index;
 }
 
+// Shell's: the pages come in long runs, up or down.
 static void
 sort(struct frame **v, u32 n)
 {
-  for(u32 i = 1; i < n; i++){
-    struct frame *f = v[i];
-    u32 k = i;
-    for(; k > 0 && before(f, v[k - 1]); k--)
-      v[k] = v[k - 1];
-    v[k] = f;
-  }
+  for(u32 gap = n / 2; gap > 0; gap /= 2)
+    for(u32 i = gap; i < n; i++){
+      struct frame *f = v[i];
+      u32 k = i;
+      for(; k >= gap && before(f, v[k - gap]); k -= gap)
+        v[k] = v[k - gap];
+      v[k] = f;
+    }
 }
 
 // Pages of one owner; but those in front may be gone from it by now.

@@ -4,9 +4,8 @@
 
 #pragma once
 
-#include "kernel/types.h"
+#include "mm/slot.h"
 
-struct frame;
 struct lineage;
 
 enum { EVICT_MAX = 64 };       // in one batch
@@ -15,8 +14,22 @@ enum { EVICT_MAX = 64 };       // in one batch
 // => 0 or -ENOMEM
 int evict_prepare(void);
 
+// A page that nobody is doing anything with?
+static inline bool
+evict_at_rest(u64 w)
+{
+  return word_share(w) && word_pins(w) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING | FRAME_LOCK));
+}
+
 // f may be chosen?  A look at its word only.
-bool evict_may(const struct frame *f);
+static inline bool
+evict_may(const struct frame *f)
+{
+  u64 w = atomic_load(&f->word);
+  u32 kind = (w >> KIND_SHIFT) & 0xf;
+  return evict_at_rest(w) && (kind == KIND_OBJECT ||
+                              (kind == KIND_ANON && (f->slot || atomic_load(&swap_free) > 0)));
+}
 
 // f is to go: it becomes BUSY and pinned. => false if something keeps it
 bool evict_take(struct frame *f);

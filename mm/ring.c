@@ -6,6 +6,8 @@
 //
 // Only the reaper turns the ring.  It keeps a reference on the owner of the page it
 // looked at last: neighbours often have the same.
+//
+// Lock: offers.lock, innermost.
 
 #include "mm/ring.h"
 #include <machine.h>
@@ -120,13 +122,58 @@ fence_stale(void)
   rings.stale = false;
 }
 
+// ---- Offers ----
+
+enum { OFFERS = 512 };
+
+static struct {
+  struct spinlock lock;
+  u32 n, pfn[OFFERS];
+} offers = { .lock = SPINLOCK_INIT("offers") };
+
+void
+ring_offer(struct frame *f)
+{
+  spin_lock(&offers.lock);
+  if(offers.n < OFFERS)
+    offers.pfn[offers.n++] = (u32)frame_pfn(f);
+  spin_unlock(&offers.lock);
+}
+
+static bool
+next_offer(u64 *place)
+{
+  spin_lock(&offers.lock);
+  bool any = offers.n > 0;
+  if(any)
+    *place = offers.pfn[--offers.n] - frame_first;
+  spin_unlock(&offers.lock);
+  return any;
+}
+
+// Whatever a frame holds by now, it is of the best class to go, or stays.
+static void
+take_offers(u32 want)
+{
+  u64 place;
+  while(rings.n < want && next_offer(&place))
+    if(present(&rings.ring, place) && ring_use(&rings.ring, place) == 0)
+      policy_stats.victims[0] += take(&rings.ring, place);
+}
+
+// ---- Batches ----
+
 // => frames that are free now, or clean and so nearer to it
 static u64
 evict_batch(struct ring *r, const struct policy *policy, u64 want, u64 *freed)
 {
   u64 hand = r->hand;
+  u32 n = (u32)min(want, (u64)EVICT_MAX);
   rings.n = 0;
-  policy->choose(r, (u32)min(want, (u64)EVICT_MAX));
+  if(policy->offers && r == &rings.ring)
+    take_offers(n);
+  if(rings.n < n)
+    policy->choose(r, n - rings.n);
   if(r->hand < hand)
     demand_turn++;
   fence_stale();

@@ -17,6 +17,10 @@ u64 ring_reclaim(u64 want);
 // by the policy, unless all are to go. => frames freed
 u64 ring_replace(struct frame **v, u32 n, u32 want);
 
+// f is not needed any more, in all likelihood: if it is still unused and clean when memory
+// runs short, a policy that looks at that (esc) lets it go first.  Any spinlock may be held.
+void ring_offer(struct frame *f);
+
 u64 ring_hand(void);                        // the frame it points at
 const struct policy *ring_policy(void);
 int ring_set_policy(const char *name);      // while running. => 0 or -EINVAL

@@ -61,19 +61,10 @@ owner_put(struct owner *o)
   *o = (struct owner){ NULL, NULL };
 }
 
-bool
-owner_has(const struct owner *o, const struct frame *f)
-{
-  u32 owner = atomic_load(&f->owner);
-  enum frame_kind k = frame_kind(f);
-  return (k == KIND_ANON && o->lineage && owner == knum(o->lineage)) ||
-         (k == KIND_OBJECT && o->object && owner == knum(o->object));
-}
-
 // ---- Who uses it ----
 
 // What the entry of va says, if it names f. => was it one?
-static bool
+static inline bool
 look(struct space *s, va_t va, struct frame *f, bool forget, u32 *use)
 {
   pte_t *e = pmap_reach(&s->pmap, va);

@@ -6,9 +6,8 @@
 
 #pragma once
 
-#include "kernel/types.h"
+#include "mm/frame.h"
 
-struct frame;
 struct gather;
 struct lineage;
 struct object;
@@ -22,7 +21,14 @@ struct owner {
 // The owner of a page in use, referenced. => false: the page is going, or is nobody's
 bool owner_get(struct owner *o, struct frame *f);
 void owner_put(struct owner *o);
-bool owner_has(const struct owner *o, const struct frame *f);
+
+static inline bool
+owner_has(const struct owner *o, const struct frame *f)
+{
+  const void *p = knum_ptr(atomic_load(&f->owner));
+  enum frame_kind k = frame_kind(f);
+  return p && ((k == KIND_ANON && p == o->lineage) || (k == KIND_OBJECT && p == o->object));
+}
 
 enum { KEPT = 1 << 7 };        // a bit of rmap_use: somebody has it who may keep what it has
 

@@ -80,7 +80,7 @@ struct space {
   bool doomed;                 // chosen when memory ran out
 
   va_t swap_next;              // where faults in order would go on; see swapin.c
-  u32 swap_window, swap_wanted;
+  u32 swap_window, swap_wanted, swap_run;
 
   struct demand demand;
   bool suspended;              // by load control; this is under all_spaces_lock,

@@ -2,7 +2,8 @@
 //
 // Reading pages from their slots, each space as far ahead as has been worth it.
 //
-// Locks: swap_begin runs under a leaf table's lock and takes slots' below it.
+// Locks: swap_begin runs under a leaf table's lock and takes slots' and the ring's below
+// it.
 
 #include "mm/swapin.h"
 #include <machine.h>
@@ -12,6 +13,7 @@
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/load.h"
+#include "mm/ring.h"
 #include "mm/slot.h"
 #include "mm/space.h"
 
@@ -36,9 +38,41 @@ window(struct space *s, va_t va)
   return n;
 }
 
+// A scan: so many pages were read in order.  In between, as many may have been here.
+enum { SCAN = 512 };
+
+static bool
+passed(pte_t p)
+{
+  return pte_state(p) == PTE_PRESENT && !pte_dirty(p) && pte_frame(p)->slot;
+}
+
+// What a scan has read, passed and not changed counts as unused again, and goes before all
+// others: the scan does not drive out what is used, nor, if it comes round again, just
+// the pages that it needs next.  But this is done with every other read only: of a loop that
+// would fit into memory, more is to stay with every round.
+static void
+leave_behind(struct space *s, va_t va, pte_t *e)
+{
+  i64 back = (i64)((va - s->swap_next) >> PAGE_SHIFT);
+  u32 n = 0;
+  for(pte_t *b; n < SWAP_AHEAD_MAX && (b = pmap_beside(e, -back - n - 1)) && passed(*b); n++){
+    struct frame *f = pte_frame(*b);
+    pmap_forget_use(b);
+    atomic_and(&f->word, ~FRAME_USED);
+    ring_offer(f);
+  }
+  if(n > 0)
+    pmap_fence(&s->pmap, s->swap_next - n * PAGE_SIZE, s->swap_next);
+}
+
 void
 swap_begin(struct swap_in *in, struct space *s, va_t va, pte_t *e, struct frame *f)
 {
+  if(va - s->swap_next >= SCAN * PAGE_SIZE)
+    s->swap_run = 0;
+  if(s->swap_run >= SCAN && s->swap_run / SWAP_AHEAD_MAX % 2)
+    leave_behind(s, va, e);
   u32 n = slots_run(f->slot, window(s, va));
   in->slot = f->slot;
   in->v[0] = f;
@@ -61,6 +95,7 @@ swap_begin(struct swap_in *in, struct space *s, va_t va, pte_t *e, struct frame 
     in->v[in->n++] = ahead;
   }
   s->swap_next = va + in->n * PAGE_SIZE;
+  s->swap_run += in->n;
 }
 
 int

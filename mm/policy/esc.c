@@ -90,4 +90,4 @@ choose(struct ring *r, u32 n)
   return taken;
 }
 
-const struct policy policy_esc = { .name = "esc", .choose = choose };
+const struct policy policy_esc = { .name = "esc", .choose = choose, .offers = true };

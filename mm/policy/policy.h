@@ -48,6 +48,7 @@ struct policy {
   // => how many; fewer than n only if the ring has no more that can go
   u32 (*choose)(struct ring *r, u32 n);
   void (*tick)(struct ring *r);                 // to be called every so often; or NULL
+  bool offers;                                  // what is offered, and (0,0), goes first
 };
 
 extern const struct policy policy_esc, policy_aging, policy_clock, policy_fifo;

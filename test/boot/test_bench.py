@@ -103,10 +103,18 @@ def test_a_row_with_swap_counts_the_same_inside_and_outside(monkeypatch):
         assert n <= outside[what] <= n + 64
 
 
+def test_a_scan_does_not_drive_out_what_it_needs_next(monkeypatch):
+    """Exact LRU, which has just forgotten what comes next, brings every page in twice."""
+    monkeypatch.setattr(swap, "MEMORY", 32)
+    monkeypatch.setattr(swap, "REGION", 40)
+    lru = 2 * 40 * 256
+    assert swap.exact("swap_seq")["swap_seq"]["pages in"] < 0.6 * lru
+
+
 def test_check_of_swap_compares_with_accepted():
     accepted = {"swap_seq": {"instructions": 1000, "pages in": 100}}
-    assert swap.worse({"swap_seq": {"instructions": 1040, "pages in": 110}}, accepted) == []
-    assert swap.worse({"swap_seq": {"instructions": 1060}}, accepted) != []
+    assert swap.worse({"swap_seq": {"instructions": 1090, "pages in": 110}}, accepted) == []
+    assert swap.worse({"swap_seq": {"instructions": 1110}}, accepted) != []
     assert swap.worse({"swap_seq": {"pages in": 116}}, accepted) != []
 
 
