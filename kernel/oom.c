@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Out of memory: somebody has to go.  mm/oom.c says who; here its processes are
-// killed, and waited for, so that memory really comes back before another one is
-// chosen.
+// killed, and their pages taken away at once: they may be asleep in the kernel for long.
+// Before another one is chosen they are waited for, so that what else they have comes back.
 //
 // Lock: family_lock.
 
@@ -22,19 +22,21 @@ enum { PATIENCE_NS = 1000000000 };
 static struct waitq gone = WAITQ_INIT(gone);
 static u32 victims;                // tasks killed for memory that still hold some
 
-// All tasks of a space. => how many there were
+// All tasks of a space. => how many there were; *others: some that must not be killed
 static u32
-kill_tasks(struct space *s, bool for_memory, const char *why)
+kill_tasks(struct space *s, bool *others)
 {
   u32 n = 0;
   struct task *t;
   for(u32 tid = 1; (t = task_next(tid)) != NULL; tid = t->tid + 1, task_put(t)){
     bool on = spin_lock_irq(&family_lock);
-    if(t->space == s && t->process != init_process){
+    if(t->space == s && t->process == init_process){
+      *others = true;
+    } else if(t->space == s){
       if(!t->process->exiting)
-        printk("killed process %u (%s): %s\n", t->process->pid, t->comm, why);
+        printk("killed process %u (%s): out of memory\n", t->process->pid, t->comm);
       process_kill_locked(t->process, SIGKILL, NULL);
-      if(for_memory && !t->oom_victim){
+      if(!t->oom_victim){
         t->oom_victim = true;
         victims++;
       }
@@ -96,12 +98,16 @@ oom_kill(void)
     return false;
   s->doomed = true;
   picture();
-  u32 n = kill_tasks(s, true, "out of memory");
-  if(n > 0)
+  bool others = false;
+  u32 n = kill_tasks(s, &others);
+  if(n > 0){
     vm_count(VM_OOM_KILL);
+    if(!others)
+      space_strip(s);
+  }
   bool me = current->space == s;
   space_put(s);
-  if(n > 0 && !me)
+  if(others && n > 0 && !me)
     wait_for_victims();
   return n > 0;
 }

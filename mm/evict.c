@@ -207,6 +207,7 @@ finish_write(const struct owner *o, struct write *w)
   u64 freed = 0;
   int err = w->err ? w->err : slots_wait(&w->request, w->slot);
   vm_count(VM_SWAP_WRITE);
+  slots_wrote(w->slot, err);
   if(err)
     printk("swap: %u pages from slot %x on cannot be written (error %d)\n", w->n, w->slot, -err);
   else

@@ -358,6 +358,8 @@ stack_reaches(struct at at)
 static inline int
 attempt_locked(struct at at, struct wanted *w)
 {
+  if(unlikely(at.space->stripped))
+    return FAULT_OOM;
   at.area = area_find(at.space, at.va);
   if(unlikely(at.area == NULL))
     return stack_reaches(at) ? NEED_STACK : FAULT_MAPERR;

@@ -21,6 +21,8 @@
 #define UNBOUND (~0U)          // it was just taken
 #define RETIRED (~1U)          // it never will be
 
+enum { FAILURES_MAX = 8 };
+
 struct list swaps = LIST_INIT(swaps);
 struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
 static struct swap *area[SWAP_AREAS_MAX];
@@ -149,6 +151,7 @@ void
 swap_close(struct swap *w, bool closed)
 {
   assert(spin_held(&swaps_lock));
+  closed |= w->failures >= FAILURES_MAX;
   spin_lock(&w->lock);
   if(w->closed != closed){
     u64 sign = closed ? -1UL : 1;
@@ -157,6 +160,21 @@ swap_close(struct swap *w, bool closed)
     atomic_add(&swap_free, sign * w->free);
   }
   spin_unlock(&w->lock);
+}
+
+void
+slots_wrote(u32 s, int err)
+{
+  struct swap *w = swap_of(s);
+  spin_lock(&swaps_lock);
+  w->failures = err ? w->failures + 1 : 0;
+  bool now = w->failures == FAILURES_MAX;
+  if(now)
+    swap_close(w, true);
+  spin_unlock(&swaps_lock);
+  if(now)
+    printk("swap: %s takes no more pages: %u writes in a row failed\n", w->device->name,
+           FAILURES_MAX);
 }
 
 // Who gave the last slot back may still hold the lock.

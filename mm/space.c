@@ -116,20 +116,35 @@ clear_area(struct space *s, struct area *a, struct gather *g)
   }
 }
 
+static void
+clear_areas(struct space *s)
+{
+  struct gather g;
+  gather_init(&g, s);
+  for(struct area *a = area_above(s, 0); a; a = area_above(s, a->end))
+    clear_area(s, a, &g);
+  gather_flush(&g);
+}
+
+void
+space_strip(struct space *s)
+{
+  rw_write_lock(&s->lock);
+  s->stripped = true;
+  clear_areas(s);
+  rw_write_unlock(&s->lock);
+}
+
 // Nobody runs the space and nobody can find it but through the reverse map, so
 // no fence is needed; entries go before the areas leave their objects' lists.
 static void
 unmap_all(struct space *s)
 {
   struct list dead = LIST_INIT(dead);
-  struct gather g;
   struct area *a;
-  gather_init(&g, s);
   rw_write_lock(&s->lock);
   s->dying = true;
-  for(a = area_above(s, 0); a; a = area_above(s, a->end))
-    clear_area(s, a, &g);
-  gather_flush(&g);
+  clear_areas(s);
   while((a = s->root) != NULL){
     if(a->object)
       object_unlink_area(a);

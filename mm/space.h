@@ -78,6 +78,7 @@ struct space {
   i32 oom_score_adj;
   bool dying;                  // nobody runs it any more: it needs no fences
   bool doomed;                 // chosen when memory ran out
+  bool stripped;               // its pages are gone, whatever its tasks do
 
   va_t swap_next;              // where faults in order would go on; see swapin.c
   u32 swap_window, swap_wanted, swap_run;
@@ -106,6 +107,10 @@ int space_fork(struct space *parent, struct space **out);
 
 void space_get(struct space *s);
 void space_put(struct space *s);   // the last one unmaps everything; may sleep
+
+// All tasks of s have been killed, but may take their time: take its pages away now.  What
+// they still touch is not there.  Nobody sleeps for long with space.lock: it is not long.
+void space_strip(struct space *s);
 
 // ---- Changing the map.  All take space.lock for writing and may sleep. ----
 

@@ -311,7 +311,8 @@ swap_info_at(u32 i, struct swap_info *info)
   list_for(w, &swaps, link)
     if(i-- == 0){
       *info = (struct swap_info){ .file = w->file, .is_device = w->extent == NULL,
-        .pages = w->usable, .used = w->usable - w->free, .priority = w->priority };
+        .used = w->usable - w->free, .priority = w->priority };
+      info->pages = w->closed ? info->used : w->usable;
       file_get(w->file);
       found = true;
       break;

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from guest import ROOT
-from test_swap import disk, vmstat
+from test_swap import disk, nth, swap_disk, swaps, vmstat
 
 sys.path.append(str(ROOT / "tools/policy"))
 from thrash import run_hogs
@@ -186,3 +186,36 @@ def test_allotments(boot, disk, how):
         return least < ratio < most
     wait_for(shared)
     g.vm_check()
+
+
+# ---- The end of memory ----
+
+def test_oom_asleep(boot, tmp_path):
+    """The memory of who sleeps on a slow disk is there at once; he goes when he wakes."""
+    path = tmp_path / "slow.img"
+    path.write_bytes(bytes(4 << 20))
+    g = boot(cpus=2, mem="16M", qemu=(
+        "-drive", f"file={path},if=none,format=raw,id=slow,throttling.bps-total=2048",
+        "-device", "virtio-blk-device,drive=slow,bus=virtio-mmio-bus.1"), append="swap=none")
+    g.start("sleeper 9 /dev/vdb &")
+    g.expect("sleeper: 9 MiB", 60)
+    g.send("\n")
+    g.wait_prompt()
+    wait_for(lambda: re.search(r" D .* sleeper", g.run("ps")))
+    assert "ok" in g.check("thrash -t 5000 8", 60)
+    assert re.search(r" D .* sleeper", g.run("ps"))
+    assert "(sleeper): out of memory" in g.run("dmesg | grep killed")
+    assert vmstat(g)["oom_kill"] == 1
+    g.vm_check()
+
+
+def test_dead_swap_disk(boot, disk):
+    """Slots that cannot be written are not free: the figures say so, and the OOM killer acts."""
+    g = boot(mem="16M", qemu=swap_disk(disk(64), nth("write", 1, False)))
+    assert "ok" not in g.run("thrash -t 2000 20", 120)
+    assert "takes no more pages: 8 writes in a row failed" in g.run("dmesg | grep swap:")
+    assert "swap free 0\n" in g.run("dmesg | grep asked") + "\n"
+    assert swaps(g)[0][2] == swaps(g)[0][3]
+    assert "SwapFree:              0 kB" in g.run("cat /proc/meminfo")
+    g.vm_check()
+    assert "ok" in g.check("thrash -t 2000 8", 120)
