@@ -118,3 +118,42 @@ def test_symbols_of_programs(debug):
 def test_locks_of_a_build_that_records_them(debug, kernel_with):
     g, ask = debug(cpus=1, kernel=kernel_with("DEBUG", "KASAN", "UBSAN"))
     assert "none is held" in ask("locks")
+
+
+# ---- Of a machine that is gone ----
+
+def core(dump, target):
+    return subprocess.run([ROOT / "tools/debugger/core.py", dump, target], capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_core(boot, tmp_path):
+    g = boot(cpus=2, mem="16M")
+    g.run("sleep 500 &")
+    g.qmp.do("dump-guest-memory", paging=False, protocol=f"file:{tmp_path / 'dump'}")
+    p = core(tmp_path / "dump", tmp_path / "core")
+    assert p.returncode == 0, p.stderr
+    out = subprocess.run(
+        [*GDB, KERNEL, tmp_path / "core", "-x", "tools/debugger/main.py", "-ex", "tasks",
+         "-ex", "current", "-ex", "task-trace 1", "-ex", "walk 0x10000 1", "-ex", "dmesg",
+         "-ex", "thread apply all backtrace"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    assert re.search(r"(?m)^ +1 +0 +sleeping +\d +init +child_wait", out), out
+    assert re.search(r"(?m)^ +\d+ +\d+ +sleeping +\d +sleep ", out), out
+    assert len(re.findall(r"(?m)^hart \d: ", out)) == 2
+    assert "sys_wait4+" in out and re.search(r"frame 0x[0-9a-f]+ r-x: .*user", out)
+    assert "16 MiB of memory" in out and len(re.findall(r"(?m)^Thread \d", out)) == 2
+
+
+def test_what_is_no_dump_is_refused(boot, tmp_path):
+    (tmp_path / "no").write_bytes(b"nothing")
+    (tmp_path / "short").write_bytes(b"\x7fELF" + bytes(60))
+    for name, why in (("no", "no ELF file"), ("short", "segments"), ("absent", "No such file")):
+        p = core(tmp_path / name, tmp_path / "core")
+        assert p.returncode != 0 and why in p.stderr, (name, p.stderr)
+        assert not (tmp_path / "core").exists()
+    g = boot(cpus=1, mem="16M")
+    g.qmp.do("dump-guest-memory", paging=False, protocol=f"file:{tmp_path / 'dump'}")
+    whole = (tmp_path / "dump").read_bytes()
+    (tmp_path / "cut").write_bytes(whole[:len(whole) // 20])
+    assert core(tmp_path / "cut", tmp_path / "core").returncode != 0

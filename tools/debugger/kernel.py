@@ -7,15 +7,14 @@ import gdb
 
 MASK = (1 << 64) - 1
 RADIX_BITS = 6
-
-
 SUPERVISOR = 1
 
 
 @contextlib.contextmanager
 def kernel_view():
     """Memory as the kernel sees it, though the hart may be in user mode or the firmware."""
-    mode = int(gdb.parse_and_eval("$priv"))
+    priv = gdb.parse_and_eval("$priv")
+    mode = SUPERVISOR if priv.type.code == gdb.TYPE_CODE_VOID else int(priv)    # none in a core
     if mode != SUPERVISOR:
         gdb.execute(f"set $priv = {SUPERVISOR}")
     try:

@@ -6,7 +6,8 @@ import gdb
 from kernel import (Command, call_chain, function_at, harts, is_current, linked, name_of, number,
                     pointer, string, task_by_tid, tasks, value)
 
-SWITCHING = ("schedule", "context_switch", "switch_to", "finish_switch", "yield", "sleep_on")
+SWITCHING = ("schedule", "context_switch", "switch_to", "finish_switch", "yield", "sleep_on",
+             "leave_queue")
 
 
 def waits_in(task):
