@@ -191,7 +191,7 @@ $(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
 	$(call say,LINK,$@)$(HOSTCC) $(TFLAGS) -o $@ $(filter %.o,$^) @test/unit/host/link \
 		-lcmocka -lpthread
 
-$B/test/unit/test_qfs: $(UNITFS:%=$B/unit/%.o) | $B/mkfs/fsck
+$B/test/unit/test_qfs $B/test/unit/test_crash: $(UNITFS:%=$B/unit/%.o) | $B/mkfs/fsck
 
 unit: $(UNIT)
 test test-long: $(KERNEL) $(UNIT) $B/test/fs.img $B/test/bench/fs.img $B/tools/profile.so \

@@ -4,6 +4,8 @@
 //
 //   qfs_io.c      runs of blocks to and from the device
 //   qfs_meta.c    metadata blocks: an object over the device, a page a block
+//   qfs_journal.c transactions: what changes together
+//   qfs_recover.c the journal after a crash
 //   qfs_balloc.c  the block bitmap
 //   qfs_map.c     the block tree of a file: page number -> disk block
 //   qfs_ialloc.c  the inode file: numbers and places of inodes
@@ -17,10 +19,11 @@
 // -EUCLEAN, what cannot be read -EIO.
 //
 // Locks, outermost first, below the locks of the inodes:
-//   ialloc_lock > map_lock (of a file before that of the inode file) > scratch_lock
-//   > root_lock, bits_lock (spinlocks)
-// A task may wait for memory under the first two: so the way of dirty pages to the
-// disk (write_pages) takes neither, and finds blocks without memory.
+//   a commit > a handle > ialloc_lock > map_lock (of a file before that of the inode
+//   file) > scratch_lock > root_lock, bits_lock > log.lock (spinlocks)
+// A task may wait for memory with a handle and under the two locks after it: so the
+// way of dirty pages to the disk (write_pages) takes none of them, and finds blocks
+// without memory.
 
 #pragma once
 
@@ -34,7 +37,7 @@
 struct qfs_inode {
   struct inode vfs;
   struct frame *home;            // pinned: the metadata page the inode is in
-  struct qfs_dinode *disk;       // there
+  struct qfs_dinode *disk;       // there; changed with a handle
   u64 parent, entries;           // directories; vfs.lock
   struct frame *top;             // of a directory's tree, pinned, once it was used; bits_lock
 
@@ -42,10 +45,41 @@ struct qfs_inode {
   u64 goal;                      // where the next block would be welcome
   struct frame *leaf;            // the block of the tree that was changed last, pinned, or
   u64 leaf_at;                   // NULL; and which of all that point at data it is
+  u64 reach;                     // past the last page that was given a block here
   struct spinlock root_lock;     // height and root change together
   u32 height;
+  u64 cut;                       // as in the format; ~0: nothing is
 
-  struct list orphan;            // fs->orphans
+  u64 changed;                   // the last transaction with a change of it
+  struct list ordered;           // log.ordered; log.lock
+  struct list orphan;            // fs->orphans; bits_lock, and so is
+  bool evicted;                  // nobody uses it: to be freed
+};
+
+// A run of blocks that the running transaction frees.
+struct qfs_freed { struct frame *bitmap; u64 block; u32 n; bool meta; };
+
+// The running transaction, and the journal that it goes to.
+struct qfs_log {
+  u64 handles;                   // operations under way; atomic
+  u64 most;                      // that there may be, as the transaction has room; 0: closed
+  bool going_home;               // metadata is being written where it belongs
+  u64 running;                   // its number; those before are on the disk
+  u32 room;                      // blocks it may have
+  int err;                       // of the write that failed: no more changes
+  u64 at;                        // where in the journal it goes; whoever has the turn
+  struct frame *head;            // pinned: the page of the journal's first block
+
+  struct spinlock lock;          // below
+  struct waitq changed;          // handles, closed or busy
+  bool closed;                   // no operation begins
+  bool busy;                     // somebody has the turn to close it
+  struct frame **page;           // [0]: of the descriptor; then its blocks, pinned.  A frame's
+  u32 n;                         // hint says which it is
+  struct qfs_freed *freed;
+  u32 nfreed;
+  u64 freed_blocks;              // in all
+  struct list ordered;           // files whose data goes first; they are referenced
 };
 
 struct qfs {
@@ -63,15 +97,14 @@ struct qfs {
   u64 bitmap_at;                 // and which it is
   u64 inode_goal;                // no inode number below is free
   struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
-  struct list orphans;           // evicted inodes that could not be freed for want of memory
+  struct list orphans;           // inodes without links, as they are chained on disk
 
   struct sleeplock ialloc_lock;  // one new inode at a time
 
   struct sleeplock scratch_lock; // below
   void *scratch;                 // a page for writing without memory
-  bool clean;                    // what the superblock on disk says; read without the lock too
 
-  u32 writing;                   // writers of metadata
+  struct qfs_log log;
   u64 flushed;                   // the device's writes when it was flushed last
 };
 
@@ -134,9 +167,6 @@ int qfs_meta_new(struct qfs *fs, u64 block, struct frame **f);
 // The block is no longer metadata.
 void qfs_meta_forget(struct qfs *fs, u64 block);
 
-int qfs_meta_sync(struct qfs *fs);       // all of it is on disk
-int qfs_meta_sync_clean(struct qfs *fs); // and the superblock says so, unless it changes already
-
 // The caller's pin goes.
 static inline void
 qfs_meta_put(struct frame *f)
@@ -144,12 +174,86 @@ qfs_meta_put(struct frame *f)
   frame_unpin(f);
 }
 
-// After a change of a pinned one.
+// ---- The journal (qfs_journal.c) ----
+//
+// Metadata changes only between qfs_begin and qfs_end; what is changed there is found
+// after a crash altogether or not at all.  Between them a task may wait for memory
+// and for the disk, but it begins nothing else, waits for no page of a file and
+// puts no inode.
+
+void qfs_log_wake(struct qfs *fs);
+int qfs_begin_slow(struct qfs *fs);
+bool qfs_worth_again(struct qfs *fs, int e);
+
+static inline void
+qfs_end(struct qfs *fs)
+{
+  if(atomic_add_full(&fs->log.handles, -1UL) == 1 && unlikely(atomic_load(&fs->log.most) == 0))
+    qfs_log_wake(fs);
+}
+
+// => false: it would have to wait
+static inline bool
+qfs_try_begin(struct qfs *fs)
+{
+  if(likely(atomic_add_full(&fs->log.handles, 1) < atomic_load(&fs->log.most)))
+    return true;
+  qfs_end(fs);
+  return false;
+}
+
+// => 0, or -EROFS: the journal could not be written.  May wait for a commit
+static inline int
+qfs_begin(struct qfs *fs)
+{
+  return likely(qfs_try_begin(fs)) ? 0 : qfs_begin_slow(fs);
+}
+
+// Ends an operation that came to e.  => is it worth another try?  -EAGAIN: it did a part
+// of the work; -ENOSPC: there may be room after the next commit
+static inline bool
+qfs_again(struct qfs *fs, int e)
+{
+  qfs_end(fs);
+  return unlikely(e) && qfs_worth_again(fs, e);
+}
+
+bool qfs_freed_soon(struct qfs *fs);     // more room after the next commit?
+
+// Wait until an operation may begin, or, if one might, until what was freed is free.
+// => 0 or -EROFS
+int qfs_settle(struct qfs *fs);
+
+void qfs_log_page(struct qfs *fs, struct frame *f);
+
+// After a change of a pinned block.
 static inline void
 qfs_meta_dirty(struct qfs *fs, struct frame *f)
 {
-  object_mark_dirty(&fs->meta, f);
+  if(!atomic_load(&f->hint))
+    qfs_log_page(fs, f);
 }
+
+// These blocks are free once the transaction is on the disk.
+void qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool meta);
+
+// The file's pages are written before the transaction is.
+void qfs_log_data(struct qfs *fs, struct qfs_inode *qi);
+
+int qfs_commit(struct qfs *fs, u64 sequence);    // that transaction is on the disk. => or -EIO
+int qfs_commit_home(struct qfs *fs);     // all of it is, and the journal is empty
+
+// Nothing changes between these.  => false: something does just now
+bool qfs_log_stop(struct qfs *fs);
+void qfs_log_go_on(struct qfs *fs);
+
+int qfs_log_open(struct qfs *fs);        // recovers.  => 0, -EUCLEAN, -EROFS, -EIO, -ENOMEM
+void qfs_log_close(struct qfs *fs);
+int qfs_log_begin_anew(struct qfs *fs);
+int qfs_recover(struct qfs *fs);         // (qfs_recover.c)
+
+// The device's cache goes to the disk, if anything was written since last time.
+int qfs_flush(struct qfs *fs);
 
 // ---- Blocks (qfs_balloc.c) ----
 
@@ -157,13 +261,14 @@ qfs_meta_dirty(struct qfs *fs, struct frame *f)
 // => the block; -ENOSPC, -EIO, -ENOMEM
 i64 qfs_alloc(struct qfs *fs, u64 goal);
 
-// Give back n blocks that lie in one bitmap block; `meta`: they were metadata.
+// Give back n blocks that lie in one bitmap block, with the next commit; `meta`: they were
+// metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
 int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
+void qfs_free_now(struct qfs *fs, const struct qfs_freed *r);    // as the commit does
 
 int qfs_check_used(struct qfs *fs, u64 block);   // => 0, -EUCLEAN if it is free, -EIO, -ENOMEM
 
-int qfs_count_free(struct qfs *fs);      // count fs->free_blocks anew
 void qfs_alloc_end(struct qfs *fs);      // lets its page go
 
 // ---- The block tree (qfs_map.c) ----
@@ -175,9 +280,9 @@ struct qfs_run { u64 block; u32 n; };    // block 0: a hole
 // => 0, -EUCLEAN, -EIO, -ENOMEM
 int qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run);
 
-// The same for one page, which gets a block if it has none.
-// => 0; -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and nothing has changed
-int qfs_map_alloc(struct qfs_inode *qi, u64 index);
+// The same for one page, which gets a block if it has none.  => the block; -ENOSPC, -EFBIG,
+// -EUCLEAN, -EIO, -ENOMEM, and nothing has changed; -EAGAIN: cut first
+i64 qfs_map_alloc(struct qfs_inode *qi, u64 index);
 
 // A metadata block for it, zeros and dirty.  => 0 and *f pinned; or as above
 int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);
@@ -185,10 +290,17 @@ int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);
 // Forget the block remembered for the next qfs_map_alloc.  map_lock, or the last user
 void qfs_map_forget(struct qfs_inode *qi);
 
-// Give back every block at or past page `index`.
-// => 0, or -ENOMEM: not all of them yet, the rest read as holes and go when
-//    somebody comes this way again; or -EIO, -EUCLEAN: so too, or some are lost
-int qfs_map_cut(struct qfs_inode *qi, u64 index);
+// Every block at or past page `index` is void, and so says the disk.  With a handle.
+void qfs_map_void(struct qfs_inode *qi, u64 index);
+
+// Give back what is void, in as many operations as that takes.
+// => 0, or -ENOMEM or, unless it may `wait`, -EBUSY: not all of it yet, the rest goes when
+//    somebody comes this way again; or -EIO, -EUCLEAN: so too, or some is lost; -EROFS
+enum { QFS_CUT_RUNS = 8 };               // freed in one operation
+int qfs_map_cut(struct qfs_inode *qi, bool wait);
+
+// The inode's `cut` on disk follows its cut, size and reach.
+void qfs_map_store_cut(struct qfs_inode *qi);
 
 // ---- Inode numbers and places (qfs_ialloc.c) ----
 
@@ -196,9 +308,11 @@ int qfs_map_cut(struct qfs_inode *qi, u64 index);
 int qfs_inode_place(struct qfs *fs, u64 ino, struct frame **page, struct qfs_dinode **disk);
 
 // A free number becomes used.  => its place, pinned, which holds anything but has
-// mode 0; or -ENOSPC, -EIO, -ENOMEM
+// mode 0; or -ENOSPC, -EIO, -ENOMEM; -EAGAIN: the inode file has grown
 int qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk);
-int qfs_ifree(struct qfs *fs, u64 ino);  // => 0; -ENOMEM, -EIO: nothing done
+// The inode that has it, if it is on the list of orphans, leaves that.  => 0; -ENOMEM, -EIO ...:
+// nothing done
+int qfs_ifree(struct qfs *fs, u64 ino, struct qfs_inode *orphan);
 void qfs_ialloc_end(struct qfs *fs);     // lets its pages go
 
 // ---- Inodes (qfs_inode.c) ----
@@ -212,17 +326,23 @@ void qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dino
 // => referenced; -EUCLEAN (what is there is no inode in use), -EIO, -ENOMEM
 int qfs_iget(struct qfs *fs, u64 ino, struct inode **out);
 
-// A new inode with a place on disk, but no name yet and nlink 0: inode_put undoes it.
+// A new inode with a place on disk, but no name yet and nlink 0: qfs_inode_drop undoes it.
 // qfs_inode_publish, once it has its name, stores it and makes it known.
 int qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out);
+void qfs_inode_drop(struct qfs_inode *qi);
 void qfs_inode_publish(struct qfs_inode *qi);
 
 // Attributes to the inode's place, in memory; cannot fail, does not sleep.
 void qfs_inode_store(struct qfs_inode *qi);
+void qfs_inode_touch(struct qfs_inode *dir);     // those that change with a directory's names
 
 void qfs_inode_evict(struct inode *i);
 void qfs_inode_free(struct qfs_inode *qi);       // the memory; pages are gone
-int qfs_orphans_free(struct qfs *fs);    // try again those that are left.  => 0 or -ENOMEM
+void qfs_orphan_add(struct qfs_inode *qi);       // the last name is gone
+void qfs_orphan_remove(struct qfs *fs, struct qfs_inode *qi);   // bits_lock held
+int qfs_orphans_load(struct qfs *fs);    // free what a crash has left.  => 0, -EUCLEAN, -EIO ...
+void qfs_orphans_free(struct qfs *fs);   // those that nobody uses, as far as it goes
+void qfs_orphans_end(struct qfs *fs);    // their memory
 int qfs_truncate(struct inode *i, u64 size);
 
 // ---- Directories (qfs_dir.c): dir->vfs.lock is held ----
@@ -236,7 +356,7 @@ static inline void qfs_spot_put(struct qfs_spot *s) { qfs_meta_put(s->leaf); }
 int qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s);
 
 // Make sure that a name that is not there has room.
-// => 0 and its leaf; -ENOSPC, -ENAMETOOLONG ...
+// => 0 and its leaf; -EAGAIN: a node was split; -ENOSPC, -ENAMETOOLONG ...
 int qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s);
 
 // These cannot fail.  Spots of the same directory are void afterwards, but those

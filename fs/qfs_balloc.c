@@ -8,16 +8,6 @@
 #include "kernel/bits.h"
 #include "kernel/printk.h"
 
-// How many bits of x are 1: sums of 2, 4, 8 bits side by side, then of all bytes.
-static u32
-count_ones(u64 x)
-{
-  x -= x >> 1 & 0x5555555555555555UL;
-  x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
-  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-  return (x * 0x0101010101010101UL) >> 56;
-}
-
 // The page of the bitmap that tells of a block, pinned.
 static int
 bitmap_of(struct qfs *fs, u64 block, struct frame **f)
@@ -127,24 +117,14 @@ qfs_alloc(struct qfs *fs, u64 goal)
   return likely(take_this(fs, goal)) ? (i64)goal : search(fs, goal);
 }
 
-// Clear n bits.  => how many were 1
-static u32
-clear_bits(struct qfs *fs, u64 *bits, u32 from, u32 n)
+static bool
+is_used(const u64 *bits, u64 i)
 {
-  u32 cleared = 0;
-  spin_lock(&fs->bits_lock);
-  for(u32 i = from; i < from + n; i++){
-    u64 bit = 1UL << (i % 64);
-    cleared += (bits[i / 64] & bit) != 0;
-    bits[i / 64] &= ~bit;
-  }
-  fs->free_blocks += cleared;
-  spin_unlock(&fs->bits_lock);
-  return cleared;
+  return bits[i / 64] >> (i % 64) & 1;
 }
 
-// The bitmap comes first, because it can fail; and metadata leaves memory before
-// somebody else can get the block.
+// The bitmap comes first, because it can fail.  The bits stay until the commit, so that
+// nobody uses the blocks while the disk still says that they are in use.
 int
 qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
 {
@@ -152,16 +132,29 @@ qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
   int e = bitmap_of(fs, block, &f);
   if(e)
     return e;
-  for(u32 i = 0; meta && i < n; i++)
+  for(u32 i = 0; i < n && e == 0; i++)
+    e = is_used(frame_kva(f), (block + i) % QFS_BITS) ? 0 : -EUCLEAN;
+  for(u32 i = 0; meta && i < n && e == 0; i++)
     qfs_meta_forget(fs, block + i);
-  u32 cleared = clear_bits(fs, frame_kva(f), block % QFS_BITS, n);
-  qfs_meta_dirty(fs, f);
+  if(e == 0)
+    qfs_log_freed(fs, f, block, n, meta);
+  else
+    printk("qfs: %s: blocks %lu to %lu are not all in use\n", fs->super.source, block,
+           block + n - 1);
   qfs_meta_put(f);
-  if(cleared == n)
-    return 0;
-  printk("qfs: %s: blocks %lu to %lu were not all in use\n", fs->super.source, block,
-         block + n - 1);
-  return -EUCLEAN;
+  return e;
+}
+
+void
+qfs_free_now(struct qfs *fs, const struct qfs_freed *r)
+{
+  u64 *bits = frame_kva(r->bitmap);
+  spin_lock(&fs->bits_lock);
+  for(u64 i = r->block % QFS_BITS, end = i + r->n; i < end; i++){
+    fs->free_blocks += is_used(bits, i);
+    bits[i / 64] &= ~(1UL << (i % 64));
+  }
+  spin_unlock(&fs->bits_lock);
 }
 
 int
@@ -173,28 +166,7 @@ qfs_check_used(struct qfs *fs, u64 block)
   int e = bitmap_of(fs, block, &f);
   if(e)
     return e;
-  const u64 *bits = frame_kva(f);
-  u64 i = block % QFS_BITS;
-  bool used = bits[i / 64] >> (i % 64) & 1;
+  bool used = is_used(frame_kva(f), block % QFS_BITS);
   qfs_meta_put(f);
   return used ? 0 : -EUCLEAN;
-}
-
-// Bits past the end of the device are 1, as if in use.
-int
-qfs_count_free(struct qfs *fs)
-{
-  u64 total = 0;
-  for(u64 k = 0; k < fs->sb->bitmap_blocks; k++){
-    struct frame *f;
-    int e = bitmap_of(fs, k * QFS_BITS, &f);
-    if(e)
-      return e;
-    const u64 *bits = frame_kva(f);
-    for(u32 i = 0; i < QFS_BITS / 64; i++)
-      total += count_ones(~bits[i]);
-    qfs_meta_put(f);
-  }
-  fs->free_blocks = total;
-  return 0;
 }

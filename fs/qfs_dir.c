@@ -89,7 +89,6 @@ node_new(struct qfs_inode *dir, u32 level, u64 *n, struct frame **f)
     return e;
   node_of(*f)->head = (struct qfs_dirhead){ .magic = QFS_DIR_MAGIC, .level = level };
   dir->vfs.object.size += QFS_BLOCK;
-  dir->vfs.dirty = true;
   return 0;
 }
 
@@ -407,19 +406,17 @@ qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *
   u32 hash = s->hash = hash_of(dir, name, len);
   if(dir->vfs.object.size == 0)
     return node_new(dir, 0, &n, &s->leaf);
-  for(;;){
-    int e = way_down(dir, hash, &w);
-    if(e)
-      return e;
-    if(leaf_room(node_of(w.at[w.depth - 1].f)) >= sizeof(struct qfs_dirent) + len){
-      s->leaf = way_leaf(&w);
-      return 0;
-    }
-    e = make_room(dir, &w);
-    way_put(&w);
-    if(e)
-      return e;
+  int e = way_down(dir, hash, &w);
+  if(e)
+    return e;
+  if(leaf_room(node_of(w.at[w.depth - 1].f)) >= sizeof(struct qfs_dirent) + len){
+    s->leaf = way_leaf(&w);
+    return 0;
   }
+  e = make_room(dir, &w);
+  qfs_inode_store(dir);
+  way_put(&w);
+  return e ? e : -EAGAIN;
 }
 
 static u8

@@ -103,11 +103,47 @@ write_pages(struct object *o, u64 index, struct frame **f, u32 n)
   return e ? e : e2;
 }
 
+// Why a page has no block yet.
+static __attribute__((noinline)) int
+not_yet(struct qfs_inode *qi, int e)
+{
+  if(e == -EAGAIN){
+    e = qfs_map_cut(qi, false);
+    return e ? e : -EBUSY;
+  }
+  return e == -ENOSPC && qfs_freed_soon(qfs_of(qi)) ? -EBUSY : e;
+}
+
+// Until the commit that makes a block a file's, its page is dirty and the file one of
+// those that are written before.
 static int
-page_mkwrite(struct object *o, u64 index)
+page_mkwrite(struct object *o, struct frame *f)
 {
   struct qfs_inode *qi = inode_of(o);
-  return qi->vfs.super->read_only ? -EROFS : qfs_map_alloc(qi, index);
+  struct qfs *fs = qfs_of(qi);
+  if(unlikely(!qfs_try_begin(fs)))
+    return -EBUSY;
+  i64 block = qfs_map_alloc(qi, f->index);
+  if(likely(block > 0)){
+    if(f->index >= qi->reach){
+      qi->reach = f->index + 1UL;
+      if(qi->disk->cut == QFS_NO_CUT)
+        qfs_map_store_cut(qi);
+    }
+    if(!(atomic_load(&f->word) & FRAME_DIRTY))
+      object_mark_dirty(o, f);
+    qi->changed = fs->log.running;
+    if(list_empty(&qi->ordered))
+      qfs_log_data(fs, qi);
+  }
+  qfs_end(fs);
+  return likely(block > 0) ? 0 : not_yet(qi, (int)block);
+}
+
+static int
+wait_place(struct object *o)
+{
+  return qfs_settle(qfs_of(inode_of(o)));
 }
 
 static void
@@ -121,6 +157,7 @@ const struct object_ops qfs_file_ops = {
   .read_pages = read_pages,
   .write_pages = write_pages,
   .page_mkwrite = page_mkwrite,
+  .wait_place = wait_place,
   .release = release,
 };
 
@@ -146,11 +183,18 @@ zero_tail(struct qfs_inode *qi, u64 size)
   return e;
 }
 
-// The pages past `size` are gone.
+// The pages past `size` are gone.  First the disk learns so, then what they held is freed.
 int
 qfs_truncate(struct inode *i, u64 size)
 {
   struct qfs_inode *qi = qfs_inode(i);
-  int e = qfs_map_cut(qi, (size + PAGE_MASK) >> PAGE_SHIFT);
+  struct qfs *fs = qfs_of(qi);
+  int e = qfs_begin(fs);
+  if(e)
+    return e;
+  qfs_inode_store(qi);
+  qfs_map_void(qi, (size + PAGE_MASK) >> PAGE_SHIFT);
+  qfs_end(fs);
+  e = qfs_map_cut(qi, true);
   return e ? e : zero_tail(qi, size);
 }

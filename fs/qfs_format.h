@@ -36,7 +36,7 @@ enum { QFS_PTRS_SHIFT = 9 };
 //
 //     0  mode (Linux's st_mode)  4  nlink   8  uid  12  gid
 //    16  size in bytes                     24  blocks held, tree blocks included
-//    32  rdev; of a directory: its parent  40  entries of a directory
+//    32  rdev; of a directory: its parent  40  entries of a directory; of an orphan: the next
 //    48  atime  56  mtime  64  ctime (s)   72  their nanoseconds, 3 x u32
 //    84  height of the block tree          88  cut
 //    96  root of the block tree: 20 block pointers; a symbolic link of up to
@@ -46,8 +46,13 @@ enum { QFS_PTRS_SHIFT = 9 };
 // root points at the data; each height more puts a level of 512-pointer blocks
 // between.  20 pointers reach 80 KiB, 40 MiB, 20 GiB, 10 TiB, all.
 //
-// Data at or past page `cut` is being given back: it reads as a hole and is freed
-// before anything new is put there.  QFS_NO_CUT is the usual state.
+// Data at or past page `cut` is void: it reads as a hole and is freed before
+// anything new is put there.  QFS_NO_CUT is the usual state.  A file that is being
+// cut off has a cut, and one that was given blocks past the end it has here: its
+// size follows when they have been written.
+//
+// An inode without links, in use or not yet freed, is an orphan: the superblock names
+// the first, `entries` of each the next, 0 ends the list.
 
 enum { QFS_INODE = 256, QFS_INODES_PER_BLOCK = QFS_BLOCK / QFS_INODE };
 enum { QFS_INODE_GROUP = QFS_BITS };
@@ -74,9 +79,10 @@ _Static_assert(sizeof(struct qfs_dinode) == QFS_INODE, "qfs inode");
 //    16  compat      24  incompat feature bits
 //    32  blocks of the device       40  bitmap_start  48  bitmap_blocks
 //    56  journal_start  64  journal_blocks             72  data_start
-//    80  free_blocks (true if clean)                   88  hash_seed
-//    96  state      104  made (s)  112  mounted (s)   120  uuid, 16 bytes
-//   136  label, 32 bytes           168  zero
+//    80  free_blocks                88  hash_seed      96  orphans: the first, or 0
+//   104  made (s)   112  mounted (s)                  120  uuid, 16 bytes
+//   136  label, 32 bytes
+//   168  zero: room for where share counts of blocks will lie (QFS_INCOMPAT_SHARED)
 //   256  inode of the inode file
 //
 // The checksum is crc32c (Castagnoli, as in iSCSI, RFC 3720 B.4) of these 512
@@ -88,12 +94,10 @@ enum { QFS_VERSION = 1 };
 
 // A system that does not know a compat bit may use the file system all the same;
 // one that does not know an incompat bit must not.
-#define QFS_COMPAT_JOURNAL     (1UL << 0)    // a journal area is laid out
-#define QFS_INCOMPAT_RECOVER   (1UL << 0)    // the journal holds changes: replay it first
+#define QFS_INCOMPAT_JOURNAL   (1UL << 0)    // what the journal holds counts: replay it first
 #define QFS_INCOMPAT_SHARED    (1UL << 1)    // blocks have share counts (reserved)
-#define QFS_INCOMPAT_KNOWN     0UL
+#define QFS_INCOMPAT_KNOWN     QFS_INCOMPAT_JOURNAL
 
-enum { QFS_STATE_CLEAN = 1 };                // unchanged since everything was written
 enum { QFS_LABEL = 32 };
 
 struct qfs_super {
@@ -106,7 +110,7 @@ struct qfs_super {
   u64 data_start;
   u64 free_blocks;
   u64 hash_seed;
-  u64 state;
+  u64 orphans;
   i64 made, mounted;
   u8 uuid[16];
   char label[QFS_LABEL];                     // NUL-padded, ends with one
@@ -118,15 +122,56 @@ _Static_assert(offsetof(struct qfs_super, inode_file) == 256, "qfs superblock");
 
 // ---- The journal ----
 //
-// Its first block says what is in the rest; head == tail: nothing.
+// Its first block is the header: the number of the transaction that begins in the next
+// block, if one does.  Each is followed by the one with the next number; what does
+// not continue so, or has a wrong sum, was never finished and does not count.
+//
+//   +--------+------------+--------+- ... -+--------+------------+-
+//   | header | descriptor | block  |       | commit | descriptor |
+//   +--------+------------+--------+- ... -+--------+------------+-
+//
+//   header        0 magic   8 sequence
+//   descriptor    0 magic   8 sequence  16 blocks  20 tags  24 zero
+//                32 a tag for each of `blocks`: where it belongs; then for runs of
+//                   blocks that were freed and were metadata: the first, and how
+//                   many (up to 16) in the upper half.  Copies of those in this
+//                   transaction and earlier ones are void: they may be data by now.
+//   commit        0 magic   8 sequence  16 sum of the descriptor and the blocks
+//
+// The sum is seeded with the hash seed of the file system, so that nobody can
+// prepare a file whose old copy in this area would pass for a transaction.
 
-#define QFS_JOURNAL_MAGIC 0x316c6e726a736671UL  // "qfsjrnl1"
+#define QFS_JOURNAL_MAGIC 0x316c6e726a736671UL     // "qfsjrnl1"
+#define QFS_DESCRIPTOR_MAGIC 0x3163736564736671UL  // "qfsdesc1"
+#define QFS_COMMIT_MAGIC 0x317469636d736671UL      // "qfscmit1"
+enum { QFS_TAGS = (QFS_BLOCK - 32) / 8, QFS_FREED_RUN = 16, QFS_JOURNAL_MIN = 32 };
 
-struct qfs_journal {
-  u64 magic;
-  u64 sequence;                              // of the next transaction
-  u64 head, tail;                            // blocks of the journal area
+struct qfs_journal { u64 magic, sequence; };
+struct qfs_commit { u64 magic, sequence, sum; };
+
+struct qfs_descriptor {
+  u64 magic, sequence;
+  u32 blocks, tags;
+  u64 zero;
+  u64 tag[QFS_TAGS];
 };
+_Static_assert(sizeof(struct qfs_descriptor) == QFS_BLOCK, "qfs descriptor");
+
+static inline u64 qfs_tag_block(u64 tag) { return tag & (QFS_BLOCKS_MAX - 1); }
+static inline u64 qfs_tag_freed(u64 tag) { return tag >> 32; }
+
+// One more block.  Each step is one to one in h and in the word: no change of a
+// single word goes unseen.
+static inline u64
+qfs_sum(u64 h, const void *block)
+{
+  const u64 *w = block;
+  for(u32 i = 0; i < QFS_BLOCK / 8; i++){
+    h = (h ^ w[i]) * 0x9fb21c651e98df25UL;
+    h ^= h >> 28;
+  }
+  return h;
+}
 
 // ---- Directories ----
 //

@@ -93,7 +93,7 @@ table_make(struct qfs *fs, u64 n, struct frame **f)
   if(e)
     return e;
   t->vfs.object.size = (n + 1) * QFS_BLOCK;
-  t->vfs.dirty = true;
+  qfs_inode_store(t);
   return 0;
 }
 
@@ -159,7 +159,7 @@ take(struct qfs *fs, u64 *ino, u64 *need)
   return page;
 }
 
-// One try.  => 0, -EAGAIN, -ENOSPC ...
+// One try.  => 0, 1: look again, -EAGAIN, -ENOSPC ...
 static int
 take_number(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk)
 {
@@ -168,16 +168,17 @@ take_number(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **d
   *page = take(fs, ino, &need);
   spin_unlock(&fs->bits_lock);
   if(*page == NULL){
+    u64 before = table_blocks(fs);
     int e = table_make(fs, need, page);
-    if(e)
-      return e;
-  } else {
-    *disk = in_page(*page, *ino);
-    if((*disk)->mode == 0)
-      return 0;
+    if(e == 0)
+      qfs_meta_put(*page);
+    return e ? e : need < before ? 1 : -EAGAIN;
   }
-  qfs_meta_put(*page);           // it was not at hand; or the inode there keeps its
-  return -EAGAIN;                // place, whatever the bitmap says
+  *disk = in_page(*page, *ino);
+  if((*disk)->mode == 0)
+    return 0;
+  qfs_meta_put(*page);           // the inode there keeps its place, whatever the bitmap says
+  return 1;
 }
 
 int
@@ -187,14 +188,14 @@ qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **di
   sleep_lock(&fs->ialloc_lock);
   do
     e = take_number(fs, ino, page, disk);
-  while(e == -EAGAIN);
+  while(e == 1);
   sleep_unlock(&fs->ialloc_lock);
   return e;
 }
 
 // => false if the bitmap with it is not at hand
 static bool
-give(struct qfs *fs, u64 ino)
+give(struct qfs *fs, u64 ino, struct qfs_inode *orphan)
 {
   u64 i = ino % QFS_INODE_GROUP;
   spin_lock(&fs->bits_lock);
@@ -202,6 +203,8 @@ give(struct qfs *fs, u64 ino)
   if(bitmap){
     ((u64 *)frame_kva(bitmap))[i / 64] &= ~(1UL << (i % 64));
     fs->inode_goal = min(fs->inode_goal, ino);
+    if(orphan)
+      qfs_orphan_remove(fs, orphan);
     qfs_meta_dirty(fs, bitmap);
   }
   spin_unlock(&fs->bits_lock);
@@ -209,9 +212,9 @@ give(struct qfs *fs, u64 ino)
 }
 
 int
-qfs_ifree(struct qfs *fs, u64 ino)
+qfs_ifree(struct qfs *fs, u64 ino, struct qfs_inode *orphan)
 {
-  while(!give(fs, ino)){
+  while(!give(fs, ino, orphan)){
     struct frame *f;
     int e = table_get(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS, &f);
     if(e)

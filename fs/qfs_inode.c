@@ -24,9 +24,11 @@ qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dinode *d
   qi->home = home;
   qi->disk = disk;
   qi->height = disk->height;
+  qi->cut = disk->cut;
   sleep_init(&qi->map_lock, "qfs map");
   spin_init(&qi->root_lock, "qfs root");
   list_init(&qi->orphan);
+  list_init(&qi->ordered);
 }
 
 static bool
@@ -77,7 +79,7 @@ static int
 check(const struct qfs *fs, const struct qfs_dinode *d)
 {
   u32 second = 1000000000;
-  bool ok = d->nlink > 0 && size_ok(d) && d->height <= QFS_HEIGHT_MAX &&
+  bool ok = size_ok(d) && d->height <= QFS_HEIGHT_MAX &&
             d->blocks <= fs->sb->blocks && d->atime_nsec < second && d->mtime_nsec < second &&
             d->ctime_nsec < second;
   return ok ? 0 : -EUCLEAN;
@@ -104,26 +106,38 @@ load(struct qfs_inode *qi)
 }
 
 void
+qfs_inode_touch(struct qfs_inode *qi)
+{
+  struct qfs_dinode *d = qi->disk;
+  struct inode *i = &qi->vfs;
+  d->nlink = i->nlink;
+  d->size = i->object.size;
+  if(i->nlink > 0)               // else the next orphan
+    d->entries = qi->entries;
+  d->mtime = i->mtime.sec;
+  d->ctime = i->ctime.sec;
+  d->mtime_nsec = i->mtime.nsec;
+  d->ctime_nsec = i->ctime.nsec;
+  qi->changed = qfs_of(qi)->log.running;
+  qfs_meta_dirty(qfs_of(qi), qi->home);
+}
+
+void
 qfs_inode_store(struct qfs_inode *qi)
 {
   struct qfs_dinode *d = qi->disk;
   struct inode *i = &qi->vfs;
-  bool directory = S_ISDIR(i->mode);
   d->mode = i->mode;
-  d->nlink = i->nlink;
   d->uid = i->uid;
   d->gid = i->gid;
-  d->size = i->object.size;
-  d->blocks = i->blocks / (QFS_BLOCK / 512);
-  d->rdev_or_parent = directory ? qi->parent : i->rdev;
-  d->entries = directory ? qi->entries : 0;
+  d->rdev_or_parent = S_ISDIR(i->mode) ? qi->parent : i->rdev;
   d->atime = i->atime.sec;
-  d->mtime = i->mtime.sec;
-  d->ctime = i->ctime.sec;
   d->atime_nsec = i->atime.nsec;
-  d->mtime_nsec = i->mtime.nsec;
-  d->ctime_nsec = i->ctime.nsec;
-  qfs_meta_dirty(qfs_of(qi), qi->home);
+  qfs_inode_touch(qi);
+  if(qi->reach > 0)
+    qfs_map_store_cut(qi);
+  if(has_pages(qi) && object_maybe_dirty(&i->object))
+    qfs_log_data(qfs_of(qi), qi);
 }
 
 // ---- Getting one ----
@@ -147,15 +161,16 @@ make(struct qfs *fs, u64 ino, u32 mode)
   return qi;
 }
 
+// An inode that is in use; `linked`: one that has names.
 static int
-read_in(struct qfs *fs, struct qfs_inode *qi)
+read_in(struct qfs *fs, struct qfs_inode *qi, bool linked)
 {
   struct frame *home;
   struct qfs_dinode *disk;
   int e = qfs_inode_place(fs, qi->vfs.ino, &home, &disk);
   if(e)
     return e;
-  e = check(fs, disk);
+  e = (disk->nlink > 0) == linked ? check(fs, disk) : -EUCLEAN;
   if(e){
     qfs_meta_put(home);
     return e;
@@ -180,7 +195,7 @@ qfs_iget(struct qfs *fs, u64 ino, struct inode **out)
     return -ENOMEM;
   *out = inode_enter(&qi->vfs);
   bool mine = *out == &qi->vfs;
-  int e = mine ? read_in(fs, qi) : 0;
+  int e = mine ? read_in(fs, qi, true) : 0;
   if(mine && e == 0)
     inode_ready(&qi->vfs);
   else if(mine)
@@ -204,7 +219,7 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
   struct qfs_inode *qi = make(fs, ino, mode);
   if(qi == NULL){
     qfs_meta_put(home);
-    qfs_ifree(fs, ino);
+    qfs_ifree(fs, ino, NULL);
     return -ENOMEM;
   }
   qfs_inode_prepare(qi, home, disk);
@@ -215,9 +230,17 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
   qi->vfs.atime = qi->vfs.ctime = qi->vfs.mtime;
   memset(disk->root, 0, sizeof(disk->root));
   disk->height = qi->height = 0;
-  disk->cut = QFS_NO_CUT;
+  disk->cut = qi->cut = QFS_NO_CUT;
+  disk->entries = disk->blocks = 0;
   *out = qi;
   return 0;
+}
+
+void
+qfs_inode_drop(struct qfs_inode *qi)
+{
+  qfs_ifree(qfs_of(qi), qi->vfs.ino, NULL);
+  free_memory(qi);
 }
 
 void
@@ -228,71 +251,140 @@ qfs_inode_publish(struct qfs_inode *qi)
   inode_enter(&qi->vfs);
 }
 
-// ---- Letting one go ----
+// ---- Orphans ----
+//
+// From its last name to its last use an inode is on a list in memory and, in the same
+// order, on the disk: a new one comes first.
 
-// Give the blocks and the number of a nameless inode back.
-// => 0 or -ENOMEM: try again
-static int
-dispose(struct qfs_inode *qi)
+// What tells where the orphans after `before` (NULL: all of them) begin; bits_lock held.
+static u64 *
+next_of(struct qfs *fs, struct qfs_inode *before)
+{
+  qfs_meta_dirty(fs, before ? before->home : fs->sb_page);
+  return before ? &before->disk->entries : &fs->sb->orphans;
+}
+
+void
+qfs_orphan_add(struct qfs_inode *qi)
 {
   struct qfs *fs = qfs_of(qi);
-  int e = qi->vfs.blocks ? qfs_map_cut(qi, 0) : 0;
-  if(e != -ENOMEM){
+  spin_lock(&fs->bits_lock);
+  qi->disk->nlink = 0;
+  qi->disk->entries = fs->sb->orphans;
+  qfs_meta_dirty(fs, qi->home);
+  *next_of(fs, NULL) = qi->vfs.ino;
+  list_push(&fs->orphans, &qi->orphan);
+  spin_unlock(&fs->bits_lock);
+}
+
+void
+qfs_orphan_remove(struct qfs *fs, struct qfs_inode *qi)
+{
+  struct list *l = qi->orphan.prev;
+  *next_of(fs, l == &fs->orphans ? NULL : container_of(l, struct qfs_inode, orphan)) =
+    qi->disk->entries;
+  list_remove(&qi->orphan);
+}
+
+// The text of a symbolic link may be where the tree would be.
+static void
+give_up_blocks(struct qfs_inode *qi)
+{
+  if(qi->vfs.blocks > 0)
+    atomic_store(&qi->cut, 0);
+}
+
+// Its number is free, and so is its memory, once its blocks are.
+// => 0; -ENOMEM, -EBUSY, -EIO: not yet
+static int
+dispose(struct qfs *fs, struct qfs_inode *qi)
+{
+  int e = qi->cut == QFS_NO_CUT ? 0 : qfs_map_cut(qi, false);
+  if(e == -ENOMEM || e == -EBUSY)
+    return e;
+  if(!qfs_try_begin(fs))
+    return -EBUSY;
+  e = qfs_ifree(fs, qi->vfs.ino, qi);
+  if(e == 0){
     qi->disk->mode = 0;
     qfs_meta_dirty(fs, qi->home);
-    e = qfs_ifree(fs, qi->vfs.ino);
   }
-  return e == -ENOMEM ? e : 0;
-}
-
-static void
-add_orphan(struct qfs *fs, struct qfs_inode *qi)
-{
-  spin_lock(&fs->bits_lock);
-  list_append(&fs->orphans, &qi->orphan);
-  spin_unlock(&fs->bits_lock);
-}
-
-static struct qfs_inode *
-take_orphan(struct qfs *fs)
-{
-  struct qfs_inode *qi = NULL;
-  spin_lock(&fs->bits_lock);
-  if(!list_empty(&fs->orphans)){
-    qi = list_first(&fs->orphans, struct qfs_inode, orphan);
-    list_remove(&qi->orphan);
-  }
-  spin_unlock(&fs->bits_lock);
-  return qi;
-}
-
-static int
-dispose_or_keep(struct qfs *fs, struct qfs_inode *qi)
-{
-  int e = dispose(qi);
-  if(e)
-    add_orphan(fs, qi);
-  else
+  qfs_end(fs);
+  if(e == 0)
     free_memory(qi);
   return e;
 }
 
-int
+// One that nobody uses, for the caller to free.  => or NULL
+static struct qfs_inode *
+take_evicted(struct qfs *fs)
+{
+  struct qfs_inode *qi, *found = NULL;
+  spin_lock(&fs->bits_lock);
+  list_for(qi, &fs->orphans, orphan)
+    if(qi->evicted){
+      found = qi;
+      qi->evicted = false;
+      break;
+    }
+  spin_unlock(&fs->bits_lock);
+  return found;
+}
+
+void
 qfs_orphans_free(struct qfs *fs)
 {
   struct qfs_inode *qi;
   int e = 0;
-  while(e == 0 && (qi = take_orphan(fs)))
-    e = dispose_or_keep(fs, qi);
-  return e;
+  while(e == 0 && (qi = take_evicted(fs)))
+    if((e = dispose(fs, qi)))
+      qi->evicted = true;
 }
 
+void
+qfs_orphans_end(struct qfs *fs)
+{
+  while(!list_empty(&fs->orphans)){
+    struct qfs_inode *qi = list_first(&fs->orphans, struct qfs_inode, orphan);
+    list_remove(&qi->orphan);
+    free_memory(qi);
+  }
+}
+
+int
+qfs_orphans_load(struct qfs *fs)
+{
+  int e = 0;
+  for(u64 ino; e == 0 && (ino = fs->sb->orphans); ){
+    struct qfs_inode *qi = make(fs, ino, 0);
+    e = qi ? read_in(fs, qi, false) : -ENOMEM;
+    if(e){
+      if(qi)
+        cache_free(&inode_cache, qi);
+      break;
+    }
+    list_append(&fs->orphans, &qi->orphan);
+    give_up_blocks(qi);
+    while((e = dispose(fs, qi)) == -EBUSY && (e = qfs_settle(fs)) == 0)
+      ;
+    qi->evicted = e != 0;
+  }
+  return e == -ENOMEM ? 0 : e;
+}
+
+// ---- Letting one go ----
+
+// Nobody can reach it any more: what it holds is void.
 void
 qfs_inode_evict(struct inode *i)
 {
   struct qfs_inode *qi = qfs_inode(i);
-  if(i->nlink == 0)
-    dispose_or_keep(qfs_of(qi), qi);
-  else
+  struct qfs *fs = qfs_of(qi);
+  if(i->nlink > 0){
     free_memory(qi);
+    return;
+  }
+  give_up_blocks(qi);
+  if(dispose(fs, qi))
+    atomic_store_rel(&qi->evicted, true);
 }

@@ -105,7 +105,7 @@ int
 qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run)
 {
   struct qfs *fs = qfs_of(qi);
-  u64 cut = atomic_load(&qi->disk->cut);
+  u64 cut = atomic_load(&qi->cut);
   *run = (struct qfs_run){ 0, max };
   if(index >= cut)
     return 0;
@@ -139,7 +139,16 @@ static void
 add_blocks(struct qfs_inode *qi, i64 n)
 {
   qi->vfs.blocks += n * (QFS_BLOCK / 512);
-  qi->vfs.dirty = true;
+  qi->disk->blocks += n;
+  qfs_meta_dirty(qfs_of(qi), qi->home);
+}
+
+void
+qfs_map_store_cut(struct qfs_inode *qi)
+{
+  u64 pages = (qi->disk->size + QFS_BLOCK - 1) / QFS_BLOCK;
+  u64 cut = qi->reach > pages ? pages : QFS_NO_CUT;
+  qi->disk->cut = min(cut, qi->cut);
 }
 
 static bool
@@ -333,13 +342,11 @@ fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i)
   return block;
 }
 
-static int cut_finish(struct qfs_inode *qi);
-
 static __attribute__((noinline)) i64
 alloc_from_root(struct qfs_inode *qi, u64 index)
 {
   struct place p;
-  int e = index >= qi->disk->cut ? cut_finish(qi) : 0;
+  int e = index >= qi->cut ? -EAGAIN : 0;
   while(e == 0 && !reaches(qi->height, index))
     e = grow(qi);
   if(e == 0)
@@ -351,14 +358,14 @@ alloc_from_root(struct qfs_inode *qi, u64 index)
   return block;
 }
 
-static inline i64
-alloc(struct qfs_inode *qi, u64 index)
+i64
+qfs_map_alloc(struct qfs_inode *qi, u64 index)
 {
   i64 block;
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
-  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->disk->cut)){
+  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut)){
     u32 i = slot_at(index, 0);
     block = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i);
   } else {
@@ -369,16 +376,9 @@ alloc(struct qfs_inode *qi, u64 index)
 }
 
 int
-qfs_map_alloc(struct qfs_inode *qi, u64 index)
-{
-  i64 block = alloc(qi, index);
-  return block < 0 ? (int)block : 0;
-}
-
-int
 qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f)
 {
-  i64 block = alloc(qi, index);
+  i64 block = qfs_map_alloc(qi, index);
   return block < 0 ? (int)block : qfs_meta_new(qfs_of(qi), block, f);
 }
 
@@ -388,15 +388,25 @@ struct cut {
   struct qfs_inode *qi;
   struct qfs *fs;
   bool meta;                     // the blocks are metadata, not pages of the file
+  u32 runs;                      // that may still be freed in this operation
   int err;                       // the first that was not lack of memory
 };
 
+static bool
+unfinished(int e)
+{
+  return e == -ENOMEM || e == -EAGAIN;
+}
+
 // Free a run of blocks and forget the pointers to it.
-// => 0 or -ENOMEM, nothing done
+// => 0, or nothing done: -ENOMEM, or -EAGAIN: it is for the next operation
 static int
 free_run(struct cut *c, u64 *slot, u32 n, bool meta)
 {
   int e = -EUCLEAN;
+  if(c->runs == 0)
+    return -EAGAIN;
+  c->runs--;
   if(qfs_blocks_ok(c->fs, slot[0], n))
     e = qfs_free(c->fs, slot[0], n, meta);
   if(e == -ENOMEM)
@@ -411,7 +421,8 @@ static int cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 he
 
 // Cut below the block *slot of the tree; free it too if nothing before `from` is
 // there.  A block that is free already has been here before: a knot in the tree.
-// => 0, or -ENOMEM; or the error that keeps a block from being cut in the middle
+// => 0; -ENOMEM, -EAGAIN: go on later; or the error that keeps a block from being cut in
+//    the middle
 static int
 cut_node(struct cut *c, u64 *slot, u32 height, u64 from)
 {
@@ -423,7 +434,7 @@ cut_node(struct cut *c, u64 *slot, u32 height, u64 from)
     e = cut_slots(c, f, frame_kva(f), QFS_PTRS, height, from);
     qfs_meta_put(f);
   }
-  if(e == -ENOMEM || (e && from > 0))
+  if(unfinished(e) || (e && from > 0))
     return e;
   c->err = c->err ? c->err : e;
   return from == 0 ? free_run(c, slot, 1, true) : 0;
@@ -446,8 +457,8 @@ cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 f
     if(height > 0){
       e = cut_node(c, &slot[i], height - 1, within);
     } else {
-      u32 in_bitmap = QFS_BITS - slot[i] % QFS_BITS;
-      step = run_length(&slot[i], min(n - i, in_bitmap));
+      u32 most = c->meta ? QFS_FREED_RUN : QFS_BITS - slot[i] % QFS_BITS;
+      step = run_length(&slot[i], min(n - i, min(most, QFS_BITS - (u32)(slot[i] % QFS_BITS))));
       e = free_run(c, &slot[i], step, c->meta);
     }
     qfs_meta_dirty(c->fs, page);
@@ -455,28 +466,49 @@ cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 f
   return e;
 }
 
-// Free what is past the inode's cut.
+// One operation's worth of what is void.
+// => 0: it was all; -EAGAIN: it was not; or as qfs_map_cut
 static int
-cut_finish(struct qfs_inode *qi)
+cut_some(struct qfs_inode *qi)
 {
-  struct cut c = { .qi = qi, .fs = qfs_of(qi), .meta = !S_ISREG(qi->vfs.mode) };
+  struct cut c = { .qi = qi, .fs = qfs_of(qi), .meta = !S_ISREG(qi->vfs.mode),
+                   .runs = QFS_CUT_RUNS };
   qfs_map_forget(qi);
-  int e = cut_slots(&c, qi->home, qi->disk->root, QFS_ROOTS, qi->height, qi->disk->cut);
+  int e = cut_slots(&c, qi->home, qi->disk->root, QFS_ROOTS, qi->height, qi->cut);
   if(e)
     return e;
   if(all_zero(qi->disk->root, QFS_ROOTS))
     set_height(qi, 0);
-  atomic_store(&qi->disk->cut, QFS_NO_CUT);
+  qi->reach = min(qi->reach, qi->cut);
+  atomic_store(&qi->cut, QFS_NO_CUT);
+  qfs_map_store_cut(qi);
   qfs_meta_dirty(c.fs, qi->home);
   return c.err;
 }
 
-int
-qfs_map_cut(struct qfs_inode *qi, u64 index)
+void
+qfs_map_void(struct qfs_inode *qi, u64 index)
 {
   sleep_lock(&qi->map_lock);
-  atomic_store(&qi->disk->cut, min(index, qi->disk->cut));
-  int e = cut_finish(qi);
+  atomic_store(&qi->cut, min(index, qi->cut));
+  qfs_map_store_cut(qi);
+  qfs_meta_dirty(qfs_of(qi), qi->home);
   sleep_unlock(&qi->map_lock);
-  return e;
+}
+
+int
+qfs_map_cut(struct qfs_inode *qi, bool wait)
+{
+  struct qfs *fs = qfs_of(qi);
+  int e = -EAGAIN;
+  while(e == -EAGAIN && atomic_load(&qi->cut) != QFS_NO_CUT){
+    e = wait ? qfs_begin(fs) : qfs_try_begin(fs) ? 0 : -EBUSY;
+    if(e)
+      return e;
+    sleep_lock(&qi->map_lock);
+    e = cut_some(qi);
+    sleep_unlock(&qi->map_lock);
+    qfs_end(fs);
+  }
+  return e == -EAGAIN ? 0 : e;
 }

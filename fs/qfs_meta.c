@@ -16,10 +16,9 @@ qfs_meta_new(struct qfs *fs, u64 block, struct frame **f)
   if(e)
     return e;
   memset(frame_kva(*f), 0, QFS_BLOCK);
+  qfs_meta_dirty(fs, *f);
   if(fresh)
     frame_unbusy(*f);
-  else
-    qfs_meta_dirty(fs, *f);
   return 0;
 }
 
@@ -31,19 +30,8 @@ qfs_meta_forget(struct qfs *fs, u64 block)
   object_discard(&fs->meta, block);
 }
 
-static int
-sync_pages(struct qfs *fs)
-{
-  if(fs->table.vfs.dirty){
-    fs->table.vfs.dirty = false;
-    qfs_inode_store(&fs->table);
-  }
-  return object_sync(&fs->meta, 0, ~0UL);
-}
-
-// The device's own cache goes to the disk, if anything was written since last time.
-static int
-flush(struct qfs *fs)
+int
+qfs_flush(struct qfs *fs)
 {
   u64 writes = atomic_load(&fs->device->writes);
   if(writes == fs->flushed)
@@ -52,14 +40,6 @@ flush(struct qfs *fs)
   if(e == 0)
     fs->flushed = writes;
   return e;
-}
-
-int
-qfs_meta_sync(struct qfs *fs)
-{
-  int e = sync_pages(fs);
-  int e2 = flush(fs);
-  return e ? e : e2;
 }
 
 // ---- The object's store ----
@@ -79,97 +59,32 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
   return qfs_io_end(&io);
 }
 
-// ---- The superblock, and the state it tells of ----
-//
-// On disk it says "clean" while nothing there has changed since all was written.
-// Whoever writes metadata counts itself in `writing`, then looks at `clean`; whoever
-// says clean sets `clean`, then looks at `writing`: so one sees the other.
-
-// It goes out as a copy that cannot change under its checksum.  scratch_lock is held.
+// Of n pages those that the running transaction has not changed again.
 static int
-write_super(struct qfs *fs)
-{
-  struct qfs_super *copy = fs->scratch;
-  *copy = *fs->sb;
-  copy->state = fs->clean ? QFS_STATE_CLEAN : 0;
-  copy->free_blocks = atomic_load(&fs->free_blocks);
-  copy->checksum = qfs_super_checksum(copy);
-  return block_rw(fs->device, BLOCK_WRITE, 0, copy, sizeof(*copy));
-}
-
-// Before anything else of the disk changes, it says so.
-static int
-leave_clean(struct qfs *fs)
-{
-  int e = 0;
-  sleep_lock(&fs->scratch_lock);
-  if(fs->clean){
-    fs->clean = false;
-    e = write_super(fs);
-    if(e == 0)
-      e = flush(fs);
-    fs->clean = e != 0;
-  }
-  sleep_unlock(&fs->scratch_lock);
-  return e;
-}
-
-static int
-enter_clean(struct qfs *fs)
-{
-  int e = 0;
-  sleep_lock(&fs->scratch_lock);
-  if(!fs->clean){
-    atomic_store(&fs->clean, true);
-    atomic_fence();
-    if(atomic_load(&fs->writing) > 0 || fs->meta.pages.marked > 0){
-      atomic_store(&fs->clean, false);
-    } else {
-      e = write_super(fs);
-      if(e == 0)
-        e = flush(fs);
-    }
-  }
-  sleep_unlock(&fs->scratch_lock);
-  return e;
-}
-
-int
-qfs_meta_sync_clean(struct qfs *fs)
-{
-  int e = qfs_meta_sync(fs);
-  return e ? e : enter_clean(fs);
-}
-
-static int
-write_blocks(struct qfs *fs, u64 index, struct frame **f, u32 n)
+write_settled(struct qfs *fs, u64 index, struct frame **f, u32 n)
 {
   struct qfs_io io;
-  int e = 0;
-  if(index == 0){
-    sleep_lock(&fs->scratch_lock);
-    e = write_super(fs);
-    sleep_unlock(&fs->scratch_lock);
-    index++;
-    f++;
-    n--;
-  }
   qfs_io_begin(&io, fs, BLOCK_WRITE);
-  qfs_io_add(&io, index, f, n);
-  int e2 = qfs_io_end(&io);
-  return e ? e : e2;
+  for(u32 i = 0, k; i < n; i = k + 1){
+    for(k = i; k < n && atomic_load(&f[k]->hint) == 0; k++)
+      ;
+    if(k > i)
+      qfs_io_add(&io, index + i, f + i, k - i);
+  }
+  return qfs_io_end(&io);
 }
 
+// Those of the running transaction count as written: its commit makes them dirty again.
 static int
 write_pages(struct object *o, u64 index, struct frame **f, u32 n)
 {
   struct qfs *fs = meta_fs(o);
-  atomic_add(&fs->writing, 1);
-  atomic_fence();
-  int e = atomic_load(&fs->clean) ? leave_clean(fs) : 0;
-  if(e == 0)
-    e = write_blocks(fs, index, f, n);
-  atomic_add(&fs->writing, -1);
+  bool stop = !atomic_load(&fs->log.going_home);
+  if(stop && !qfs_log_stop(fs))
+    return -EAGAIN;
+  int e = write_settled(fs, index, f, n);
+  if(stop)
+    qfs_log_go_on(fs);
   return e;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Names: what the VFS asks of a directory or a symbolic link.  Each operation
-// first gets everything that can fail, then makes its changes, which cannot.
+// first gets everything that can fail, then makes its changes, which cannot, as one
+// transaction.  Where directories or the inode file have to grow first, that is a
+// change of its own, and it begins again.
 //
 // Locks: the VFS holds the directories' and those of the inodes whose link counts
 // change.
@@ -37,7 +39,7 @@ static void
 touch(struct qfs_inode *dir, struct timespec now)
 {
   dir->vfs.mtime = dir->vfs.ctime = now;
-  qfs_inode_store(dir);
+  qfs_inode_touch(dir);
 }
 
 // An inode's link count or name changed.
@@ -65,12 +67,10 @@ enter(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, stru
 }
 
 static int
-create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
+try_create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
 {
   struct qfs_inode *dir = qfs_inode(i), *qi;
   struct qfs_spot s;
-  if(S_ISDIR(mode) && i->nlink >= LINKS_MAX)
-    return -EMLINK;
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
     return e;
@@ -82,6 +82,21 @@ create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct in
   enter(dir, &s, name, len, qi);
   *out = &qi->vfs;
   return 0;
+}
+
+static int
+create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
+{
+  struct qfs *fs = qfs_of(qfs_inode(i));
+  int e;
+  if(S_ISDIR(mode) && i->nlink >= LINKS_MAX)
+    return -EMLINK;
+  do {
+    if((e = qfs_begin(fs)))
+      return e;
+    e = try_create(i, name, len, mode, rdev, out);
+  } while(qfs_again(fs, e));
+  return e;
 }
 
 // The text of a symbolic link: in the inode, or a block of its own.
@@ -106,34 +121,49 @@ set_target(struct qfs_inode *qi, const char *target, u32 len)
 }
 
 static int
-symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen)
+try_symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen,
+            struct qfs_inode **out)
 {
   struct qfs_inode *dir = qfs_inode(i), *qi;
   struct qfs_spot s;
-  if(tlen >= PATH_MAX)
-    return -ENAMETOOLONG;
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
     return e;
   e = qfs_inode_new(qfs_of(dir), S_IFLNK | 0777, 0, &qi);
   if(e == 0 && (e = set_target(qi, target, tlen)))
-    inode_put(&qi->vfs);
+    qfs_inode_drop(qi);
   if(e){
     qfs_spot_put(&s);
     return e;
   }
   enter(dir, &s, name, len, qi);
-  inode_put(&qi->vfs);
+  *out = qi;
   return 0;
 }
 
 static int
-link(struct inode *i, const char *name, u32 len, struct inode *target)
+symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen)
+{
+  struct qfs *fs = qfs_of(qfs_inode(i));
+  struct qfs_inode *qi = NULL;
+  int e;
+  if(tlen >= PATH_MAX)
+    return -ENAMETOOLONG;
+  do {
+    if((e = qfs_begin(fs)))
+      return e;
+    e = try_symlink(i, name, len, target, tlen, &qi);
+  } while(qfs_again(fs, e));
+  if(e == 0)
+    inode_put(&qi->vfs);
+  return e;
+}
+
+static int
+try_link(struct inode *i, const char *name, u32 len, struct inode *target)
 {
   struct qfs_inode *dir = qfs_inode(i);
   struct qfs_spot s;
-  if(target->nlink >= LINKS_MAX)
-    return -EMLINK;
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
     return e;
@@ -145,6 +175,21 @@ link(struct inode *i, const char *name, u32 len, struct inode *target)
   target->nlink++;
   changed(qfs_inode(target), now);
   return 0;
+}
+
+static int
+link(struct inode *i, const char *name, u32 len, struct inode *target)
+{
+  struct qfs *fs = qfs_of(qfs_inode(i));
+  int e;
+  if(target->nlink >= LINKS_MAX)
+    return -EMLINK;
+  do {
+    if((e = qfs_begin(fs)))
+      return e;
+    e = try_link(i, name, len, target);
+  } while(qfs_again(fs, e));
+  return e;
 }
 
 // ---- Names no more ----
@@ -159,7 +204,11 @@ leave(struct qfs_inode *dir, struct qfs_inode *qi, struct timespec now)
   } else {
     qi->vfs.nlink--;
   }
-  changed(qi, now);
+  qi->vfs.ctime = now;
+  if(qi->vfs.nlink > 0)
+    qfs_inode_touch(qi);
+  else
+    qfs_orphan_add(qi);
 }
 
 static bool
@@ -169,12 +218,10 @@ in_use(const struct inode *i)
 }
 
 static int
-unlink(struct inode *i, const char *name, u32 len, struct inode *target)
+try_unlink(struct inode *i, const char *name, u32 len, struct inode *target)
 {
   struct qfs_inode *dir = qfs_inode(i);
   struct qfs_spot s;
-  if(in_use(target))
-    return -ENOTEMPTY;
   int e = qfs_dir_find(dir, name, len, &s);
   if(e)
     return e;
@@ -185,6 +232,20 @@ unlink(struct inode *i, const char *name, u32 len, struct inode *target)
   leave(dir, qfs_inode(target), now);
   touch(dir, now);
   return 0;
+}
+
+static int
+unlink(struct inode *i, const char *name, u32 len, struct inode *target)
+{
+  struct qfs *fs = qfs_of(qfs_inode(i));
+  if(in_use(target))
+    return -ENOTEMPTY;
+  int e = qfs_begin(fs);
+  if(e)
+    return e;
+  e = try_unlink(i, name, len, target);
+  qfs_end(fs);
+  return e;
 }
 
 // ---- Renaming ----
@@ -214,8 +275,8 @@ destination(struct qfs_inode *to, const char *name, u32 len, struct inode *repla
 }
 
 static int
-rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
-       struct inode *ti, const char *tname, u32 tlen, struct inode *replaced)
+try_rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
+           struct inode *ti, const char *tname, u32 tlen, struct inode *replaced)
 {
   struct qfs_inode *from = qfs_inode(fi), *to = qfs_inode(ti), *moved = qfs_inode(mi);
   struct qfs_spot source, dest;
@@ -243,8 +304,22 @@ rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
 }
 
 static int
-exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
-         struct inode *ti, const char *tname, u32 tlen, struct inode *b)
+rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
+       struct inode *ti, const char *tname, u32 tlen, struct inode *replaced)
+{
+  struct qfs *fs = qfs_of(qfs_inode(fi));
+  int e;
+  do {
+    if((e = qfs_begin(fs)))
+      return e;
+    e = try_rename(fi, fname, flen, mi, ti, tname, tlen, replaced);
+  } while(qfs_again(fs, e));
+  return e;
+}
+
+static int
+try_exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
+             struct inode *ti, const char *tname, u32 tlen, struct inode *b)
 {
   struct qfs_inode *from = qfs_inode(fi), *to = qfs_inode(ti);
   struct qfs_spot source, dest;
@@ -262,6 +337,19 @@ exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
     qfs_spot_put(&dest);
   }
   qfs_spot_put(&source);
+  return e;
+}
+
+static int
+exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
+         struct inode *ti, const char *tname, u32 tlen, struct inode *b)
+{
+  struct qfs *fs = qfs_of(qfs_inode(fi));
+  int e = qfs_begin(fs);
+  if(e)
+    return e;
+  e = try_exchange(fi, fname, flen, a, ti, tname, tlen, b);
+  qfs_end(fs);
   return e;
 }
 
@@ -291,14 +379,25 @@ readlink(struct inode *i, char *buf, u32 n)
 static int
 update(struct inode *i)
 {
-  qfs_inode_store(qfs_inode(i));
+  struct qfs_inode *qi = qfs_inode(i);
+  struct qfs *fs = qfs_of(qi);
+  int e = qfs_begin(fs);
+  if(e)
+    return e;
+  qfs_inode_store(qi);
+  qfs_end(fs);
   return 0;
 }
 
+// The transaction that changed it last is on the disk, and so is what was written to its
+// pages.
 static int
 sync(struct inode *i, bool data_only)
 {
-  return qfs_meta_sync(qfs_of(qfs_inode(i)));
+  struct qfs_inode *qi = qfs_inode(i);
+  struct qfs *fs = qfs_of(qi);
+  int e = qfs_commit(fs, atomic_load(&qi->changed));
+  return e ? e : qfs_flush(fs);
 }
 
 static i64

@@ -27,6 +27,7 @@ layout_ok(const struct qfs_super *sb, u64 device_blocks)
   return sb->bitmap_blocks == (sb->blocks + QFS_BITS - 1) / QFS_BITS &&
          inside(sb->bitmap_start, sb->bitmap_blocks, 1, sb->data_start) &&
          inside(sb->journal_start, sb->journal_blocks, 1, sb->data_start) &&
+         sb->journal_blocks >= QFS_JOURNAL_MIN &&
          sb->free_blocks < sb->blocks;
 }
 
@@ -39,13 +40,16 @@ inode_file_ok(const struct qfs_super *sb)
 }
 
 static int
-judge(const struct qfs_super *sb, u64 device_blocks, const char *name)
+judge(const struct qfs *fs)
 {
+  const struct qfs_super *sb = fs->sb;
+  const char *name = fs->device->name;
+  u64 device_blocks = fs->device->sectors / (QFS_BLOCK / SECTOR);
   if(sb->magic != QFS_MAGIC)
     return -EINVAL;
-  if(sb->version != QFS_VERSION || sb->incompat & ~QFS_INCOMPAT_KNOWN){
-    printk("qfs: %s: made by something newer: version %u, features 0x%lx\n", name, sb->version,
-           sb->incompat);
+  if(sb->version != QFS_VERSION || sb->incompat != QFS_INCOMPAT_KNOWN){
+    printk("qfs: %s: made by something newer or older: version %u, features 0x%lx\n", name,
+           sb->version, sb->incompat);
     return -EINVAL;
   }
   if(sb->checksum != qfs_super_checksum(sb) || !layout_ok(sb, device_blocks) || !inode_file_ok(sb)){
@@ -61,7 +65,7 @@ static int
 statfs(struct super *s, struct statfs *st)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
-  u64 free = atomic_load(&fs->free_blocks);
+  u64 free = atomic_load(&fs->free_blocks) + atomic_load(&fs->log.freed_blocks);
   *st = (struct statfs){
     .type = QFS_MAGIC & 0xffffffff, .bsize = QFS_BLOCK, .blocks = fs->sb->blocks,
     .bfree = free, .bavail = free, .files = fs->sb->blocks * QFS_INODES_PER_BLOCK,
@@ -74,13 +78,17 @@ static int
 sync(struct super *s)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
+  if(s->read_only)
+    return fs->log.err ? -EIO : 0;
   qfs_orphans_free(fs);
-  return s->read_only ? 0 : qfs_meta_sync_clean(fs);
+  return qfs_commit_home(fs);
 }
 
 static void
 close_pages(struct qfs *fs)
 {
+  qfs_orphans_end(fs);
+  qfs_log_close(fs);
   qfs_map_forget(&fs->table);
   qfs_ialloc_end(fs);
   qfs_alloc_end(fs);
@@ -125,6 +133,9 @@ set_up(struct qfs *fs, struct block_device *d, char *source)
   sleep_init(&fs->ialloc_lock, "qfs inode numbers");
   sleep_init(&fs->scratch_lock, "qfs scratch");
   list_init(&fs->orphans);
+  spin_init(&fs->log.lock, "qfs log");
+  waitq_init(&fs->log.changed);
+  list_init(&fs->log.ordered);
 }
 
 static struct qfs *
@@ -148,15 +159,11 @@ make(struct block_device *d)
 static int
 read_super(struct qfs *fs)
 {
-  u64 device_blocks = fs->device->sectors / (QFS_BLOCK / SECTOR);
   int e = object_page(&fs->meta, 0, &fs->sb_page);
   if(e)
     return e;
   fs->sb = frame_kva(fs->sb_page);
-  e = judge(fs->sb, device_blocks, fs->device->name);
-  if(e == 0)
-    fs->meta.size = fs->sb->blocks * QFS_BLOCK;
-  return e;
+  return judge(fs);
 }
 
 static void
@@ -172,19 +179,13 @@ open_inode_file(struct qfs *fs)
   t->vfs.nlink = d->nlink;
 }
 
-// How many blocks are free is known if nothing has changed since all was written.
-static int
+static void
 begin_use(struct qfs *fs)
 {
   struct timespec now;
   time_now(&now);
-  fs->clean = fs->sb->state == QFS_STATE_CLEAN;
   fs->free_blocks = fs->sb->free_blocks;
   fs->sb->mounted = now.sec;
-  if(fs->clean || fs->super.read_only)
-    return 0;
-  printk("qfs: %s: was not unmounted; counting its free blocks\n", fs->device->name);
-  return qfs_count_free(fs);
 }
 
 static int
@@ -199,15 +200,33 @@ open_root(struct qfs *fs)
   return e;
 }
 
+// What a crash has left is freed; if that cannot be, the rest is of use all the same.
+static void
+free_orphans(struct qfs *fs)
+{
+  int e = fs->super.read_only ? 0 : qfs_orphans_load(fs);
+  if(e)
+    printk("qfs: %s: the list of orphans is damaged (error %d)\n", fs->device->name, -e);
+}
+
+// The superblock may be other than it was once the journal has been replayed.
 static int
 start(struct qfs *fs)
 {
   int e = read_super(fs);
   if(e)
     return e;
+  fs->meta.size = fs->sb->blocks * QFS_BLOCK;
+  e = qfs_log_open(fs);
+  if(e == 0)
+    e = judge(fs);
+  if(e)
+    return e;
+  fs->meta.size = fs->sb->blocks * QFS_BLOCK;
   open_inode_file(fs);
-  e = begin_use(fs);
-  return e ? e : open_root(fs);
+  begin_use(fs);
+  free_orphans(fs);
+  return open_root(fs);
 }
 
 int

@@ -30,12 +30,12 @@ charge(struct tmpfs *fs, struct tmpfs_inode *ti, u64 index)
 }
 
 static int
-page_mkwrite(struct object *o, u64 index)
+page_mkwrite(struct object *o, struct frame *f)
 {
   struct tmpfs_inode *ti = inode_of(o);
   struct tmpfs *fs = tmpfs_of(&ti->vfs);
   spin_lock(&fs->lock);
-  int e = charge(fs, ti, index);
+  int e = charge(fs, ti, f->index);
   spin_unlock(&fs->lock);
   return e;
 }

@@ -3,7 +3,7 @@
 // Locks.  THE LOCK ORDER OF THE KERNEL, outermost first:
 //
 //   file locks (file position, rename, inode, tty output) > space.lock >
-//   qfs (inode numbers, map, scratch) > frame BUSY > reverse-map set (lineage,
+//   qfs (commit, operation, inode numbers, map, scratch) > frame BUSY > reverse-map set (lineage,
 //   object.areas) > space upper tables > leaf table > { object tree, names,
 //   pipe, buddy, slab, family, futex, timers, wait and run queues, devices }
 //

@@ -12,7 +12,7 @@
 #include "fs/qfs_format.h"
 
 enum { INODE_FILE_BLOCKS = 2 };
-enum { JOURNAL_MIN = 32, JOURNAL_MAX = 8192 };      // blocks
+enum { JOURNAL_MAX = 8192 };               // blocks
 enum { MODE_REGULAR = 0100600, MODE_ROOT = 0040755 };
 
 static int
@@ -25,10 +25,10 @@ write_block(int fd, u64 block, const void *data)
 static void
 lay_out(struct qfs_super *sb, u64 blocks)
 {
-  u64 journal = max(blocks / 64, (u64)JOURNAL_MIN);
+  u64 journal = max(blocks / 64, min(blocks / 8, 128UL));
   sb->magic = QFS_MAGIC;
   sb->version = QFS_VERSION;
-  sb->compat = QFS_COMPAT_JOURNAL;
+  sb->incompat = QFS_INCOMPAT_JOURNAL;
   sb->blocks = blocks;
   sb->bitmap_start = 1;
   sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;
@@ -36,7 +36,6 @@ lay_out(struct qfs_super *sb, u64 blocks)
   sb->journal_blocks = min(journal, (u64)JOURNAL_MAX);
   sb->data_start = sb->journal_start + sb->journal_blocks;
   sb->free_blocks = blocks - sb->data_start - INODE_FILE_BLOCKS;
-  sb->state = QFS_STATE_CLEAN;
 }
 
 static void
@@ -92,7 +91,7 @@ static int
 write_journal(int fd, const struct qfs_super *sb)
 {
   u8 block[QFS_BLOCK] = { 0 };
-  struct qfs_journal j = { .magic = QFS_JOURNAL_MAGIC, .sequence = 1, .head = 1, .tail = 1 };
+  struct qfs_journal j = { .magic = QFS_JOURNAL_MAGIC, .sequence = 1 };
   memcpy(block, &j, sizeof(j));
   return write_block(fd, sb->journal_start, block);
 }

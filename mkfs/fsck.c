@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fs/qfs_format.h"
+#include "mkfs/replay.h"
 #include "mkfs/tool.h"
 
 static const char help[] =
@@ -33,10 +34,10 @@ struct found {
   const struct qfs_dinode *disk;   // NULL: free
   u32 names;                       // directory entries that name it
   u32 subdirs;                     // directories it is the parent of
-  u64 entries;
+  bool orphan;
 };
 
-static const char *image;
+static char *image;
 static const struct qfs_super *sb;
 static u8 *claimed;                // a byte a block
 static struct found *inodes;
@@ -155,8 +156,6 @@ note_inode(u64 ino, const struct qfs_dinode *d, bool used)
     return;
   inodes[ino].disk = d;
   nfiles++;
-  if(d->nlink == 0)
-    wrong("inode %lu: no links, but not free", ino);
 }
 
 static void
@@ -293,7 +292,7 @@ check_directory(u64 ino, const struct qfs_dinode *d)
   for(u64 i = 0; i < t.pages; i++)
     if(!t.seen[i])
       wrong("directory %lu: block %lu is not in its tree", ino, i);
-  if(t.entries != d->entries)
+  if(d->nlink > 0 && t.entries != d->entries)
     wrong("directory %lu: %lu entries, says %lu", ino, t.entries, d->entries);
   free(t.map);
   free(t.seen);
@@ -339,6 +338,23 @@ reaches_root(u64 ino)
   return true;
 }
 
+// Every inode without links is on the list, and no other.
+static void
+check_orphans(void)
+{
+  for(u64 ino = sb->orphans; ino; ino = inodes[ino].disk->entries){
+    if(ino >= ninodes || inodes[ino].disk == NULL || inodes[ino].orphan){
+      wrong("the list of orphans is broken at inode %lu", ino);
+      return;
+    }
+    inodes[ino].orphan = true;
+    if(inodes[ino].disk->nlink > 0){
+      wrong("inode %lu: on the list of orphans, but has links", ino);
+      return;
+    }
+  }
+}
+
 static void
 check_links(void)
 {
@@ -353,12 +369,14 @@ check_links(void)
     if(f->disk == NULL)
       continue;
     bool directory = S_ISDIR(f->disk->mode);
-    u32 links = directory ? 2 + f->subdirs : f->names;
-    if(f->names == 0 || (directory && f->names > 1))
+    u32 links = directory && !f->orphan ? 2 + f->subdirs : f->names;
+    if((f->names == 0 && !f->orphan) || (directory && f->names > 1))
       wrong("inode %lu: has %u names", ino, f->names);
     if(f->disk->nlink != links)
       wrong("inode %lu: %u links, says %u", ino, links, f->disk->nlink);
-    if(directory && !reaches_root(ino))
+    if(f->disk->nlink == 0 && !f->orphan)
+      wrong("inode %lu: no links, but not on the list of orphans", ino);
+    if(directory && !f->orphan && !reaches_root(ino))
       wrong("directory %lu: is not under the root", ino);
   }
 }
@@ -378,7 +396,7 @@ check_bitmap(void)
   for(u64 b = sb->blocks; b < sb->bitmap_blocks * QFS_BITS; b++)
     if(!bit(bits, b))
       wrong("block %lu: past the end, but free", b);
-  if(sb->state == QFS_STATE_CLEAN && free_blocks != sb->free_blocks)
+  if(free_blocks != sb->free_blocks)
     wrong("%lu blocks are free, the superblock says %lu", free_blocks, sb->free_blocks);
 }
 
@@ -390,18 +408,28 @@ check_super(const char *file, u64 bytes)
   u64 n = sb->blocks;
   if(sb->magic != QFS_MAGIC)
     tool_die("%s: not a qfs image", file);
-  if(sb->version != QFS_VERSION || sb->incompat & ~QFS_INCOMPAT_KNOWN)
-    tool_die("%s: made by something newer", file);
+  if(sb->version != QFS_VERSION || sb->incompat != QFS_INCOMPAT_KNOWN)
+    tool_die("%s: made by something newer or older", file);
   if(sb->checksum != qfs_super_checksum(sb))
     tool_die("%s: the superblock's checksum is wrong", file);
   if(n > bytes / QFS_BLOCK || sb->bitmap_start != 1 || sb->data_start >= n ||
      sb->bitmap_blocks != (n + QFS_BITS - 1) / QFS_BITS ||
      sb->journal_start != 1 + sb->bitmap_blocks || sb->journal_blocks > n ||
+     sb->journal_blocks < QFS_JOURNAL_MIN ||
      sb->data_start != sb->journal_start + sb->journal_blocks)
     tool_die("%s: the superblock's layout makes no sense", file);
-  const struct qfs_journal *j = block_at(sb->journal_start);
-  if(sb->compat & QFS_COMPAT_JOURNAL && (j->magic != QFS_JOURNAL_MAGIC || j->head != j->tail))
-    wrong("the journal is not empty");
+}
+
+static i64
+recover(const char *file)
+{
+  u64 next;
+  i64 n = replay_journal(image, &next);
+  if(n == -ENOMEM)
+    tool_die("no memory");
+  if(n < 0)
+    wrong("the journal has no header");
+  return n;
 }
 
 static u64
@@ -413,7 +441,7 @@ map_image(const char *file)
     tool_die("%s: %s", file, strerror(errno));
   if(!S_ISREG(st.st_mode) || st.st_size < 8 * QFS_BLOCK)
     tool_die("%s: not a qfs image", file);
-  image = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  image = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   if(image == MAP_FAILED)
     tool_die("%s: %s", file, strerror(errno));
   close(fd);
@@ -431,18 +459,21 @@ main(int argc, char **argv)
   u64 bytes = map_image(file);
   sb = (const struct qfs_super *)image;
   check_super(file, bytes);
+  i64 replayed = recover(file);
+  check_super(file, bytes);
   claimed = calloc(sb->blocks, 1);
   if(claimed == NULL)
     tool_die("no memory");
 
   check_inode_file();
   check_inodes();
+  check_orphans();
   check_links();
   check_bitmap();
   if(nerrors)
     printf("%s: %lu errors\n", file, nerrors);
   else if(!quiet)
     printf("%s: consistent: %lu files, %lu of %lu blocks free%s\n", file, nfiles, sb->free_blocks,
-           sb->blocks, sb->state == QFS_STATE_CLEAN ? "" : ", not unmounted");
+           sb->blocks, replayed > 0 ? ", once its journal is replayed" : "");
   return fflush(stdout) || nerrors ? FAILED : DONE;
 }

@@ -92,6 +92,12 @@ object_destroy(struct object *o)
 }
 
 void
+object_get(struct object *o)
+{
+  o->refs++;
+}
+
+void
 object_put(struct object *o)
 {
   if(--o->refs == 0)
@@ -167,7 +173,10 @@ object_enter_dirty(struct object *o, struct frame *f)
 int
 object_make_dirty(struct object *o, struct frame *f)
 {
-  int e = f->word & FRAME_DIRTY || !o->ops->page_mkwrite ? 0 : o->ops->page_mkwrite(o, f->index);
+  int e = 0;
+  if(!(f->word & FRAME_DIRTY) && o->ops->page_mkwrite)
+    while((e = o->ops->page_mkwrite(o, f)) == -EBUSY && (e = o->ops->wait_place(o)) == 0)
+      ;
   if(e == 0)
     object_mark_dirty(o, f);
   return e;

@@ -194,7 +194,9 @@ static __attribute__((noinline)) int
 no_place(struct object *o, struct frame *f, int err)
 {
   object_forget(o, &f, 1);
-  return err;
+  if(err == -EBUSY)
+    err = o->ops->wait_place(o);
+  return err ? err : -EAGAIN;
 }
 
 // A page that was made for this, without reading what the file has there: BUSY until
@@ -206,7 +208,7 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   u64 in_page = off & PAGE_MASK, got = len - copy_in(page + in_page, buf, len);
   if(unlikely(got == 0) || (unlikely(got < len) && page_down(off) < o->size))
     return give_up(o, f, off, buf, got, done);
-  int err = object_reserve(o, f->index);
+  int err = object_reserve(o, f);
   if(unlikely(err))
     return no_place(o, f, err);
   if(got < PAGE_SIZE)

@@ -55,7 +55,8 @@ struct frame {
   u32 owner;         // knum of a slab, lineage or object
   u32 index;         // in the owner; order of a free block
   u32 slot;          // swap slot that also holds this page, or 0
-  u32 hint;          // place in its lineage of the space that mapped it last
+  u32 hint;          // place in its lineage of the space that mapped it last; of a page of
+                     // metadata: place in the file system's transaction, or 0
   union {
     struct { u32 next, prev; };             // free: list, as frame numbers
     struct { u32 names, mappings : 24; };   // in use: the checker's recount, and in the

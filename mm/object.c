@@ -433,7 +433,9 @@ int
 object_make_dirty(struct object *o, struct frame *f)
 {
   if(!(atomic_load(&f->word) & FRAME_PLACED)){
-    int err = object_reserve(o, f->index);
+    int err;
+    while((err = object_reserve(o, f)) == -EBUSY && (err = o->ops->wait_place(o)) == 0)
+      ;
     if(err)
       return err;
     frame_placed(f);

@@ -27,9 +27,12 @@ struct object_ops {
   // NULL: there is no store.  Pages begin as zeroes, and stay once they are dirty.
   int (*write_pages)(struct object *o, u64 index, struct frame **f, u32 n);
 
-  // The page is about to be dirty for the first time: reserve its place.
-  // => 0, or -ENOSPC, -EIO ...
-  int (*page_mkwrite)(struct object *o, u64 index);
+  // The page, pinned, is about to be dirty for the first time: reserve its place.
+  // => 0, or -ENOSPC, -EIO ...; -EBUSY: try again after wait_place
+  int (*page_mkwrite)(struct object *o, struct frame *f);
+
+  // Wait until there may be a place.  The caller has no page BUSY.  => 0 or -errno
+  int (*wait_place)(struct object *o);
 
   // The last reference is gone; the pages are too.
   void (*release)(struct object *o);

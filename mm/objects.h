@@ -113,11 +113,12 @@ u64 each_object(u64 want, u64 (*fn)(struct object *o, u64 want));
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
 void object_forget(struct object *o, struct frame **f, u32 n);
 
-// A place in the store for a page.  => 0, -ENOSPC, -EIO ...  May sleep.
+// A place in the store for a page.  => 0, -ENOSPC, -EIO ...; -EBUSY: not before wait_place.
+// May sleep.
 static inline int
-object_reserve(struct object *o, u64 index)
+object_reserve(struct object *o, struct frame *f)
 {
-  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, index) : 0;
+  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, f) : 0;
 }
 
 // A page of an object without a store, BUSY and unmapped and clean, is from now on in its

@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: MIT
 //
-// A block device in a file of the host's, with an empty file system on it.
+// A block device in memory, with an empty file system on it; and what it was asked to do,
+// so that a test can tell what may be on it when power fails.
 
 #pragma once
 
 #include "kernel/block.h"
 
 struct block_device *disk_make(u64 bytes);     // one a test
+// What was written, and when it was flushed, since recording began.
+struct disk_event {
+  enum block_op op;
+  u64 at;                                      // bytes
+  u32 len;
+  u8 *data;
+};
+extern struct disk_event *disk_events;
+extern u64 disk_nevents;
+void disk_record(bool on);                     // from nothing, or no more
+void disk_free_events(struct disk_event *v, u64 n);
+
+extern u8 *disk_bytes;                         // what is on it
+extern u64 disk_size;
+
 void disk_fail(u32 one_in);                    // requests that end with -EIO; 0 = none
-void disk_expect_consistent(void);             // fsck finds nothing wrong
+bool disk_consistent(void);                    // fsck finds nothing wrong, or shows it
+void disk_expect_consistent(void);

@@ -73,9 +73,10 @@ write_pages(struct object *o, u64 index, struct frame **f, u32 n)
 }
 
 static int
-page_mkwrite(struct object *o, u64 index)
+page_mkwrite(struct object *o, struct frame *f)
 {
   struct store *s = store_of(o);
+  u64 index = f->index;
   check_call(s, index, 1);
   if(fails(&s->fail_reserve))
     return s->error;
@@ -96,7 +97,10 @@ release(struct object *o)
   stores_alive--;
 }
 
-static const struct object_ops store_ops = { read_pages, write_pages, page_mkwrite, release };
+static const struct object_ops store_ops = {
+  .read_pages = read_pages, .write_pages = write_pages, .page_mkwrite = page_mkwrite,
+  .release = release,
+};
 
 struct store *
 store_create(u64 size, u64 pages)

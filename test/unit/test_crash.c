@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: MIT
+//
+// Power failures: random work on a file system, with its disk's requests recorded; then
+// the states that the disk may be in at any moment of it: all that was flushed, and of
+// the writes since then all, some, or halves.  Each is checked by fsck, mounted, that
+// may fail half-way too, and compared with what the work had done:
+//
+//   names     are all as they were after one and the same step: none before the last
+//             one that was synced, none after the last one that had begun
+//   a file    has the size, and every sector the contents, of some step since its
+//             last fsync
+//
+// Disks and recoveries that are wrong in known ways must be caught by this.
+
+#include "host/host.h"
+#include "fs/qfs.h"
+#include "host/disk.h"
+
+enum { DISK = 2 << 20, NAMES = 8, STEPS = 30, IDS = 64, SECTORS = 40 * 8 };
+enum { STATES = 60 };                  // looked at of one piece of work
+#define FILE_BYTES (SECTORS * SECTOR)
+
+static struct super *super;
+static struct inode *dirs[2];          // half of the names each
+static struct space *space;
+static va_t buffer;
+static struct block_device *device;
+
+// ---- What the work did ----
+
+struct contents { u32 sectors, stamp[SECTORS]; };
+
+static struct step {
+  u64 begin;                           // events of the disk before it
+  u32 id[NAMES];                       // afterwards; 0: no such name
+  struct contents file[IDS];
+  u32 synced_names;                    // step that names are not older than, from
+  u32 synced[IDS];                     // `end` on; contents of a file
+  u64 end;
+} steps[STEPS];
+static u32 now, ids;
+static u32 changed[IDS];               // step in which the inode last did
+
+// ---- Mounting ----
+
+static u32
+name_of(u32 k, char *name)
+{
+  return (u32)snprintk(name, 32, "name %u of some length", k);
+}
+
+static struct inode *dir_of(u32 k) { return dirs[k % 2]; }
+
+static int
+mount(void)
+{
+  int e = qfs_mount_device(device, &super);
+  if(e)
+    return e;
+  dirs[0] = super->root;
+  return dirs[0]->ops->lookup(dirs[0], "dir", 3, &dirs[1]);
+}
+
+
+static struct inode *
+find(u32 k)
+{
+  char name[32];
+  struct inode *i;
+  u32 len = name_of(k, name);
+  return dir_of(k)->ops->lookup(dir_of(k), name, len, &i) == 0 ? i : NULL;
+}
+
+static int
+write_back(struct inode *i)
+{
+  int e = object_sync(&i->object, 0, ~0UL);
+  return e ? e : inode_update(i);
+}
+
+static void
+unmount(void)
+{
+  for(u32 k = 0; k < NAMES; k++){
+    struct inode *i = find(k);
+    if(i && S_ISREG(i->mode))
+      write_back(i);
+    inode_put(i);
+  }
+  super->sync(super);
+  super->refs = 0;
+  inode_put(dirs[1]);
+  inode_put(dirs[0]);
+  super_shrink(super, ~0UL);
+  super->release(super);
+}
+
+// ---- Steps ----
+
+static bool
+fine(int e)
+{
+  if(e && e != -ENOSPC)
+    panic("error %d", e);
+  return e == 0;
+}
+
+static void
+create(u32 k)
+{
+  struct step *s = &steps[now];
+  char name[32];
+  struct inode *i;
+  u32 len = name_of(k, name), id = ++ids;
+  if(ids == IDS - 1 || !fine(dir_of(k)->ops->create(dir_of(k), name, len, S_IFREG | id, 0, &i)))
+    return;
+  inode_put(i);
+  s->id[k] = id;
+  changed[id] = now;
+}
+
+static void
+stamp(struct contents *c, u32 from, u32 to, u32 value)
+{
+  for(u32 k = min(c->sectors, from); k < to; k++)
+    c->stamp[k] = k < from ? 0 : value;
+  c->sectors = max(c->sectors, to);
+}
+
+// Sectors up to the end of the file or of a page, so that none is left half.
+static void
+write_some(struct inode *i, u32 id)
+{
+  static u32 bytes[FILE_BYTES / sizeof(u32)];
+  struct contents *c = &steps[now].file[id];
+  u32 from = (u32)(below(2) ? c->sectors : below(SECTORS)), n = 1 + (u32)below(below(3) ? 16 : 160);
+  u32 value = id << 16 | (now + 1);
+  from = min(from, (u32)SECTORS - 1);
+  n = min(n, SECTORS - from);
+  for(u32 b = 0; b < n * SECTOR / sizeof(u32); b++)
+    bytes[b] = value;
+  assert_int_equal(copy_to_user(buffer, bytes, n * SECTOR), 0);
+  u64 total = 0, done;
+  int e;
+  do {
+    e = object_write(&i->object, from * SECTOR + total, buffer + total, n * SECTOR - total, &done);
+    total += done;
+  } while(e == -EAGAIN && object_fault_in(buffer + total, n * SECTOR - total, false) == 0);
+  fine(e);
+  if(total == 0)
+    return;
+  assert_int_equal(total % SECTOR, 0);
+  stamp(c, from, from + (u32)(total / SECTOR), value);
+  inode_modified(i);
+  changed[id] = now;
+}
+
+static void
+resize(struct inode *i, u32 id)
+{
+  struct contents *c = &steps[now].file[id];
+  u32 size = (u32)below(SECTORS);
+  if(size > c->sectors && !fine(object_extend(&i->object, size * SECTOR)))
+    return;
+  if(size <= c->sectors)
+    object_truncate(&i->object, size * SECTOR);
+  fine(i->ops->truncate(i, size * SECTOR));
+  inode_modified(i);
+  stamp(c, size, size, 0);
+  c->sectors = size;
+  changed[id] = now;
+}
+
+static void
+unlink(u32 k, struct inode *i)
+{
+  char name[32];
+  u32 len = name_of(k, name);
+  assert_int_equal(dir_of(k)->ops->unlink(dir_of(k), name, len, i), 0);
+  steps[now].id[k] = 0;
+}
+
+static void
+rename(u32 k, struct inode *i)
+{
+  struct step *s = &steps[now];
+  char from[32], to[32];
+  u32 other = (k + 1 + (u32)below(NAMES - 1)) % NAMES;
+  u32 len = name_of(k, from), len2 = name_of(other, to);
+  struct inode *replaced = s->id[other] ? find(other) : NULL;
+  int e = i->ops->rename(dir_of(k), from, len, i, dir_of(other), to, len2, replaced);
+  inode_put(replaced);
+  if(!fine(e))
+    return;
+  changed[s->id[k]] = now;
+  s->id[other] = s->id[k];
+  s->id[k] = 0;
+}
+
+static void
+fsync(struct inode *i, u32 id)
+{
+  struct step *s = &steps[now];
+  assert_int_equal(write_back(i), 0);
+  assert_int_equal(i->ops->sync(i, false), 0);
+  s->synced[id] = now;
+  s->synced_names = max(s->synced_names, changed[id]);
+}
+
+static void
+sync_all(void)
+{
+  struct step *s = &steps[now];
+  for(u32 k = 0; k < NAMES; k++){
+    struct inode *i = s->id[k] ? find(k) : NULL;
+    if(i){
+      assert_int_equal(write_back(i), 0);
+      s->synced[s->id[k]] = now;
+    }
+    inode_put(i);
+  }
+  assert_int_equal(super->sync(super), 0);
+  s->synced_names = now;
+}
+
+static void
+step(void)
+{
+  struct step *s = &steps[now];
+  u32 k = (u32)below(NAMES);
+  if(below(12) == 0){
+    sync_all();
+    return;
+  }
+  if(s->id[k] == 0){
+    create(k);
+    return;
+  }
+  struct inode *i = find(k);
+  switch(below(8)){
+  case 0:  unlink(k, i); break;
+  case 1:  rename(k, i); break;
+  case 2:  resize(i, s->id[k]); break;
+  case 3:
+  case 4:  fsync(i, s->id[k]); break;
+  case 5:  assert_int_equal(write_back(i), 0); break;
+  default: write_some(i, s->id[k]);
+  }
+  inode_put(i);
+  if(below(6) == 0)
+    objects_write_back(below(60));
+}
+
+static void
+work(void)
+{
+  assert_int_equal(mount(), 0);
+  disk_record(true);
+  ids = 0;
+  memset(steps, 0, sizeof steps);
+  for(now = 1; now < STEPS; now++){
+    steps[now] = steps[now - 1];
+    steps[now].begin = disk_nevents;
+    step();
+    steps[now].end = disk_nevents;
+  }
+  unmount();
+  disk_record(false);
+}
+
+// ---- States of the disk ----
+
+static u8 base[DISK];                  // before the first event
+
+// A write, or some sectors of it.
+static void
+apply(u8 *image, const struct disk_event *v, bool torn)
+{
+  for(u32 at = 0; at < v->len; at += SECTOR)
+    if(!torn || below(2))
+      memcpy(image + v->at + at, v->data + at, SECTOR);
+}
+
+// All up to the last flush before event p; of what follows all, all but one, half, few.
+static void
+make_state(u8 *image, const struct disk_event *v, u64 p)
+{
+  u64 flushed = p;
+  while(flushed > 0 && v[flushed - 1].op != BLOCK_FLUSH)
+    flushed--;
+  u64 how = below(4), one = flushed + below(p - flushed + 1);
+  for(u64 i = 0; i < p; i++){
+    bool there = i < flushed || (how < 2 ? how == 0 || i != one : below(4) >= how);
+    if(v[i].op == BLOCK_WRITE && (there || below(4) == 0))
+      apply(image, &v[i], !there);
+  }
+}
+
+// ---- Is it what was done? ----
+
+static u32 lies;
+
+#define lie(...) (lies++, printk(__VA_ARGS__), printk("\n"))
+
+// What was cut off may be gone before the file is shorter.
+static bool
+sector_is(u32 id, u32 k, u32 value, u32 from, u32 to)
+{
+  bool cut = false;
+  for(u32 s = from; s <= to; s++){
+    const struct contents *c = &steps[s].file[id];
+    if(k < c->sectors ? value == c->stamp[k] : cut && value == 0)
+      return true;
+    cut |= k < c->sectors;
+  }
+  return false;
+}
+
+static void
+check_file(struct inode *i, u32 id, u32 from, u32 to)
+{
+  static u32 bytes[FILE_BYTES / sizeof(u32)];
+  u64 size = i->object.size;
+  bool known = false;
+  for(u32 s = from; s <= to; s++)
+    known |= size == steps[s].file[id].sectors * SECTOR;
+  if(!known){
+    lie("file %u: %lu bytes", id, size);
+    return;
+  }
+  if(object_read_kernel(&i->object, 0, bytes, size) != (i64)size){
+    lie("file %u cannot be read", id);
+    return;
+  }
+  for(u32 k = 0; k < size / SECTOR; k++){
+    u32 *w = bytes + k * (SECTOR / sizeof(u32));
+    for(u32 b = 1; b < SECTOR / sizeof(u32); b++)
+      if(w[b] != w[0])
+        lie("file %u: sector %u is torn", id, k);
+    if(!sector_is(id, k, w[0], from, to))
+      lie("file %u: sector %u has %x (steps %u to %u)", id, k, w[0], from, to);
+  }
+}
+
+static void
+check_tree(u64 p)
+{
+  u32 last = 0, synced = 0, found[NAMES];
+  while(last + 1 < STEPS && steps[last + 1].begin <= p)
+    last++;
+  while(synced + 1 < STEPS && steps[synced + 1].end <= p)
+    synced++;
+  struct inode *i[NAMES];
+  for(u32 k = 0; k < NAMES; k++){
+    i[k] = find(k);
+    found[k] = i[k] ? i[k]->mode & 07777 : 0;
+  }
+  u32 s = steps[synced].synced_names;
+  while(s <= last && memcmp(found, steps[s].id, sizeof found) != 0)
+    s++;
+  if(s > last)
+    lie("the names are of no step from %u to %u", steps[synced].synced_names, last);
+  for(u32 k = 0; k < NAMES; k++){
+    if(i[k] && found[k] < IDS)
+      check_file(i[k], found[k], steps[synced].synced[found[k]], last);
+    inode_put(i[k]);
+  }
+}
+
+// ---- One state ----
+
+static u64 states;
+static void (*spoil)(u8 *image, u64 p);  // what a wrong recovery makes of a state, or NULL
+
+// Recovery ends after some of its own writes; it is for the next one then.
+static void
+crash_again(u32 times)
+{
+  static u8 before[DISK];
+  for(; times > 0; times--){
+    memcpy(before, disk_bytes, DISK);
+    disk_record(true);
+    if(mount() == 0)
+      unmount();
+    disk_record(false);
+    memcpy(disk_bytes, before, DISK);
+    make_state(disk_bytes, disk_events, below(disk_nevents + 1));
+  }
+}
+
+static void
+check_state(const struct disk_event *events, u64 p)
+{
+  memcpy(disk_bytes, base, DISK);
+  make_state(disk_bytes, events, p);
+  if(spoil)
+    spoil(disk_bytes, p);
+  states++;
+  if(below(4) == 0 && !disk_consistent())
+    lie("fsck finds fault");
+  crash_again(below(5) == 0 ? 1 + (u32)below(2) : 0);
+  int e = mount();
+  if(e){
+    lie("mount: error %d", e);
+    return;
+  }
+  check_tree(p);
+  unmount();
+  if(!disk_consistent())
+    lie("fsck finds fault after recovery");
+}
+
+// ---- Wrong disks ----
+
+static void (*alter)(struct disk_event *v, u64 n);   // what a wrong disk or file system would do
+
+static bool
+is_commit(const struct disk_event *v)
+{
+  return v->op == BLOCK_WRITE && ((const struct qfs_commit *)v->data)->magic == QFS_COMMIT_MAGIC;
+}
+
+// Any moment; often one just after a commit record has been sent, or a flush.
+static u64
+moment(const struct disk_event *v, u64 n)
+{
+  u64 p = below(n + 1);
+  for(bool often = below(2); often && p < n; p++)
+    if(is_commit(&v[p]))
+      return min(p + 1 + below(2), n);
+  return p;
+}
+
+static void
+forget_event(struct disk_event *v)
+{
+  v->op = BLOCK_READ;
+}
+
+// The flush before each commit record is left out; the one after it.
+static void
+no_flush_before(struct disk_event *v, u64 n)
+{
+  for(u64 i = 1; i < n; i++)
+    if(is_commit(&v[i]) && v[i - 1].op == BLOCK_FLUSH)
+      forget_event(&v[i - 1]);
+}
+
+static void
+no_flush_after(struct disk_event *v, u64 n)
+{
+  for(u64 i = 0; i + 1 < n; i++)
+    if(is_commit(&v[i]) && v[i + 1].op == BLOCK_FLUSH)
+      forget_event(&v[i + 1]);
+}
+
+// Each commit record goes out before what it commits, as far as the flush before that.
+static void
+commit_first(struct disk_event *v, u64 n)
+{
+  for(u64 i = 1; i < n; i++)
+    for(u64 k = i; is_commit(&v[k]) && k > 1 && (k == i || v[k - 1].op == BLOCK_WRITE); k--){
+      struct disk_event commit = v[k];
+      v[k] = v[k - 1];
+      v[k - 1] = commit;
+    }
+}
+
+// Recovery does not look at the last transaction that there is.
+static void
+stop_early(u8 *image, u64 p)
+{
+  struct qfs_super *sb = (struct qfs_super *)image;
+  struct qfs_commit *last = NULL;
+  u8 *area = image + sb->journal_start * QFS_BLOCK;
+  u64 sequence = ((struct qfs_journal *)area)->sequence;
+  for(u64 at = 1; at < sb->journal_blocks; at++){
+    struct qfs_commit *c = (struct qfs_commit *)(area + at * QFS_BLOCK);
+    if(c->magic == QFS_COMMIT_MAGIC && c->sequence == sequence){
+      last = c;
+      sequence++;
+    }
+  }
+  if(last)
+    last->sum++;
+}
+
+// ---- The tests ----
+
+static void
+start(void)
+{
+  struct inode *d;
+  device = disk_make(DISK);
+  assert_int_equal(qfs_mount_device(device, &super), 0);
+  dirs[0] = super->root;
+  assert_int_equal(dirs[0]->ops->create(dirs[0], "dir", 3, S_IFDIR | 0755, 0, &d), 0);
+  dirs[1] = d;
+  unmount();
+  memcpy(base, disk_bytes, DISK);
+  space = space_create();
+  run_space(space);
+  buffer = 16 * MiB;
+  vm_map(space, buffer, page_up(FILE_BYTES), PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+}
+
+static void
+end(void)
+{
+  run_space(NULL);
+  space_put(space);
+}
+
+// The events of one piece of work, and states after them.
+static void
+crash(void)
+{
+  memcpy(disk_bytes, base, DISK);
+  work();
+  struct disk_event *events = disk_events;
+  u64 n = disk_nevents;
+  disk_events = NULL;                  // they are ours
+  if(alter)
+    alter(events, n);
+  for(u32 k = 0; k < STATES && lies == 0; k++)
+    check_state(events, moment(events, n));
+  disk_free_events(events, n);
+}
+
+static void
+states_of_the_disk(void)
+{
+  start();
+  for(u64 n = host_rounds(10); n > 0; n--)
+    crash();
+  end();
+  if(lies)
+    panic("%u lies in %lu states", lies, states);
+}
+
+// The test itself is at fault if it sees nothing wrong here.
+static void
+expect_lies(void (*events)(struct disk_event *, u64), void (*image)(u8 *, u64))
+{
+  alter = events;
+  spoil = image;
+  start();
+  for(u32 n = 0; n < 20 && lies == 0; n++)
+    crash();
+  end();
+  if(lies == 0)
+    panic("nothing was found in %lu states", states);
+}
+
+static void without_flush_before_commit(void) { expect_lies(no_flush_before, NULL); }
+static void without_flush_after_commit(void) { expect_lies(no_flush_after, NULL); }
+static void commit_before_data(void) { expect_lies(commit_first, NULL); }
+static void recovery_stops_early(void) { expect_lies(NULL, stop_early); }
+
+int
+main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(states_of_the_disk, .frames = 3000),
+    TEST(without_flush_before_commit, .frames = 3000),
+    TEST(without_flush_after_commit, .frames = 3000),
+    TEST(commit_before_data, .frames = 3000),
+    TEST(recovery_stops_early, .frames = 3000),
+  };
+  return cmocka_run_group_tests_name("crash", tests, NULL, NULL);
+}
