@@ -197,6 +197,37 @@ add_cpu(struct text *t, const struct cpu *c)
 }
 
 static int
+show_interrupts(struct text *t, struct task *unused)
+{
+  struct irq_info i;
+  text_add(t, "     ");
+  for(u32 h = 0; h < nharts; h++)
+    text_add(t, "      CPU%-2u", h);
+  text_add(t, "\n");
+  for(u32 k = 0; irq_info(k, &i); k++){
+    if(i.line)
+      text_add(t, "%3u: ", i.line);
+    else
+      text_add(t, "%s: ", i.label);
+    for(u32 h = 0; h < nharts; h++)
+      text_add(t, " %10lu", i.count(&i, h));
+    text_add(t, "  %s  %s\n", i.line ? "PLIC" : "hart", i.name);
+  }
+  return 0;
+}
+
+static u64
+all_interrupts(void)
+{
+  struct irq_info i;
+  u64 n = 0;
+  for(u32 k = 0; irq_info(k, &i); k++)
+    for(u32 h = 0; h < nharts; h++)
+      n += i.count(&i, h);
+  return n;
+}
+
+static int
 show_stat(struct text *t, struct task *unused)
 {
   struct cpu all = { 0 };
@@ -218,6 +249,7 @@ show_stat(struct text *t, struct task *unused)
   struct timespec now;
   time_now(&now);
   struct task_count tasks = count_tasks();
+  text_add(t, "intr %lu\n", all_interrupts());
   text_add(t, "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n", switches,
            now.sec - machine_time_ns() / 1000000000, tasks.last, tasks.running, tasks.blocked);
   return 0;
@@ -303,6 +335,7 @@ const struct proc_entry proc_system[] = {
   { .name = "filesystems", .mode = PROC_FILE,
     .says = "nodev\tproc\nnodev\tdevtmpfs\nnodev\ttmpfs\n\tqfs\n" },
   { .name = "frames", .mode = PROC_FILE, .next = next_frames },
+  { .name = "interrupts", .mode = PROC_FILE, .show = show_interrupts },
   { .name = "kpagecount", .mode = S_IFREG | 0400, .numbers = kpagecount },
   { .name = "kpageflags", .mode = S_IFREG | 0400, .numbers = kpageflags },
   { .name = "loadavg", .mode = PROC_FILE, .show = show_loadavg },

@@ -150,6 +150,7 @@ struct hart {
   struct timers timers;
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   u64 switches;             // from one task to another
+  u64 timer_interrupts, ipis;
   void *stopped_at;         // its stack frame, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
   u64 events[40];           // vm_count

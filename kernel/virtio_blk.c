@@ -227,7 +227,7 @@ set_up(struct disk *k)
   d->read_only = v->features & BLK_F_RO;
   d->has_flush = v->features & BLK_F_FLUSH;
   d->submit = submit;
-  return irq_register(v->irq, interrupt, k);
+  return irq_register(v->irq, d->name, interrupt, k);
 }
 
 void

@@ -84,7 +84,16 @@ bool machine_interrupted_user(void);  // in an interrupt handler: did it come fr
 // Call fn(arg), interrupts off, whenever irq is raised; from now on, for ever.
 // Before plic_init() nothing can be registered.
 // => 0, -EINVAL (no such line) or -EBUSY (taken)
-int irq_register(u32 irq, void (*fn)(void *), void *arg);
+int irq_register(u32 irq, const char *name, void (*fn)(void *), void *arg);
+
+// The k-th kind of interrupt, for /proc: a line of a device, which always interrupts the
+// boot hart, or one that each hart counts for itself. => false: there are no more
+struct irq_info {
+  const char *label, *name;
+  u32 line;                        // 0: `label` stands for it
+  u64 (*count)(const struct irq_info *i, u32 hart);
+};
+bool irq_info(u32 k, struct irq_info *i);
 
 // ---- Time ----
 

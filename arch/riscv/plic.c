@@ -24,6 +24,8 @@
 struct handler {
   void (*fn)(void *);
   void *arg;
+  const char *name;
+  u64 count;                            // all the boot hart's, harts[0]
 };
 
 static struct plic_facts plic;
@@ -54,7 +56,7 @@ plic_init(void)
 }
 
 int
-irq_register(u32 irq, void (*fn)(void *), void *arg)
+irq_register(u32 irq, const char *name, void (*fn)(void *), void *arg)
 {
   if(irq == 0 || irq > plic.lines)
     return -EINVAL;
@@ -62,6 +64,7 @@ irq_register(u32 irq, void (*fn)(void *), void *arg)
   bool taken = handlers[irq].fn != NULL;
   if(!taken){
     handlers[irq].arg = arg;
+    handlers[irq].name = name;
     atomic_store_rel(&handlers[irq].fn, fn);
     *reg(PRIORITY(irq)) = 1;
     *reg(ENABLE(plic.context, irq)) |= 1U << (irq % 32);
@@ -76,8 +79,50 @@ plic_interrupt(void)
   u32 irq;
   while((irq = *reg(CLAIM(plic.context))) != 0){
     void (*fn)(void *) = irq <= plic.lines ? atomic_load_acq(&handlers[irq].fn) : NULL;
-    if(fn)
+    if(fn){
+      handlers[irq].count++;
       fn(handlers[irq].arg);
+    }
     *reg(CLAIM(plic.context)) = irq;
   }
+}
+
+// ---- What has come, for /proc ----
+
+static u64
+device_interrupts(const struct irq_info *i, u32 hart)
+{
+  return hart == 0 ? atomic_load(&handlers[i->line].count) : 0;
+}
+
+static u64
+timer_interrupts(const struct irq_info *i, u32 hart)
+{
+  return atomic_load(&harts[hart].timer_interrupts);
+}
+
+static u64
+ipis(const struct irq_info *i, u32 hart)
+{
+  return atomic_load(&harts[hart].ipis);
+}
+
+static const struct irq_info of_harts[] = {
+  { .label = "TIM", .name = "timer", .count = timer_interrupts },
+  { .label = "IPI", .name = "from other harts", .count = ipis },
+};
+
+bool
+irq_info(u32 k, struct irq_info *i)
+{
+  for(u32 line = 1; line <= plic.lines; line++)
+    if(atomic_load_acq(&handlers[line].fn) && k-- == 0){
+      *i = (struct irq_info){ .name = handlers[line].name, .line = line,
+                              .count = device_interrupts };
+      return true;
+    }
+  if(k >= count_of(of_harts))
+    return false;
+  *i = of_harts[k];
+  return true;
 }

@@ -28,6 +28,7 @@ interrupt(u64 cause)
   lock_interrupt(true);
   switch(cause & ~CAUSE_INTERRUPT){
   case INTERRUPT_TIMER:
+    this_hart()->timer_interrupts++;
     hart_timer();                  // sets the next one: that ends this one
     break;
   case INTERRUPT_EXTERNAL:
@@ -35,6 +36,7 @@ interrupt(u64 cause)
     break;
   case INTERRUPT_SOFTWARE:
     csr_clear(sip, SIE_SSIE);
+    this_hart()->ipis++;
     machine_stop_check();
     hart_ipi();
     break;

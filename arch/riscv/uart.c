@@ -117,7 +117,7 @@ uart_init(void)
   if(!machine_device("ns16550a", &d) || d.size < LSR + 1)
     return;                        // the firmware's console has to do
   volatile u8 *r = vmap_device(d.base, d.size);
-  if(r == NULL || irq_register(d.irq, uart_interrupt, NULL) != 0)
+  if(r == NULL || irq_register(d.irq, "uart", uart_interrupt, NULL) != 0)
     return;
   r[IER] = 0;
   r[FCR] = FCR_ENABLE | FCR_CLEAR;

@@ -128,6 +128,24 @@ def test_mounts(shell):
     assert {"/", "/proc", "/dev"} <= {fields[1] for fields in lines}
 
 
+def test_interrupts(shell):
+    def read():
+        head, *lines = shell.run("cat /proc/interrupts").splitlines()
+        assert head.split() == ["CPU0", "CPU1", "CPU2"]
+        rows = (re.fullmatch(r" *(\w+): +(\d+) +(\d+) +(\d+)  (PLIC|hart)  (.*)", line)
+                for line in lines)
+        return {m[6]: [int(m[k]) for k in (2, 3, 4)] for m in rows}
+    before = read()
+    assert {"vda", "uart", "timer", "from other harts"} == before.keys()
+    shell.run("echo 3 > /proc/sys/vm/drop_caches; cat /usertests > /dev/null; sync; sleep 1")
+    after = read()
+    assert after["vda"][0] > before["vda"][0] and after["uart"][0] > before["uart"][0]
+    assert sum(after["timer"]) > sum(before["timer"])
+    assert all(n >= m for name in after for n, m in zip(after[name], before[name]))
+    total = int(re.search(r"(?m)^intr (\d+)", shell.run("cat /proc/stat"))[1])
+    assert sum(map(sum, after.values())) <= total <= sum(map(sum, read().values()))
+
+
 # ---- Commands that read it ----
 
 def test_ps_columns(shell):
