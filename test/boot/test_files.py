@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Files: that they last, that every byte does, and the disk's limits."""
 
+import os
+import random
+import signal
+import subprocess
+import time
+
 import pytest
 
-from guest import BUILD
+from guest import BUILD, ROOT
 from host import get, pattern, tool
 
 
@@ -28,6 +34,36 @@ def test_sync_is_enough(boot, image, tmp_path):
     g.close()
     g = boot(image=image, snapshot=False)
     g.check("pattern check /data 300 5")
+
+
+def pull_the_plug(boot, image, times):
+    """Kill the machine in the middle of work; what was synced before is there."""
+    for n in range(times):
+        g = boot(image=image, snapshot=False)
+        if n > 0:
+            g.check(f"pattern check /data 300 {n}")
+        g.check(f"pattern write /data 300 {n + 1}; sync")
+        g.start("mkdir /work; cd /work; grind")
+        time.sleep(random.uniform(0, 2))
+        g.console.kill(signal.SIGKILL)
+        g.close()
+        subprocess.run([BUILD / "mkfs/fsck", image], check=True)
+
+
+def test_pulled_plug(boot, image):
+    pull_the_plug(boot, image, 3)
+
+
+@pytest.mark.long
+def test_plug_pulled_often(boot, image):
+    pull_the_plug(boot, image, 50)
+
+
+@pytest.mark.long
+def test_hundred_thousand_states_of_a_disk():
+    """As test_crash makes them: 60 of each piece of work."""
+    subprocess.run([BUILD / "unit/test_crash"], check=True, cwd=ROOT,
+                   env={**os.environ, "ROUNDS": "100", "LIMIT": "7200", "SEED": "12345"})
 
 
 def test_written_through(boot, image):

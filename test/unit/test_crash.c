@@ -17,7 +17,7 @@
 #include "host/disk.h"
 
 enum { DISK = 2 << 20, NAMES = 8, STEPS = 30, IDS = 64, SECTORS = 40 * 8 };
-enum { STATES = 60 };                  // looked at of one piece of work
+enum { STATES = 60, PIECES = 17 };     // looked at of one piece of work; of these
 #define FILE_BYTES (SECTORS * SECTOR)
 
 static struct super *super;
@@ -431,19 +431,13 @@ moment(const struct disk_event *v, u64 n)
   return p;
 }
 
-static void
-forget_event(struct disk_event *v)
-{
-  v->op = BLOCK_READ;
-}
-
 // The flush before each commit record is left out; the one after it.
 static void
 no_flush_before(struct disk_event *v, u64 n)
 {
   for(u64 i = 1; i < n; i++)
     if(is_commit(&v[i]) && v[i - 1].op == BLOCK_FLUSH)
-      forget_event(&v[i - 1]);
+      v[i - 1].op = BLOCK_READ;
 }
 
 static void
@@ -451,7 +445,7 @@ no_flush_after(struct disk_event *v, u64 n)
 {
   for(u64 i = 0; i + 1 < n; i++)
     if(is_commit(&v[i]) && v[i + 1].op == BLOCK_FLUSH)
-      forget_event(&v[i + 1]);
+      v[i + 1].op = BLOCK_READ;
 }
 
 // Each commit record goes out before what it commits, as far as the flush before that.
@@ -532,11 +526,43 @@ static void
 states_of_the_disk(void)
 {
   start();
-  for(u64 n = host_rounds(10); n > 0; n--)
+  for(u64 n = host_rounds(PIECES); n > 0; n--)
     crash();
   end();
   if(lies)
     panic("%u lies in %lu states", lies, states);
+}
+
+// What a program waits for that appends a page and syncs it; unless the journal is used up
+// just then.
+static void
+requests_of_an_fsync(void)
+{
+  start();
+  assert_int_equal(mount(), 0);
+  memset(steps, 0, sizeof steps);
+  now = ids = 0;
+  create(0);
+  struct inode *i = find(0);
+  const struct qfs_log *g = &qfs_of(qfs_inode(i))->log;
+  u32 counted = 0;
+  assert_int_equal(copy_to_user(buffer, "a page", 6), 0);
+  fsync(i, 1);
+  for(u32 n = 0; n < 10; n++){
+    u64 writes = device->writes, flushes = device->flushes, done;
+    assert_int_equal(object_write(&i->object, n * PAGE_SIZE, buffer, PAGE_SIZE, &done), 0);
+    inode_modified(i);
+    fsync(i, 1);
+    if(g->at == 1)
+      continue;
+    assert_in_range(device->writes - writes, 1, 3);
+    assert_int_equal(device->flushes - flushes, 2);
+    counted++;
+  }
+  assert_true(counted > 5);
+  inode_put(i);
+  unmount();
+  end();
 }
 
 // The test itself is at fault if it sees nothing wrong here.
@@ -563,6 +589,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(states_of_the_disk, .frames = 3000),
+    TEST(requests_of_an_fsync, .frames = 3000),
     TEST(without_flush_before_commit, .frames = 3000),
     TEST(without_flush_after_commit, .frames = 3000),
     TEST(commit_before_data, .frames = 3000),
