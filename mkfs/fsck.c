@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // fsck: is a disk image consistent?  Reads it with code of its own, from
-// qfs_format.h alone, and changes nothing.
+// qfs_format.h alone.  Counts and bitmaps, which follow from the rest, it can mend.
 //
 // One pass over the inode file claims every block that an inode uses and notes
 // what each inode is; one walk over the directories counts names; then bitmaps and
@@ -16,32 +16,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fs/qfs_format.h"
+#include "mkfs/host.h"
 #include "mkfs/replay.h"
 #include "mkfs/tool.h"
 
 static const char help[] =
-  "usage: fsck [-q] IMAGE\n"
+  "usage: fsck [-q] [-y] IMAGE\n"
   "\n"
-  "Check the disk image IMAGE, without changing it, and print what is wrong with it.\n"
+  "Check the disk image IMAGE and print what is wrong with it.\n"
   "\n"
   "  -q         no summary when all is well\n"
+  "  -y         write what the journal holds to where it belongs, and mend what follows\n"
+  "             from the rest: bitmaps, counts of links, blocks and entries, the list of\n"
+  "             orphans.  Otherwise IMAGE is not changed\n"
   "  --help     print this\n"
   "\n"
-  "Exit status: 0 consistent, 1 not so, 2 wrong usage.\n";
+  "Exit status: 0 consistent, 1 all that was wrong is mended, 4 it is not, 8 this is no\n"
+  "image or cannot be read, 16 wrong usage.\n";
+
+enum { MENDED = 1, NOT_MENDED = 4, NO_IMAGE = 8, BAD_USAGE = 16 };
+
+#define no_image(...) (tool_error(0, __VA_ARGS__), exit(NO_IMAGE))
 
 // What the first pass found at an inode number.
 struct found {
-  const struct qfs_dinode *disk;   // NULL: free
+  struct qfs_dinode *disk;         // NULL: free
   u32 names;                       // directory entries that name it
   u32 subdirs;                     // directories it is the parent of
   bool orphan;
 };
 
 static char *image;
-static const struct qfs_super *sb;
+static struct qfs_super *sb;
 static u8 *claimed;                // a byte a block
 static struct found *inodes;
-static u64 ninodes, nfiles, nerrors;
+static u64 ninodes, nfiles, nerrors, nmended;
+static bool repair;
 
 static void __attribute__((format(printf, 1, 2)))
 wrong(const char *fmt, ...)
@@ -53,11 +63,15 @@ wrong(const char *fmt, ...)
   putchar('\n');
   if(++nerrors == 1000){
     puts("too many errors");
-    exit(FAILED);
+    exit(NOT_MENDED);
   }
 }
 
-static const void *
+// The same of what can be mended.  => the caller is to do so
+#define mend(...) \
+  (repair ? printf(__VA_ARGS__), puts(": mended"), ++nmended : (wrong(__VA_ARGS__), 0))
+
+static void *
 block_at(u64 n)
 {
   return image + n * QFS_BLOCK;
@@ -68,7 +82,7 @@ block_at(u64 n)
 // A walk over the block tree of one inode.
 struct walk {
   u64 ino;
-  const struct qfs_dinode *disk;
+  struct qfs_dinode *disk;
   u64 pages;                       // that its size covers
   u64 blocks;                      // found
   u64 *map;                        // page -> block, for directories and the inode file
@@ -111,19 +125,20 @@ walk_slots(struct walk *w, const u64 *slot, u32 n, u32 height, u64 page)
 static void
 walk_inode(struct walk *w)
 {
-  const struct qfs_dinode *d = w->disk;
+  struct qfs_dinode *d = w->disk;
   bool link_inside = S_ISLNK(d->mode) && d->size <= QFS_SYMLINK_INLINE;
   if(d->height > QFS_HEIGHT_MAX)
     wrong("inode %lu: height %u", w->ino, d->height);
   else if(!link_inside)
     walk_slots(w, d->root, QFS_ROOTS, d->height, 0);
-  if(w->blocks != d->blocks)
-    wrong("inode %lu: holds %lu blocks, says %lu", w->ino, w->blocks, d->blocks);
+  if(w->blocks != d->blocks &&
+     mend("inode %lu: holds %lu blocks, says %lu", w->ino, w->blocks, d->blocks))
+    d->blocks = w->blocks;
 }
 
 // The blocks of a file by page, and nothing that cannot be in an image. => malloc'd
 static u64 *
-page_map(u64 ino, const struct qfs_dinode *d, u64 *pages)
+page_map(u64 ino, struct qfs_dinode *d, u64 *pages)
 {
   struct walk w = { .ino = ino, .disk = d, .spare = true };
   w.pages = (d->size + QFS_BLOCK - 1) / QFS_BLOCK;
@@ -148,10 +163,18 @@ bit(const void *bitmap, u64 i)
 }
 
 static void
-note_inode(u64 ino, const struct qfs_dinode *d, bool used)
+flip(void *bitmap, u64 i)
 {
-  if((d->mode != 0) != used)
-    wrong("inode %lu: bitmap says %s, mode is %o", ino, used ? "used" : "free", d->mode);
+  ((u8 *)bitmap)[i / 8] ^= 1 << (i % 8);
+}
+
+static void
+note_inode(u64 ino, struct qfs_dinode *d, void *bitmap)
+{
+  bool used = bit(bitmap, ino % QFS_INODE_GROUP);
+  if((d->mode != 0) != used &&
+     mend("inode %lu: bitmap says %s, mode is %o", ino, used ? "used" : "free", d->mode))
+    flip(bitmap, ino % QFS_INODE_GROUP);
   if(d->mode == 0)
     return;
   inodes[ino].disk = d;
@@ -174,13 +197,13 @@ check_inode_file(void)
         wrong("block %lu of the inode file is missing", n);
       continue;
     }
-    const struct qfs_dinode *d = block_at(map[n]);
-    bool used = bit(block_at(map[first]), ino % QFS_INODE_GROUP);
-    note_inode(ino, d + ino % QFS_INODES_PER_BLOCK, used);
+    struct qfs_dinode *d = block_at(map[n]);
+    note_inode(ino, d + ino % QFS_INODES_PER_BLOCK, block_at(map[first]));
   }
   for(u64 ino = ninodes; map[0] && ino < QFS_INODE_GROUP; ino++)
-    if(bit(block_at(map[0]), ino))
-      wrong("inode %lu: used, but past the end of the inode file", ino);
+    if(bit(block_at(map[0]), ino) &&
+       mend("inode %lu: used, but past the end of the inode file", ino))
+      flip(block_at(map[0]), ino);
   free(map);
 }
 
@@ -278,7 +301,7 @@ check_node(struct tree *t, u64 page, int level, u64 low, u64 high)
 }
 
 static void
-check_directory(u64 ino, const struct qfs_dinode *d)
+check_directory(u64 ino, struct qfs_dinode *d)
 {
   struct tree t = { .ino = ino };
   t.map = page_map(ino, d, &t.pages);
@@ -292,14 +315,15 @@ check_directory(u64 ino, const struct qfs_dinode *d)
   for(u64 i = 0; i < t.pages; i++)
     if(!t.seen[i])
       wrong("directory %lu: block %lu is not in its tree", ino, i);
-  if(d->nlink > 0 && t.entries != d->entries)
-    wrong("directory %lu: %lu entries, says %lu", ino, t.entries, d->entries);
+  if(d->nlink > 0 && t.entries != d->entries &&
+     mend("directory %lu: %lu entries, says %lu", ino, t.entries, d->entries))
+    d->entries = t.entries;
   free(t.map);
   free(t.seen);
 }
 
 static void
-check_file(u64 ino, const struct qfs_dinode *d)
+check_file(u64 ino, struct qfs_dinode *d)
 {
   struct walk w = { .ino = ino, .disk = d };
   w.pages = (d->size + QFS_BLOCK - 1) / QFS_BLOCK;
@@ -313,7 +337,7 @@ static void
 check_inodes(void)
 {
   for(u64 ino = 0; ino < ninodes; ino++){
-    const struct qfs_dinode *d = inodes[ino].disk;
+    struct qfs_dinode *d = inodes[ino].disk;
     if(d == NULL)
       continue;
     if(S_ISDIR(d->mode))
@@ -338,21 +362,33 @@ reaches_root(u64 ino)
   return true;
 }
 
-// Every inode without links is on the list, and no other.
+static bool
+is_orphan(u64 ino)
+{
+  return inodes[ino].disk && inodes[ino].disk->nlink == 0 && inodes[ino].names == 0;
+}
+
+// Every inode without links and names is on the list, and no other.
 static void
 check_orphans(void)
 {
-  for(u64 ino = sb->orphans; ino; ino = inodes[ino].disk->entries){
-    if(ino >= ninodes || inodes[ino].disk == NULL || inodes[ino].orphan){
-      wrong("the list of orphans is broken at inode %lu", ino);
-      return;
-    }
+  u64 ino = sb->orphans, listed = 0, there = 0;
+  for(; ino && ino < ninodes && is_orphan(ino) && !inodes[ino].orphan; listed++){
     inodes[ino].orphan = true;
-    if(inodes[ino].disk->nlink > 0){
-      wrong("inode %lu: on the list of orphans, but has links", ino);
-      return;
-    }
+    ino = inodes[ino].disk->entries;
   }
+  for(u64 i = 0; i < ninodes; i++)
+    there += is_orphan(i);
+  if((ino == 0 && listed == there) ||
+     !mend("the list of orphans has %lu of %lu and ends in inode %lu", listed, there, ino))
+    return;
+  sb->orphans = 0;
+  for(u64 i = 0; i < ninodes; i++)
+    if(is_orphan(i)){
+      inodes[i].orphan = true;
+      inodes[i].disk->entries = sb->orphans;
+      sb->orphans = i;
+    }
 }
 
 static void
@@ -372,10 +408,9 @@ check_links(void)
     u32 links = directory && !f->orphan ? 2 + f->subdirs : f->names;
     if((f->names == 0 && !f->orphan) || (directory && f->names > 1))
       wrong("inode %lu: has %u names", ino, f->names);
-    if(f->disk->nlink != links)
-      wrong("inode %lu: %u links, says %u", ino, links, f->disk->nlink);
-    if(f->disk->nlink == 0 && !f->orphan)
-      wrong("inode %lu: no links, but not on the list of orphans", ino);
+    if(f->disk->nlink != links && f->names > 0 &&
+       mend("inode %lu: %u links, says %u", ino, links, f->disk->nlink))
+      f->disk->nlink = links;
     if(directory && !f->orphan && !reaches_root(ino))
       wrong("directory %lu: is not under the root", ino);
   }
@@ -384,20 +419,21 @@ check_links(void)
 static void
 check_bitmap(void)
 {
-  const void *bits = block_at(sb->bitmap_start);
+  void *bits = block_at(sb->bitmap_start);
   u64 free_blocks = 0;
   for(u64 b = 0; b < sb->blocks; b++){
     bool used = b < sb->data_start || claimed[b];
+    if(bit(bits, b) != used && mend("block %lu: %s, but the bitmap says %s", b,
+                                    used ? "in use" : "free", used ? "free" : "in use"))
+      flip(bits, b);
     free_blocks += !bit(bits, b);
-    if(bit(bits, b) != used)
-      wrong("block %lu: %s, but the bitmap says %s", b, used ? "in use" : "free",
-            used ? "free" : "in use");
   }
   for(u64 b = sb->blocks; b < sb->bitmap_blocks * QFS_BITS; b++)
-    if(!bit(bits, b))
-      wrong("block %lu: past the end, but free", b);
-  if(free_blocks != sb->free_blocks)
-    wrong("%lu blocks are free, the superblock says %lu", free_blocks, sb->free_blocks);
+    if(!bit(bits, b) && mend("block %lu: past the end, but free", b))
+      flip(bits, b);
+  if(free_blocks != sb->free_blocks &&
+     mend("%lu blocks are free, the superblock says %lu", free_blocks, sb->free_blocks))
+    sb->free_blocks = free_blocks;
 }
 
 // ---- The superblock ----
@@ -407,24 +443,24 @@ check_super(const char *file, u64 bytes)
 {
   u64 n = sb->blocks;
   if(sb->magic != QFS_MAGIC)
-    tool_die("%s: not a qfs image", file);
+    no_image("%s: not a qfs image", file);
   if(sb->version != QFS_VERSION || sb->incompat != QFS_INCOMPAT_KNOWN)
-    tool_die("%s: made by something newer or older", file);
+    no_image("%s: made by something newer or older", file);
   if(sb->checksum != qfs_super_checksum(sb))
-    tool_die("%s: the superblock's checksum is wrong", file);
+    no_image("%s: the superblock's checksum is wrong", file);
   if(n > bytes / QFS_BLOCK || sb->bitmap_start != 1 || sb->data_start >= n ||
      sb->bitmap_blocks != (n + QFS_BITS - 1) / QFS_BITS ||
      sb->journal_start != 1 + sb->bitmap_blocks || sb->journal_blocks > n ||
      sb->journal_blocks < QFS_JOURNAL_MIN ||
      sb->data_start != sb->journal_start + sb->journal_blocks)
-    tool_die("%s: the superblock's layout makes no sense", file);
+    no_image("%s: the superblock's layout makes no sense", file);
 }
 
+// => how many transactions the journal held; *next: the number that would follow
 static i64
-recover(const char *file)
+recover(u64 *next)
 {
-  u64 next;
-  i64 n = replay_journal(image, &next);
+  i64 n = replay_journal(image, next);
   if(n == -ENOMEM)
     tool_die("no memory");
   if(n < 0)
@@ -432,34 +468,68 @@ recover(const char *file)
   return n;
 }
 
+// The journal is emptied after all else is on the disk.
+static void
+save(u64 bytes, u64 next)
+{
+  struct qfs_journal *head = block_at(sb->journal_start);
+  sb->checksum = qfs_super_checksum(sb);
+  if(msync(image, bytes, MS_SYNC) == 0){
+    head->sequence = next;
+    if(msync(image, bytes, MS_SYNC) == 0)
+      return;
+  }
+  no_image("cannot be written: %s", strerror(errno));
+}
+
 static u64
 map_image(const char *file)
 {
   struct stat st;
-  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  int fd = open(file, (repair ? O_RDWR : O_RDONLY) | O_CLOEXEC);
   if(fd < 0 || fstat(fd, &st) < 0)
-    tool_die("%s: %s", file, strerror(errno));
+    no_image("%s: %s", file, strerror(errno));
   if(!S_ISREG(st.st_mode) || st.st_size < 8 * QFS_BLOCK)
-    tool_die("%s: not a qfs image", file);
-  image = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    no_image("%s: not a qfs image", file);
+  if(repair && host_lock(fd, true) != 0)
+    no_image("%s: in use: is QEMU running with it?", file);
+  image = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, repair ? MAP_SHARED : MAP_PRIVATE, fd, 0);
   if(image == MAP_FAILED)
-    tool_die("%s: %s", file, strerror(errno));
-  close(fd);
+    no_image("%s: %s", file, strerror(errno));
+  if(!repair)
+    close(fd);                     // else it stays, for its lock
   return st.st_size;
+}
+
+static void
+parse(int argc, char **argv, bool *quiet)
+{
+  int c;
+  opterr = 0;
+  while((c = getopt(argc, argv, "qy")) != -1)
+    switch(c){
+    case 'q': *quiet = true; break;
+    case 'y': repair = true; break;
+    default:  tool_error(0, "bad option -%c; try `fsck --help'", optopt); exit(BAD_USAGE);
+    }
+  if(argc - optind != 1){
+    tool_error(0, "one IMAGE is needed; try `fsck --help'");
+    exit(BAD_USAGE);
+  }
 }
 
 int
 main(int argc, char **argv)
 {
+  bool quiet = false;
+  u64 next = 0;
   tool_start("fsck", help, argc, argv);
-  bool quiet = argc > 1 && strcmp(argv[1], "-q") == 0;
-  if(argc != 2 + quiet || argv[1 + quiet][0] == '-')
-    tool_usage("one IMAGE is needed");
-  const char *file = argv[1 + quiet];
+  parse(argc, argv, &quiet);
+  const char *file = argv[optind];
   u64 bytes = map_image(file);
-  sb = (const struct qfs_super *)image;
+  sb = (struct qfs_super *)image;
   check_super(file, bytes);
-  i64 replayed = recover(file);
+  i64 replayed = recover(&next);
   check_super(file, bytes);
   claimed = calloc(sb->blocks, 1);
   if(claimed == NULL)
@@ -470,10 +540,14 @@ main(int argc, char **argv)
   check_orphans();
   check_links();
   check_bitmap();
-  if(nerrors)
-    printf("%s: %lu errors\n", file, nerrors);
+  if(repair && (nmended > 0 || replayed > 0))
+    save(bytes, next);
+  if(nerrors || nmended)
+    printf("%s: %lu errors, %lu mended\n", file, nerrors + nmended, nmended);
   else if(!quiet)
     printf("%s: consistent: %lu files, %lu of %lu blocks free%s\n", file, nfiles, sb->free_blocks,
-           sb->blocks, replayed > 0 ? ", once its journal is replayed" : "");
-  return fflush(stdout) || nerrors ? FAILED : DONE;
+           sb->blocks, replayed > 0 && !repair ? ", once its journal is replayed" : "");
+  if(fflush(stdout))
+    return NO_IMAGE;
+  return nerrors ? NOT_MENDED : nmended ? MENDED : DONE;
 }

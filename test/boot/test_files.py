@@ -4,6 +4,7 @@
 import os
 import random
 import signal
+import struct
 import subprocess
 import time
 
@@ -47,7 +48,8 @@ def pull_the_plug(boot, image, times):
         time.sleep(random.uniform(0, 2))
         g.console.kill(signal.SIGKILL)
         g.close()
-        subprocess.run([BUILD / "mkfs/fsck", image], check=True)
+        for options in ([], ["-y"])[:1 + n % 2]:
+            subprocess.run([BUILD / "mkfs/fsck", *options, image], check=True)
 
 
 def test_pulled_plug(boot, image):
@@ -263,6 +265,30 @@ def test_host_tools_refuse_rubbish(tmp_path):
     for name, args in (("fsls", ()), ("fsput", (rubbish, "/")), ("fsget", ("/x", tmp_path / "y"))):
         p = tool(name, rubbish, *args, ok=False)
         assert p.returncode > 0 and p.stderr
+
+
+@pytest.mark.parametrize("what", [
+    "block bitmap", "inode bitmap", "links of /", "entries of /", "links", "blocks"])
+def test_fsck_mends(tmp_path, what):
+    image = tmp_path / "image"
+    tool("mkfs", image, "8M", ROOT / "README.md")
+    sound = image.read_bytes()
+    data = struct.unpack_from("<Q", sound, 72)[0] * 4096  # the inode file: bitmap, inodes
+    at, bit = {"block bitmap": (2 * 4096 - 1 - (4096 - 2048 // 8), 0x10),
+               "inode bitmap": (data + 17 // 8, 2),
+               "links of /": (data + 4096 + 4, 1), "entries of /": (data + 4096 + 40, 2),
+               "links": (data + 4096 + 256 + 4, 2), "blocks": (data + 4096 + 256 + 24, 1)}[what]
+    damaged = bytearray(sound)
+    damaged[at] ^= bit
+    image.write_bytes(damaged)
+    assert tool("fsck", image, ok=False).returncode == 4
+    assert image.read_bytes() == damaged
+    assert b"mended" in tool("fsck", "-y", image, ok=False).stdout
+    tool("fsck", image)
+    assert image.read_bytes() == sound
+    assert tool("fsck", ok=False).returncode == 16
+    image.write_bytes(bytes(len(sound)))
+    assert tool("fsck", "-y", image, ok=False).returncode == 8
 
 
 def test_image_in_use_is_left_alone(boot, image, tmp_path):

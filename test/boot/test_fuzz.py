@@ -137,7 +137,8 @@ def damaged_images(where, count, seed):
 def run_tools(sanitized, image, out):
     """They may refuse; they may not crash, hang or touch what is not theirs."""
     for command in (["fsls", "-R", image], ["fsget", image, "/large", out / "large"],
-                    ["fsck", image], ["fsput", image, ROOT / "README.md", "/"]):
+                    ["fsck", image], ["fsput", image, ROOT / "README.md", "/"],
+                    ["fsck", "-y", image]):
         p = subprocess.run([sanitized / command[0], *command[1:]], capture_output=True, timeout=60,
                            env={"ASAN_OPTIONS": "detect_leaks=0"})
         assert p.returncode >= 0 and b"anitizer" not in p.stderr, (command, p.stderr.decode())
