@@ -83,6 +83,16 @@ overlaps(struct space *s, va_t start, va_t end)
   return a && a->start < end;
 }
 
+// What fills whole tables begins with one: fork shares these and need not copy them.
+static void
+begin_with_table(struct space *s, va_t *addr, u64 len)
+{
+  u64 slack = LEAF_SPAN - PAGE_SIZE;
+  va_t va = area_gap(s, len + slack, s->mmap_top);
+  if(va)
+    *addr = round_down(va + slack, LEAF_SPAN);
+}
+
 int
 choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
 {
@@ -98,6 +108,8 @@ choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
     return 0;
   }
   *addr = area_gap(s, len, s->mmap_top);
+  if(*addr && len % LEAF_SPAN == 0)
+    begin_with_table(s, addr, len);
   return *addr ? 0 : -ENOMEM;
 }
 

@@ -111,6 +111,12 @@ def test_a_scan_does_not_drive_out_what_it_needs_next(monkeypatch):
     assert swap.exact("swap_seq")["swap_seq"]["pages in"] < 0.6 * lru
 
 
+def test_eviction_costs_as_much_with_more_memory_and_relatives():
+    """A thousand children have the pages that go, too."""
+    alone = swap.of_a_page(16, 0)["instructions"]
+    assert swap.of_a_page(128, 1000)["instructions"] < 1.4 * alone
+
+
 def test_check_of_swap_compares_with_accepted():
     accepted = {"swap_seq": {"instructions": 1000, "pages in": 100}}
     assert swap.worse({"swap_seq": {"instructions": 1090, "pages in": 110}}, accepted) == []
