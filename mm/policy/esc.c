@@ -17,8 +17,8 @@
 
 #include "mm/policy/policy.h"
 
-u32 esc_window = ESC_WINDOW_MAX;
-u32 esc_reach = 8;
+u32 esc_window = 128;
+u32 esc_reach = 16;
 
 enum { GONE = USES };           // instead of a page's use: gone, or refused to
 

@@ -215,8 +215,8 @@ windows(void)
   for(u64 i = 0; i < PLACES; i++)
     set_page(&real, i, USED | MODIFIED, 0);
   policy_find("esc")->choose(&real.ring, 32);
-  assert_int_equal(real.uses, esc_reach * ESC_WINDOW_MAX);
-  assert_int_equal(real.ring.hand, (esc_reach - 1) * ESC_WINDOW_MAX + 32);
+  assert_int_equal(real.uses, esc_reach * esc_window);
+  assert_int_equal(real.ring.hand, (esc_reach - 1) * esc_window + 32);
   for(u64 i = 0; i < PLACES - 1; i++)
     real.page[i].refuses = true;
   assert_string_equal(choose("esc", &real, 2), "9999");
