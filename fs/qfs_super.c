@@ -209,14 +209,15 @@ free_orphans(struct qfs *fs)
     printk("qfs: %s: the list of orphans is damaged (error %d)\n", fs->device->name, -e);
 }
 
-// The superblock may be other than it was once the journal has been replayed.
+// The superblock may be other than it was once the journal has been replayed; and nothing
+// else is to be read before.
 static int
 start(struct qfs *fs)
 {
   int e = read_super(fs);
   if(e)
     return e;
-  fs->meta.size = fs->sb->blocks * QFS_BLOCK;
+  fs->meta.size = (fs->sb->journal_start + 1) * QFS_BLOCK;
   e = qfs_log_open(fs);
   if(e == 0)
     e = judge(fs);
