@@ -330,6 +330,17 @@ area_merge(struct space *s, struct area *a, struct list *dead)
 }
 
 void
+area_mend(struct space *s, va_t start, va_t end, struct list *dead)
+{
+  struct area *a = area_find(s, start);
+  if(a)
+    area_merge(s, a, dead);
+  a = area_find(s, end - 1);
+  if(a)
+    area_merge(s, a, dead);
+}
+
+void
 areas_release(struct list *dead)
 {
   struct area *a, *next;

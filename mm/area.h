@@ -43,6 +43,9 @@ void area_set_flags(struct area *a, u32 flags);
 // now covers a's range; areas that became empty are on `dead`, references and all
 struct area *area_merge(struct space *s, struct area *a, struct list *dead);
 
+// Areas were cut at start and end, perhaps in vain.
+void area_mend(struct space *s, va_t start, va_t end, struct list *dead);
+
 // The highest free place for len bytes below `top`.  => 0 if there is none
 va_t area_gap(struct space *s, u64 len, va_t top);
 
@@ -77,6 +80,7 @@ area_va(const struct area *a, u64 index, va_t *va)
 // Take [start, end) out of the map, its pages too; areas go to `dead`.
 // => 0 or -ENOMEM (nothing changed)
 int unmap_range(struct space *s, va_t start, va_t end, struct list *dead);
+int unmap_pages(struct space *s, va_t start, va_t end, struct list *dead);  // tables stay
 
 void clear_pages(struct space *s, va_t start, va_t end);
 

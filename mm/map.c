@@ -40,7 +40,7 @@ prune_around(struct space *s, va_t start, va_t end)
 }
 
 int
-unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
+unmap_pages(struct space *s, va_t start, va_t end, struct list *dead)
 {
   struct area *a = area_above(s, start);
   if(a == NULL || a->start >= end)
@@ -54,8 +54,16 @@ unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
     area_remove(s, a);
     list_append(dead, &a->in_space);
   }
-  prune_around(s, start, end);
   return 0;
+}
+
+int
+unmap_range(struct space *s, va_t start, va_t end, struct list *dead)
+{
+  int err = unmap_pages(s, start, end, dead);
+  if(err == 0)
+    prune_around(s, start, end);
+  return err;
 }
 
 int

@@ -109,15 +109,6 @@ vm_page_out(struct space *s, va_t va, u64 len)
 
 // ---- Flags ----
 
-// Where an area was cut, perhaps in vain.
-static void
-merge_at(struct space *s, va_t va, struct list *dead)
-{
-  struct area *a = area_find(s, va);
-  if(a)
-    area_merge(s, a, dead);
-}
-
 // whole: only up to the first hole.
 static int
 change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 set,
@@ -142,8 +133,7 @@ change_locked(struct space *s, va_t start, va_t end, bool whole, u32 clear, u32 
       area_merge(s, a, dead);
     }
   }
-  merge_at(s, start, dead);
-  merge_at(s, end - 1, dead);
+  area_mend(s, start, end, dead);
   return err ? err : hole ? -ENOMEM : 0;
 }
 

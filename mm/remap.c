@@ -5,8 +5,9 @@
 // A private page is found by its address, which is the same in every space of its
 // lineage.  So before one moves nobody else may name it: a move first makes every
 // page its own and every table that it will need, and only then changes anything;
-// from there on it cannot fail.  Pages of objects stay behind: their entries are
-// but a cache.
+// from there on it cannot fail.  What fails leaves the map as it was, for it may be
+// tried again, and by then others may have mapped something.  Pages of objects stay
+// behind: their entries are but a cache.
 //
 // Locks: space.lock for writing > leaf tables, one at a time.
 
@@ -23,7 +24,8 @@
 struct move {
   va_t from, to;
   va_t away;             // a page that is shared and in a slot
-  u64 old_len, new_len;
+  u64 whole;             // what was asked to be moved
+  u64 old_len, new_len;  // what of it is left, and how long it is to become
   u32 flags;
 };
 
@@ -87,6 +89,8 @@ static int
 prepare_pages(struct space *s, const struct area *a, struct move *m)
 {
   int err = pmap_unshare(&s->pmap, m->from, m->from + m->old_len);
+  if(err == 0)
+    err = pmap_unshare_edges(&s->pmap, m->from, m->from + m->whole);
   for(u64 off = 0; err == 0 && off < m->old_len; off += PAGE_SIZE){
     m->away = m->from + off;
     err = prepare_page(s, a, m->from + off, m->to + off);
@@ -175,29 +179,29 @@ enter_area(struct space *s, const struct area *old, const struct move *m, struct
 static i64
 move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
 {
-  int err = choose_place(s, &m->to, m->new_len, m->flags & MREMAP_FIXED ? MAP_FIXED : 0);
-  if(err == 0 && (m->flags & MREMAP_FIXED))
-    err = unmap_range(s, m->to, m->to + m->new_len, dead);
+  bool fixed = m->flags & MREMAP_FIXED;
+  int err = choose_place(s, &m->to, m->new_len, fixed ? MAP_FIXED : 0);
   if(err)
     return err;
-  struct area *old = area_find(s, m->from);      // that may have cut it, or taken it away
-  if(old == NULL)
-    return -EFAULT;
-  err = prepare_pages(s, old, m);
-  if(err == 0 && m->old_len > 0)
-    err = area_cut_out(s, m->from, m->from + m->old_len);
+  err = prepare_pages(s, area_find(s, m->from), m);
+  if(err == 0 && m->whole > 0)
+    err = area_cut_out(s, m->from, m->from + m->whole);
+  if(err == 0 && fixed)
+    err = unmap_pages(s, m->to, m->to + m->new_len, dead);
   if(err){
-    prune_around(s, m->to, m->to + m->new_len);
+    if(!fixed)
+      prune_around(s, m->to, m->to + m->new_len);
+    area_mend(s, m->from, m->from + max(m->whole, PAGE_SIZE), dead);
     return err;
   }
-  old = area_find(s, m->from);
+  struct area *old = area_find(s, m->from);
   enter_area(s, old, m, new);
   move_pages(s, m);
   if(m->flags & MREMAP_DONTUNMAP){
     clear_pages(s, m->from, m->from + m->old_len);
     area_merge(s, area_find(s, m->from), dead);
-  } else if(m->old_len > 0){
-    err = unmap_range(s, m->from, m->from + m->old_len, dead);
+  } else if(m->whole > 0){
+    err = unmap_range(s, m->from, m->from + m->whole, dead);
   }
   assert(err == 0);
   area_merge(s, area_find(s, m->to), dead);   // the two may have become one
@@ -245,30 +249,29 @@ remap_locked(struct space *s, struct move *m, struct area *new, struct list *dea
   struct area *a = area_find(s, m->from);
   if(a == NULL)
     return -EFAULT;
-  if(m->old_len >= m->new_len && !(m->flags & MREMAP_DONTUNMAP)){
-    int err = m->old_len == m->new_len ? 0
-              : unmap_range(s, m->from + m->new_len, m->from + m->old_len, dead);
-    if(err || !(m->flags & MREMAP_FIXED))
-      return err ? err : (i64)m->from;
-    m->old_len = m->new_len;
+  if(m->whole >= m->new_len && !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))){
+    int err = m->whole == m->new_len ? 0
+              : unmap_range(s, m->from + m->new_len, m->from + m->whole, dead);
+    return err ? err : (i64)m->from;
   }
+  m->old_len = min(m->whole, m->new_len);
   return grow(s, a, m, new, dead);
 }
 
 static bool
 apart(const struct move *m)
 {
-  return m->from + m->old_len <= m->to || m->to + m->new_len <= m->from;
+  return m->from + m->whole <= m->to || m->to + m->new_len <= m->from;
 }
 
 static bool
 sane(const struct move *m)
 {
-  if(!range_ok(m->from, m->old_len) || m->new_len == 0 || m->new_len > USER_TOP)
+  if(!range_ok(m->from, m->whole) || m->new_len == 0 || m->new_len > USER_TOP)
     return false;
   if((m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(m->flags & MREMAP_MAYMOVE))
     return false;
-  if((m->flags & MREMAP_DONTUNMAP) && m->old_len != m->new_len)
+  if((m->flags & MREMAP_DONTUNMAP) && m->whole != m->new_len)
     return false;
   if((m->flags & MREMAP_FIXED) && (!range_ok(m->to, m->new_len) || !apart(m)))
     return false;
@@ -301,7 +304,7 @@ vm_remap(struct space *s, va_t old, u64 old_len, u64 new_len, u32 flags, va_t to
 {
   for(;;){
     struct move m = { .from = old, .to = flags & MREMAP_FIXED ? to : 0,
-      .old_len = page_up(old_len), .new_len = page_up(new_len), .flags = flags };
+      .whole = page_up(old_len), .new_len = page_up(new_len), .flags = flags };
     i64 r = remap(s, &m);
     if(r != -EAGAIN)
       return r;

@@ -29,10 +29,11 @@ class Program:
         text, _ = self.guest.expect(r"waiting\r*\n")
         for line in filter(None, text.splitlines()):
             name, _, value = line.partition(" ")
-            self.said[name] = int(value, 0)
+            if value:                      # else it is the echo of what was typed
+                self.said[name] = int(value, 0)
 
-    def go_on(self):
-        self.guest.send("\n")
+    def go_on(self, line=""):
+        self.guest.send(line + "\n")
         self.wait()
 
     def end(self):
@@ -180,3 +181,55 @@ def test_user_roots_repeat_the_kernel_half(guest):
     root, kernel = s.user_root(p.said["pid"]), s.kernel_root()
     assert s.read(root + 2048, 2048) == s.read(kernel + 2048, 2048)
     p.end()
+
+
+# ---- Who has to go ----
+
+CLASSES = ("idle clean", "idle dirty", "used clean", "used dirty")
+
+
+def class_of(i):
+    return CLASSES[(0, 0, 0, 0, 1, 1, 2, 3)[i % 8]]
+
+
+@pytest.mark.parametrize("policy, shares", [
+    # The best go first: what nobody uses and costs no writing.
+    ("esc", {"idle clean": (0.9, 1), "idle dirty": (0, 0.1), "used clean": (0, 0.02),
+             "used dirty": (0, 0.02)}),
+    # Whoever is not used, written to or not.
+    ("clock", {"idle clean": (0.25, 0.85), "idle dirty": (0.15, 0.75), "used clean": (0, 0.02),
+               "used dirty": (0, 0.02)}),
+    # Whoever comes.
+    ("fifo", {"idle clean": (0.1, 0.8), "idle dirty": (0.1, 0.8), "used clean": (0.03, 0.5),
+              "used dirty": (0.03, 0.5)}),
+])
+def test_victims(boot, tmp_path, policy, shares):
+    """Each policy is known by whom it takes."""
+    swap, mem, pages, steals = tmp_path / "swap.img", 16, 2400, 300
+    swap.write_bytes(bytes(64 << 20))
+    g = boot(cpus=1, mem=f"{mem}M", swap=swap)
+    g.check("mkswap /dev/vdb && swapon /dev/vdb")
+    p = Program(g, f"victims {policy} {pages} {steals}")
+
+    def look():
+        s = Snapshot(g, mem)
+        root = s.user_root(p.said["pid"])
+        return [s.entry(root, p.said["address"] + i * PAGE) for i in range(pages)]
+
+    marks = {"idle clean": V, "idle dirty": V | D, "used clean": V | A, "used dirty": V | A | D}
+
+    def others():
+        return [i for i, e in enumerate(look()) if e.pte & (V | A | D) != marks[class_of(i)]]
+
+    for _ in range(5):
+        if not others():
+            break
+        p.go_on("a")
+    assert others() == []
+    p.go_on()
+    gone = [class_of(i) for i, e in enumerate(look()) if not e.has(V)]
+    assert len(gone) > steals / 2
+    for name, (least, most) in shares.items():
+        assert least <= gone.count(name) / len(gone) <= most, (name, gone.count(name), len(gone))
+    p.end()
+    assert g.run("echo $?") == "0"

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from guest import GuestError
+from guest import ROOT, GuestError
+from host import tool
 
 PAGE, SIGBUS = 4096, 7
 
@@ -123,6 +124,52 @@ def test_tmpfs(boot, disk):
     assert g.check("wc < /mnt/b", 120) == want
     g.check("rm /mnt/b")
     assert int(swaps(g)[0][3]) < 1024
+
+
+@pytest.fixture
+def hogs(cross, image, tmp_path):
+    """An image with a program of the stock compiler's that does everything to memory."""
+    subprocess.run([f"{cross}gcc", "-O1", "-pthread", "-static", "-o", tmp_path / "hogs",
+                    ROOT / "test/abi/programs/hogs.c"], check=True, timeout=120)
+    tool("fsput", image, tmp_path / "hogs", "/")
+    return image
+
+
+def run_hogs(boot, disk, image, cpus, mem, *options):
+    g = boot(cpus=cpus, mem=mem, swap=disk(128), image=image, append="quiet")
+    g.check("mkdir h && cd h")
+    for o in options:
+        assert "ok" in g.check(f"hogs {o}", 900)
+        g.vm_check()
+    stat = vmstat(g)
+    assert stat["oom_kill"] == 0 and stat["pswpout"] > 1000
+
+
+def test_hogs(boot, disk, hogs):
+    """Threads that map, move, forget and lock pages, and fork, with a third of the memory."""
+    run_hogs(boot, disk, hogs, 4, "16M", "-p 2 -t 2 -m 2000 -n 60", "-p 3 -t 1 -m 2000 -n 60 -s 2")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mem", ["12M", "20M", "33M"])
+@pytest.mark.parametrize("cpus", [1, 3, 5, 8])
+def test_many_hogs(boot, disk, hogs, mem, cpus):
+    run_hogs(boot, disk, hogs, cpus, mem, *(f"-p {p} -t {t} -m {7000 // (p * t)} -n 200 -s {p}"
+                                            for p, t in ((1, 4), (2, 3), (4, 1), (3, 2))))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [3, 5, 8])
+@pytest.mark.parametrize("mem", [12, 20, 33])
+@pytest.mark.parametrize("pattern", ["seq", "rand", "stride", "zipf", "phase"])
+def test_many_times_memory(boot, disk, mem, cpus, pattern):
+    """Stamped pages in every order, 2 to 8 times as many as there is room for."""
+    g = boot(cpus=cpus, mem=f"{mem}M", swap=disk(8 * mem + 32), append="quiet")
+    for times in (2, 8):
+        assert "ok" in g.check(f"thrash -p {pattern} -t {2000 * times} {mem * times}", 1800)
+        g.vm_check()
+    g.run(f"thrash -p {pattern} {mem} > a & thrash -p rand -f 1 {mem // 2} > b & wait", 1800)
+    assert "ok" in g.run("cat a") and "ok" in g.run("cat b")
 
 
 @pytest.mark.long
