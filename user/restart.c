@@ -141,7 +141,7 @@ test_fetch(void)
       *(volatile char *)(straddle_pages + PGSIZE);
     require(straddle(round) == round + 16);
   }
-  send_away(straddle_pages, 2);          // out of the cache of the file, too
+  sys_madvise(straddle_pages, 2 * PGSIZE, MADV_PAGEOUT);   // from the file's cache, too
   require(straddle(8) == 24);
 }
 

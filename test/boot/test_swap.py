@@ -147,7 +147,7 @@ def run_hogs(boot, disk, image, cpus, mem, *options):
 
 def test_hogs(boot, disk, hogs):
     """Threads that map, move, forget and lock pages, and fork, with a third of the memory."""
-    run_hogs(boot, disk, hogs, 4, "16M", "-p 2 -t 2 -m 2000 -n 60", "-p 3 -t 1 -m 2000 -n 60 -s 2")
+    run_hogs(boot, disk, hogs, 4, "16M", "-p 2 -t 2 -m 1600 -n 20", "-p 3 -t 1 -m 1600 -n 15 -s 2")
 
 
 @pytest.mark.long
@@ -317,6 +317,65 @@ def test_failing_writes(boot, disk, n, once):
 @pytest.mark.parametrize("n", [5, 20])
 def test_failing_reads(boot, disk, n, once):
     fail_reads(boot, disk, n, once, "thrash -p rand -t 2000 18")
+
+
+# ---- Every request of a run ----
+
+def requests(boot, disk, work):
+    """=> how many reads and writes a run makes of the swap disk"""
+    g = boot(mem="16M", append="quiet", swap=disk(64))
+    g.check(work, 120)
+    line = next(l.split() for l in g.run("cat /proc/diskstats").splitlines() if "vdb" in l)
+    return {"read": int(line[3]), "write": int(line[7])}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("once", [True, False], ids=["once", "ever"])
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_every_request_fails(boot, disk, kind, once):
+    work = "thrash -p rand -t 300 14"
+    n = requests(boot, disk, work)[kind]
+    assert n > 20
+    for k in range(1, n + 1):
+        # the first reads are of the header: nobody swaps then
+        if kind == "write":
+            fail_writes(boot, disk, k, once, work)
+        elif k > 4:
+            fail_reads(boot, disk, k, once, work)
+
+
+def test_one_of_two_disks_dies(boot, tmp_path):
+    """The other one takes what the first no longer does."""
+    paths = []
+    for k in range(2):
+        (tmp_path / str(k)).mkdir()
+        paths.append(swap_image(tmp_path / str(k) / "swap.img", 32))
+    g = boot(mem="16M", append="quiet swap=none",
+             qemu=(*swap_disk(paths[0], nth("write", 20, False)),
+                   *swap_disk(paths[1], slot=2, name="t")))
+    g.check("swapon -p 2 /dev/vdb; swapon -p 1 /dev/vdc")
+    assert "ok" in g.check("thrash -p rand -t 3000 24", 120)
+    assert "cannot be written (error 5)" in g.run("dmesg | grep swap:")
+    size = {line[0]: (int(line[2]), int(line[3])) for line in swaps(g)}
+    assert size["/dev/vdb"][0] < 32 * 1024 - 4 == size["/dev/vdc"][0]
+    g.vm_check()
+    g.check("swapoff /dev/vdb; swapoff /dev/vdc", 60)
+    assert swaps(g) == []
+
+
+@pytest.mark.parametrize("at, words, message", [
+    (1024, (2,), "no signature"), (1028, (0,), "makes no sense"),
+    (1032, (638,), "makes no sense"), (1028, (1 << 31,), "shorter"),
+])
+def test_corrupt_header(boot, disk, at, words, message):
+    path = disk(4)
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(struct.pack(f"<{len(words)}I", *words))
+    g = boot(swap=path, append="swap=none")
+    assert "Invalid argument" in g.run("swapon /dev/vdb")
+    assert message in g.run("dmesg | tail -n 1")
+    assert swaps(g) == []
 
 
 # ---- Several areas, and none left ----

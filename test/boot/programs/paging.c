@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What is done to pages while most of them are in swap slots: moved, locked, made
-// inaccessible, shared and forked.  Every page is stamped, and checked afterwards.
+// inaccessible, shared, forked, unmapped with their tables, read and written through
+// themselves.  Every page is stamped, and checked afterwards.
 //
 //   paging WHAT MIB
 
@@ -190,6 +191,97 @@ forking(void)
   check(p, pages / 2, 4000);
 }
 
+// ---- Tables ----
+
+enum { REGION = 2 * MIB, REGIONS = 6 };
+
+static void
+child_presses(char *unused)
+{
+  for(int i = 0; i < 4; i++)
+    press();
+}
+
+// Whole tables come and go while what they name is on its way out.
+static void
+tables(void)
+{
+  start(child_presses, NULL);
+  start(child_presses, NULL);
+  for(int status, left = 2, round = 0; left > 0; round++){
+    char *p = map((REGIONS + 1) * REGION / PAGE, MAP_PRIVATE), *q = p + REGION - (uint64)p % REGION;
+    for(int i = 0; i < REGIONS; i++)
+      stamp(q + i * REGION, 8, round + i);
+    sys_madvise(q, REGIONS * REGION / 2, MADV_PAGEOUT);
+    for(int i = 0; i < REGIONS; i++){
+      check(q + i * REGION, 8, round + i);
+      sys_munmap(q + i * REGION, REGION);
+    }
+    sys_munmap(p, (REGIONS + 1) * REGION);
+    if(sys_wait4(-1, &status, 1 /* WNOHANG */, NULL) > 0){
+      if(status != 0)
+        die("a child found something else");
+      left--;
+    }
+  }
+}
+
+// ---- A file read and written through its own mapping ----
+
+static char *
+map_file(uint64 n, int *fd)
+{
+  *fd = open("paging.tmp", O_RDWR | O_CREATE | O_TRUNC);
+  if(*fd < 0 || sys_ftruncate(*fd, n * PAGE) < 0)
+    die("no file");
+  sys_unlink("paging.tmp");
+  long r = sys_mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  if(r < 0)
+    die("mmap: %s", error_text(r));
+  return (char *)r;
+}
+
+// Buffer and file are the same pages, and none of them is in memory.
+static void
+self(void)
+{
+  enum { N = 64, HALF = N / 2, LEN = 5 * PAGE + 100 };
+  static char model[N * PAGE];
+  int fd;
+  char *p = map_file(N, &fd);
+  for(int i = 0; i < N * PAGE; i++)
+    p[i] = model[i] = i * 7 + i / PAGE;
+  for(int round = 0; round < 60; round++){
+    uint64 from = round % 2 * HALF * PAGE, to = HALF * PAGE - from;
+    from += round * 977 % (HALF * PAGE - LEN), to += round * 3571 % (HALF * PAGE - LEN);
+    sys_madvise(p, N * PAGE, MADV_PAGEOUT);
+    bool writes = round % 4 < 2;
+    long r = writes ? sys_pwrite(fd, p + from, LEN, to) : sys_pread(fd, p + to, LEN, from);
+    if(r != LEN)
+      die("round %d: %ld", round, r);
+    memmove(model + to, model + from, LEN);
+    if(memcmp(p, model, N * PAGE) != 0)
+      die("round %d: the file is not as it should be", round);
+  }
+}
+
+// ---- Everything dirty ----
+
+static void
+dirtying(void)
+{
+  int fd;
+  char *p = map_file(pages, &fd);
+  for(int round = 1; round <= 2; round++){
+    stamp(p, pages, round);
+    check(p, pages, round);
+  }
+  uint64 found;
+  for(uint64 i = 0; i < pages; i++)
+    if(sys_pread(fd, &found, sizeof found, i * PAGE + i % 500 * 8) < 0 || found != 2 + i)
+      die("page %lu of the file: %lx", i, found);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -197,7 +289,8 @@ main(int argc, char **argv)
     const char *name;
     void (*fn)(void);
   } tests[] = { { "moving", moving }, { "locking", locking }, { "hiding", hiding },
-                { "sharing", sharing }, { "forking", forking } };
+                { "sharing", sharing }, { "forking", forking }, { "tables", tables },
+                { "self", self }, { "dirtying", dirtying } };
   if(argc != 3)
     die("usage: paging WHAT MIB");
   pages = (uint64)atoi(argv[2]) * (MIB / PAGE);
