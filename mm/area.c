@@ -335,8 +335,7 @@ area_mend(struct space *s, va_t start, va_t end, struct list *dead)
   struct area *a = area_find(s, start);
   if(a)
     area_merge(s, a, dead);
-  a = area_find(s, end - 1);
-  if(a)
+  if((a = area_find(s, end - 1)) != NULL)
     area_merge(s, a, dead);
 }
 

@@ -126,16 +126,9 @@ object_fix(struct object *o)
 {
   spin_lock(&o->areas_lock);
   int err = o->fixed ? -EBUSY : o->stored_through ? -ETXTBSY : 0;
-  if(err == 0)
-    o->fixed = true;
+  o->fixed |= err == 0;
   spin_unlock(&o->areas_lock);
   return err;
-}
-
-void
-object_unfix(struct object *o)
-{
-  atomic_store(&o->fixed, false);
 }
 
 // ---- Pages ----

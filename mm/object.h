@@ -85,7 +85,7 @@ void object_unlink_area(struct area *a);
 // From now on nobody stores to o through mappings. => 0; -EBUSY: it is so already;
 // -ETXTBSY: an area lets stores reach it.  Stores by other ways are the caller's to stop
 int object_fix(struct object *o);
-void object_unfix(struct object *o);
+static inline void object_unfix(struct object *o) { atomic_store(&o->fixed, false); }
 
 void object_get(struct object *o);
 void object_put(struct object *o);      // may sleep; no mm lock held

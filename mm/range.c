@@ -99,8 +99,7 @@ vm_page_out(struct space *s, va_t va, u64 len)
     else if(a)
       n = take_pages(s, &va, stop, v);
     rw_read_unlock(&s->lock);
-    if(n > 0)
-      evict(v, n);
+    evict(v, n);
     if(a == NULL || current->killed)
       break;
   }

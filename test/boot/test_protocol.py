@@ -3,6 +3,7 @@
 under the load that would break it.  The models (test_model.py) and the unit tests say
 the rest."""
 
+import re
 import subprocess
 
 import pytest
@@ -95,6 +96,14 @@ def test_file_through_its_own_mapping(boot, swap):
 def test_everything_dirty_through_a_mapping(boot):
     """Three times memory, and nowhere to go but to its file."""
     paging(boot(cpus=2, mem="8M"), "dirtying", 24)
+
+
+def test_cost_of_eviction_is_not_the_familys(boot, swap):
+    """1,000 forked children, and a page's entries are found at once."""
+    g = boot(cpus=2, mem="256M", swap=swap(64))
+    visits, gone = map(int, re.search(r"(\d+) visits for (\d+) pages",
+                                      paging(g, "family", 1)).groups())
+    assert gone >= 3900 and visits <= 4 * gone
 
 
 def test_instructions_with_the_least_memory(boot, swap):

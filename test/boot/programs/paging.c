@@ -282,6 +282,60 @@ dirtying(void)
       die("page %lu of the file: %lx", i, found);
 }
 
+// ---- A large family ----
+
+static long
+counter(const char *name)
+{
+  static struct text t;
+  t.n = 0;
+  setting_read("/proc/vmstat", &t);
+  return figure(t.s, name);
+}
+
+enum { CHILDREN = 1000, EACH = 4 };
+
+static void
+relative(char *p, const int *ready, const int *go, const int *end)
+{
+  char c = 0;
+  for(int i = 0; i < EACH; i++)
+    p[i * PAGE] = 1;
+  write(ready[1], &c, 1);
+  read(go[0], &c, 1);
+  sys_madvise(p, EACH * PAGE, MADV_PAGEOUT);
+  write(ready[1], &c, 1);
+  read(end[0], &c, 1);
+  exit(p[0] != 1);
+}
+
+// A page costs its own mappings, not all the relatives of its process.
+static void
+family(void)
+{
+  int go[2], end[2], ready[2];
+  static char c[CHILDREN];
+  char *p = map(EACH, MAP_PRIVATE);
+  if(pipe(go) < 0 || pipe(end) < 0 || pipe(ready) < 0)
+    die("no pipe");
+  for(int i = 0, pid; i < CHILDREN; i++){
+    if((pid = fork()) == 0)
+      relative(p, ready, go, end);
+    if(pid < 0)
+      die("no child %d", i);
+  }
+  for(int i = 0; i < CHILDREN; i++)
+    read(ready[0], c, 1);
+  long visits = counter("quire_rmap_visit"), gone = counter("pgsteal_kswapd");
+  write(go[1], c, CHILDREN);
+  for(int i = 0; i < CHILDREN; i++)
+    read(ready[0], c, 1);
+  printf("%ld visits for %ld pages\n", counter("quire_rmap_visit") - visits,
+         counter("pgsteal_kswapd") - gone);
+  write(end[1], c, CHILDREN);
+  finish(CHILDREN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -290,7 +344,7 @@ main(int argc, char **argv)
     void (*fn)(void);
   } tests[] = { { "moving", moving }, { "locking", locking }, { "hiding", hiding },
                 { "sharing", sharing }, { "forking", forking }, { "tables", tables },
-                { "self", self }, { "dirtying", dirtying } };
+                { "self", self }, { "dirtying", dirtying }, { "family", family } };
   if(argc != 3)
     die("usage: paging WHAT MIB");
   pages = (uint64)atoi(argv[2]) * (MIB / PAGE);
