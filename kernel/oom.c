@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "mm/frame.h"
+#include "mm/reaper.h"
 #include "mm/space.h"
 #include "mm/swap.h"
 
@@ -20,7 +21,7 @@
 enum { PATIENCE_NS = 1000000000 };
 
 static struct waitq gone = WAITQ_INIT(gone);
-static u32 victims;                // tasks killed for memory that still hold some
+static u32 victims;                // tasks killed for memory that still hold some, and who chooses
 
 // All tasks of a space. => how many there were; *others: some that must not be killed
 static u32
@@ -47,14 +48,24 @@ kill_tasks(struct space *s, bool *others)
   return n;
 }
 
+// => how many there were
+static u32
+count_victims(int more)
+{
+  bool on = spin_lock_irq(&family_lock);
+  u32 before = victims;
+  victims += (u32)more;
+  if(more < 0)
+    wake_all(&gone);
+  spin_unlock_irq(&family_lock, on);
+  return before;
+}
+
 void
 oom_victim_gone(struct task *t)
 {
-  bool on = spin_lock_irq(&family_lock);
   t->oom_victim = false;
-  victims--;
-  wake_all(&gone);
-  spin_unlock_irq(&family_lock, on);
+  count_victims(-1);
 }
 
 // => false if the time is over and a victim is still there
@@ -88,26 +99,36 @@ picture(void)
          free * kib);
 }
 
-bool
-oom_kill(void)
+// => is somebody killed?
+static bool
+choose_and_kill(void)
 {
-  if(atomic_load(&victims) > 0 && wait_for_victims())
-    return true;
   struct space *s = oom_victim();
+  bool others = false;
   if(!s)
     return false;
   s->doomed = true;
   picture();
-  bool others = false;
   u32 n = kill_tasks(s, &others);
   if(n > 0){
     vm_count(VM_OOM_KILL);
     if(!others)
       space_strip(s);
   }
-  bool me = current->space == s;
   space_put(s);
-  if(others && n > 0 && !me)
-    wait_for_victims();
   return n > 0;
+}
+
+bool
+oom_kill(void)
+{
+  if(count_victims(1) > 0){
+    count_victims(-1);
+    if(wait_for_victims() || memory_reclaim())
+      return true;
+    count_victims(1);
+  }
+  bool killed = choose_and_kill();
+  count_victims(-1);
+  return killed;
 }
