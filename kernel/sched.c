@@ -281,6 +281,12 @@ task_start(struct task *t)
 
 // ---- Idle harts ----
 
+bool
+harts_to_spare(void)
+{
+  return atomic_load(&idle_harts) || atomic_load(&this_hart()->nrunnable) == 0;
+}
+
 // Take a task from a hart where at least so many wait.  Interrupts off.
 static bool
 steal(struct hart *me, u32 least)

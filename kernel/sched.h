@@ -26,6 +26,9 @@ void task_interrupt(struct task *t, enum sleep_kind kind);
 // As wait_on, shown as stopped.
 void wait_stopped(struct waitq *q, struct spinlock *l);
 
+// Does nobody wait for a hart but the current task, or one idle?
+bool harts_to_spare(void);
+
 // stop.c: stop_machine() waits for this hart to wait.
 extern u64 machine_stopping;
 void stop_here(void);

@@ -201,6 +201,7 @@ start_writes(struct frame **v, u32 n)
   return k;
 }
 
+// o: whose pages are to be given up; NULL: they stay. => frames freed
 static u64
 finish_write(const struct owner *o, struct write *w)
 {
@@ -214,12 +215,15 @@ finish_write(const struct owner *o, struct write *w)
     vm_add(VM_SWAP_OUT, w->n);
   for(u32 i = 0; i < w->n; i++){
     end_write(w->v[i], err);
-    freed += try_give_up(o, w->v[i]);
+    if(o)
+      freed += try_give_up(o, w->v[i]);
+    else
+      frame_put(w->v[i], PIN_1);
   }
   return freed;
 }
 
-// => frames freed
+// As finish_write.
 static u64
 write_out(const struct owner *o, struct frame **v, u32 n)
 {
@@ -294,40 +298,76 @@ sort(struct frame **v, u32 n)
     }
 }
 
+static u64
+evict_pages(const struct owner *o, struct frame **v, u32 n)
+{
+  u64 freed = 0, nearer = 0;
+  if(o->lineage)
+    freed = evict_to_slots(o, v, n);
+  else if(object_has_store(o->object))
+    freed = object_evict(o->object, v, n, &nearer);
+  else
+    freed = evict_anonymous(o, v, n);
+  atomic_add(&cleaned, nearer);
+  return freed;
+}
+
+// => how many were begun to be written
+static u64
+write_pages(const struct owner *o, struct frame **v, u32 n)
+{
+  u32 some = o->lineage ? give_slots(o, v, n) : 0;
+  for(u32 i = 0; i < n && !o->lineage; i++)
+    let_go(v[i]);
+  if(some){
+    rmap_clean(o->lineage, v, some);
+    write_out(NULL, v, some);
+  }
+  return some;
+}
+
+typedef u64 pages_fn(const struct owner *o, struct frame **v, u32 n);
+
 // Pages of one owner; but those in front may be gone from it by now.
 static u64
-evict_group(struct frame **v, u32 n)
+do_group(struct frame **v, u32 n, pages_fn *fn)
 {
   struct owner o;
-  u64 freed = 0, nearer = 0;
   for(; !owner_get(&o, v[0]); v++){
     let_go(v[0]);
     if(--n == 0)
       return 0;
   }
-  if(o.lineage)
-    freed = evict_to_slots(&o, v, n);
-  else if(object_has_store(o.object))
-    freed = object_evict(o.object, v, n, &nearer);
-  else
-    freed = evict_anonymous(&o, v, n);
-  atomic_add(&cleaned, nearer);
+  u64 done = fn(&o, v, n);
   owner_put(&o);
-  return freed;
+  return done;
+}
+
+static u64
+by_owner(struct frame **v, u32 n, pages_fn *fn)
+{
+  u64 done = 0;
+  sort(v, n);
+  for(u32 i = 0, k; i < n; i = k){
+    for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
+      ;
+    done += do_group(v + i, k - i, fn);
+  }
+  return done;
 }
 
 u64
 evict(struct frame **v, u32 n)
 {
-  u64 freed = 0;
-  sort(v, n);
-  for(u32 i = 0, k; i < n; i = k){
-    for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
-      ;
-    freed += evict_group(v + i, k - i);
-  }
+  u64 freed = by_owner(v, n, evict_pages);
   vm_add(VM_STEAL, freed);
   return freed;
+}
+
+u64
+evict_write_ahead(struct frame **v, u32 n)
+{
+  return by_owner(v, n, write_pages);
 }
 
 u64

@@ -38,6 +38,10 @@ bool evict_take(struct frame *f);
 // those of another batch; needs no memory.  => frames freed
 u64 evict(struct frame **v, u32 n);
 
+// Write the private ones of them to slots; they stay, clean if nobody stores to them
+// meanwhile.  Otherwise the same. => how many
+u64 evict_write_ahead(struct frame **v, u32 n);
+
 // Pages that were written although they stay, or that the last batch brought no nearer
 // to being freed, are no progress; those that became clean are.  => since last asked
 u64 evict_cleaned(void);

@@ -358,8 +358,6 @@ stack_reaches(struct at at)
 static inline int
 attempt_locked(struct at at, struct wanted *w)
 {
-  if(unlikely(at.space->stripped))
-    return FAULT_OOM;
   at.area = area_find(at.space, at.va);
   if(unlikely(at.area == NULL))
     return stack_reaches(at) ? NEED_STACK : FAULT_MAPERR;
@@ -456,13 +454,9 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
   return what;
 }
 
-enum fault
-vm_fault(struct space *s, va_t va, enum access access)
+static inline __attribute__((always_inline)) enum fault
+fault(struct space *s, va_t va, enum access access)
 {
-  if(unlikely(va >= USER_MAX))
-    return FAULT_MAPERR;
-  if(unlikely(atomic_load(&s->ws_limit)))
-    local_make_room(s);
   struct wanted w;
   int r = attempt(s, va, access, &w);
   if(unlikely(r >= NEED_MEMORY))
@@ -470,6 +464,22 @@ vm_fault(struct space *s, va_t va, enum access access)
   vm_count(VM_FAULT);
   current->minor++;
   return (enum fault)r;
+}
+
+static __attribute__((noinline)) enum fault
+fault_in_limits(struct space *s, va_t va, enum access access)
+{
+  local_make_room(s);
+  return fault(s, va, access);
+}
+
+enum fault
+vm_fault(struct space *s, va_t va, enum access access)
+{
+  if(unlikely(va >= USER_MAX))
+    return FAULT_MAPERR;
+  return unlikely(atomic_load(&s->ws_limit)) ? fault_in_limits(s, va, access) :
+         fault(s, va, access);
 }
 
 int

@@ -33,6 +33,7 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_STEAL] = "pgsteal_kswapd",
   [VM_RESCUE] = "quire_rescue",
   [VM_VISIT] = "quire_rmap_visit",
+  [VM_WRITE_AHEAD] = "quire_write_ahead",
 };
 
 u64

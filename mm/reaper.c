@@ -148,6 +148,7 @@ static const struct {
   void (*fn)(void);
 } duties[] = {
   { ring_due, ring_tick }, { load_due, load_tick }, { local_due, local_tick },
+  { ring_ahead_due, ring_write_ahead },
 };
 
 // => when the next one is due

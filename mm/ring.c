@@ -20,6 +20,7 @@
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
 #include "mm/rmap.h"
+#include "mm/slot.h"
 #include "mm/space.h"
 #include <pmap.h>
 
@@ -209,6 +210,62 @@ u64
 ring_hand(void)
 {
   return frame_first + rings.ring.hand;
+}
+
+// ---- Ahead of need ----
+//
+// While harts and disks have nothing to do, pages that the hand will come to next are
+// written if they are cold, and stay: then they can go at once.  They are pages that were
+// not used since the hand was there last, in the quarter of the ring before it.
+
+enum { AHEAD_NS = 100000000, AHEAD_LOOKS = 256, AHEAD_PART = 4 };
+
+static struct {
+  u64 hand, gap;               // where the hand was, and how far ahead of it all is done
+  u64 next, io;                // time of the next look; requests there had been
+} ahead;
+
+// Pages that anybody has read or written.
+static u64
+requests(void)
+{
+  return vm_counter(VM_SWAP_READ) + vm_counter(VM_SWAP_WRITE) + vm_counter(VM_PAGE_IN) +
+         vm_counter(VM_PAGE_OUT);
+}
+
+u64
+ring_ahead_due(void)
+{
+  u64 places = rings.ring.places, hand = rings.ring.hand;
+  if(demand_turn == 0 || atomic_load(&swap_free) <= atomic_load(&swap_total) / 2)
+    return NEVER;
+  ahead.gap -= min((hand + places - ahead.hand) % places, ahead.gap);
+  ahead.hand = hand;
+  return ahead.gap < places / AHEAD_PART ? ahead.next : NEVER;
+}
+
+static u32
+take_cold(struct frame **v)
+{
+  struct ring *r = &rings.ring;
+  u32 n = 0;
+  for(u32 i = 0; i < AHEAD_LOOKS && n < EVICT_MAX; i++){
+    u64 place = ring_ahead(r, r->hand, ahead.gap++);
+    if(present(r, place) && use(r, place) == MODIFIED && evict_take(frame_at(r, place)))
+      v[n++] = frame_at(r, place);
+  }
+  owner_put(&rings.owner);
+  return n;
+}
+
+void
+ring_write_ahead(void)
+{
+  struct frame *v[EVICT_MAX];
+  if(requests() == ahead.io && harts_to_spare())
+    vm_add(VM_WRITE_AHEAD, evict_write_ahead(v, take_cold(v)));
+  ahead.io = requests();
+  ahead.next = machine_time_ns() + AHEAD_NS;
 }
 
 // ---- The policy ----

@@ -28,4 +28,7 @@ int ring_set_policy(const char *name);      // while running. => 0 or -EINVAL
 // Policies with a sense of time: aging.  The reaper ticks when it is due; ~0: never.
 u64 ring_due(void);
 void ring_tick(void);
+// Writing cold pages ahead of need; the reaper's duty.
+u64 ring_ahead_due(void);
+void ring_write_ahead(void);
 extern u64 ring_tick_ns;                    // how often; a setting

@@ -134,9 +134,27 @@ rmap_use(const struct owner *o, struct frame *f, bool forget)
 
 // ---- Private pages on their way out ----
 
-// => did an entry of s name f?
+// What is done to an entry e of s that names f, its table locked.
+typedef void change_fn(struct space *s, struct frame *f, pte_t *e, struct gather *g);
+
+static void
+name_slot(struct space *s, struct frame *f, pte_t *e, struct gather *g)
+{
+  atomic_add(&s->resident, -1UL);
+  gather_mapping(g, f, pte_dirty(pmap_set(e, pte_swapped(f->slot))));
+  rate_add(&s->demand.lost, demand_tick(), 1);
+}
+
+// What the hardware knew of stores goes with the page's DIRTY.
+static void
+name_clean(struct space *s, struct frame *f, pte_t *e, struct gather *g)
+{
+  pmap_forget_store(e);
+}
+
+// => does an entry of s name f?  Unless it has to stay, fn is done to it.
 static bool
-swap_out_of(struct space *s, struct frame *f, struct gather *g)
+change_entry(struct space *s, struct frame *f, struct gather *g, change_fn *fn)
 {
   va_t va = (va_t)f->index << PAGE_SHIFT;
   if(g->space != s || gather_full(g)){
@@ -150,17 +168,15 @@ swap_out_of(struct space *s, struct frame *f, struct gather *g)
     return false;
   bool names = pte_names(*e, f);
   if(names && !pte_is_locked(*e) && !local_keeps(s)){
-    atomic_add(&s->resident, -1UL);
-    gather_mapping(g, f, pte_dirty(pmap_set(e, pte_swapped(f->slot))));
+    fn(s, f, e, g);
     gather_range(g, va, va + PAGE_SIZE);
-    rate_add(&s->demand.lost, demand_tick(), 1);
   }
   pmap_unlock(e);
   return names;
 }
 
-void
-rmap_swap_out(struct lineage *l, struct frame **v, u32 n)
+static void
+change_entries(struct lineage *l, struct frame **v, u32 n, change_fn *fn)
 {
   struct gather g = { .space = NULL };
   spin_lock(&l->lock);
@@ -169,11 +185,23 @@ rmap_swap_out(struct lineage *l, struct frame **v, u32 n)
     u32 place = v[i]->hint, left = l->used;
     u64 mapped = word_mapped(atomic_load(&v[i]->word)), found = 0;
     while(found < mapped && (s = lineage_next(l, &place, &left)) != NULL)
-      found += swap_out_of(s, v[i], &g);
+      found += change_entry(s, v[i], &g, fn);
   }
   if(g.space)
     gather_flush(&g);
   spin_unlock(&l->lock);
+}
+
+void
+rmap_swap_out(struct lineage *l, struct frame **v, u32 n)
+{
+  change_entries(l, v, n, name_slot);
+}
+
+void
+rmap_clean(struct lineage *l, struct frame **v, u32 n)
+{
+  change_entries(l, v, n, name_clean);
 }
 
 // ---- And back ----

@@ -42,5 +42,9 @@ u32 rmap_use(const struct owner *o, struct frame *f, bool forget);
 // all while a member forks.
 void rmap_swap_out(struct lineage *l, struct frame **v, u32 n);
 
+// The same frames stay where they are, but what the hardware noted of stores is forgotten
+// and fenced: they are about to be written.
+void rmap_clean(struct lineage *l, struct frame **v, u32 n);
+
 // Replace every entry that names f's slot by f, hidden; f is BUSY.
 void rmap_bring_back(struct lineage *l, struct frame *f);

@@ -130,7 +130,8 @@ void
 space_strip(struct space *s)
 {
   rw_write_lock(&s->lock);
-  s->stripped = true;
+  for(struct area *a = area_above(s, 0); a; a = area_above(s, a->end))
+    a->prot = PROT_NONE;
   clear_areas(s);
   rw_write_unlock(&s->lock);
 }

@@ -78,7 +78,6 @@ struct space {
   i32 oom_score_adj;
   bool dying;                  // nobody runs it any more: it needs no fences
   bool doomed;                 // chosen when memory ran out
-  bool stripped;               // its pages are gone, whatever its tasks do
 
   va_t swap_next;              // where faults in order would go on; see swapin.c
   u32 swap_window, swap_wanted, swap_run;
@@ -109,7 +108,7 @@ void space_get(struct space *s);
 void space_put(struct space *s);   // the last one unmaps everything; may sleep
 
 // All tasks of s have been killed, but may take their time: take its pages away now.  What
-// they still touch is not there.  Nobody sleeps for long with space.lock: it is not long.
+// they still touch they may not.  Nobody sleeps for long with space.lock: it is not long.
 void space_strip(struct space *s);
 
 // ---- Changing the map.  All take space.lock for writing and may sleep. ----
@@ -203,7 +202,7 @@ enum vm_event {
   VM_FAULT, VM_MAJOR, VM_ZERO_FILL, VM_ZERO_MAP, VM_FILE_MAP, VM_COW_COPY, VM_COW_REUSE,
   VM_SPURIOUS, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
   VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_MAP, VM_SWAP_AHEAD_HIT,
-  VM_SCAN, VM_STEAL, VM_RESCUE, VM_VISIT,
+  VM_SCAN, VM_STEAL, VM_RESCUE, VM_VISIT, VM_WRITE_AHEAD,
   VM_EVENTS,
 };
 

@@ -91,6 +91,15 @@ pmap_forget_use(pte_t *e)
   return old;
 }
 
+// The same for stores: a store of a hart that has not been fenced shows nowhere.
+static inline pte_t
+pmap_forget_store(pte_t *e)
+{
+  pte_t old = atomic_and(e, ~PTE_D);
+  ledger_set(e, old, old & ~PTE_D);
+  return old;
+}
+
 // ---- Ranges; space.lock held for writing ----
 
 // Take present and hidden entries out of [start, end) until the gather is full.

@@ -219,3 +219,39 @@ def test_dead_swap_disk(boot, disk):
     assert "SwapFree:              0 kB" in g.run("cat /proc/meminfo")
     g.vm_check()
     assert "ok" in g.check("thrash -t 2000 8", 120)
+
+
+# ---- Ahead of need ----
+
+def test_write_ahead(boot, disk):
+    """Cold pages are written while nothing else happens; then they go for nothing."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    g.run("thrash -p rand -t 1000000000 10 &")
+    pid = hogs(g)[0]
+    wait_for(lambda: status(g, pid)["VmRSS"] > 10000)
+    g.run(f"kill -STOP {pid}")
+    assert "ok" in g.check("thrash -t 0 6", 60)      # the hand comes round
+    assert "ok" in g.check("thrash -t 0 6", 60)
+    wait_for(lambda: vmstat(g)["quire_write_ahead"] > 100)
+    rss = status(g, pid)["VmRSS"]
+    wait_for(lambda: steady(g, "quire_write_ahead"))
+    before = vmstat(g)
+    assert before["quire_write_ahead"] < 16 * 256 / 4 + 256
+    assert status(g, pid)["VmRSS"] > rss - 256       # they are there still
+    assert "ok" in g.check(f"thrash -t 0 {before['nr_free_pages'] // 256 + 1}", 60)
+    after = vmstat(g)
+    stolen = after["pgsteal_kswapd"] - before["pgsteal_kswapd"]
+    assert stolen > 100
+    for_nothing = stolen - (after["pswpout"] - before["pswpout"])
+    assert for_nothing > min(stolen, before["quire_write_ahead"]) / 2
+    g.vm_check()
+    g.run(f"kill -CONT {pid}")                       # who finds every page as it was
+    g.run("sleep 2")
+    assert hogs(g) == [pid]
+
+
+def steady(g, name):
+    """Has it not changed for half a second?"""
+    before = vmstat(g)[name]
+    g.run("sleep 0.5")
+    return vmstat(g)[name] == before

@@ -10,6 +10,7 @@
 #include "kernel/bootargs.h"
 #include "kernel/load.h"
 #include "kernel/oom.h"
+#include "kernel/sched.h"
 
 // ---- Messages ----
 
@@ -133,3 +134,4 @@ oom_kill(void)
 // Nobody has to be spared, and there are no tasks to tell.
 void load_survey(u64 round) {}
 void load_tell(void) {}
+bool harts_to_spare(void) { return true; }
