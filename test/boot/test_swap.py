@@ -291,6 +291,7 @@ def fail_writes(boot, disk, n, once, work):
     g.vm_check()
     g.check("swapoff /dev/vdb", 60)                  # what is there can be read
     g.vm_check()
+    g.close()
 
 
 def fail_reads(boot, disk, n, once, work):
@@ -326,6 +327,7 @@ def requests(boot, disk, work):
     g = boot(mem="16M", append="quiet", swap=disk(64))
     g.check(work, 120)
     line = next(l.split() for l in g.run("cat /proc/diskstats").splitlines() if "vdb" in l)
+    g.close()
     return {"read": int(line[3]), "write": int(line[7])}
 
 
@@ -333,7 +335,7 @@ def requests(boot, disk, work):
 @pytest.mark.parametrize("once", [True, False], ids=["once", "ever"])
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_every_request_fails(boot, disk, kind, once):
-    work = "thrash -p rand -t 300 14"
+    work = "thrash -p rand -t 300 18"
     n = requests(boot, disk, work)[kind]
     assert n > 20
     for k in range(1, n + 1):
