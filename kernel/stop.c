@@ -31,10 +31,18 @@ stop_here(void)
   atomic_and(&stopped, ~me);
 }
 
+// Those harts among others: one that has just come online may have stopped as well.
 static void
 wait_for(u64 harts)
 {
-  while(atomic_load_acq(&stopped) != harts)
+  while((atomic_load_acq(&stopped) & harts) != harts)
+    machine_relax();
+}
+
+static void
+wait_for_none(void)
+{
+  while(atomic_load_acq(&stopped) != 0)
     machine_relax();
 }
 
@@ -50,7 +58,7 @@ stop_machine(void (*fn)(void *), void *arg)
   wait_for(others);
   fn(arg);
   atomic_store_rel(&machine_stopping, 0);
-  wait_for(0);
+  wait_for_none();
   preempt_on();
   sleep_unlock(&turn);
 }

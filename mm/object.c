@@ -75,11 +75,11 @@ void
 object_destroy(struct object *o)
 {
   assert(list_empty(&o->areas));
+  if(o->pages.count > 0)
+    object_truncate(o, 0);         // which takes its time: until then the checker finds its pages
   spin_lock(&all_objects_lock);
   list_remove(&o->link);
   spin_unlock(&all_objects_lock);
-  if(o->pages.count > 0)
-    object_truncate(o, 0);
   radix_destroy(&o->pages);
 }
 
