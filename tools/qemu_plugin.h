@@ -13,7 +13,7 @@ typedef uint32_t qemu_plugin_meminfo_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_info_t;
-enum { CB_NO_REGS = 0, MEM_RW = 3 };
+enum { INLINE_ADD_U64 = 0, CB_NO_REGS = 0, MEM_RW = 3 };
 
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
@@ -29,6 +29,8 @@ void qemu_plugin_register_vcpu_tb_exec_cb(
   struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags, void *arg);
 void qemu_plugin_register_vcpu_insn_exec_cb(
   struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags, void *arg);
+void qemu_plugin_register_vcpu_insn_exec_inline(
+  struct qemu_plugin_insn *insn, int op, void *counter, uint64_t add);
 void qemu_plugin_register_vcpu_mem_cb(
   struct qemu_plugin_insn *insn,
   void (*cb)(unsigned, qemu_plugin_meminfo_t, uint64_t, void *), int flags, int rw, void *arg);

@@ -21,7 +21,8 @@ trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
 tlb: $(KERNEL) image $B/tools/tlb.so | tools-qemu
 	@tools/policy/tlb.py $B/tlb.txt $(FS) '$(RUN)'
 
-$B/tools/trace.so $B/tools/tlb.so: tools/references.h tools/qemu_plugin.h
+$B/tools/trace.so $B/tools/tlb.so: tools/references.h
+$B/tools/trace.so $B/tools/tlb.so $B/tools/profile.so: tools/qemu_plugin.h
 
 # Throughput by the number of HOGS, with load control and without.
 thrash: $(KERNEL) $B/test/fs.img | tools-test tools-plot
