@@ -29,7 +29,7 @@ struct usage {
   struct mem_info mi;
   struct frame_census frames;
   u64 file, dirty, shared;
-  u64 swap_total, swap_free;
+  u64 swap_total, swap_free, swap_cached;
 };
 
 static void
@@ -40,6 +40,7 @@ get_usage(struct usage *u)
   u->file = object_pages_total(&u->dirty);
   u->shared = object_shared_pages();
   swap_totals(&u->swap_total, &u->swap_free);
+  u->swap_cached = swap_cached();
 }
 
 static void
@@ -61,7 +62,7 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "MemAvailable", easy - min(u.mi.watermark_min, easy));
   kib(t, "Buffers", 0);
   kib(t, "Cached", u.file + u.shared);
-  kib(t, "SwapCached", 0);
+  kib(t, "SwapCached", u.swap_cached);
   kib(t, "SwapTotal", u.swap_total);
   kib(t, "SwapFree", u.swap_free);
   kib(t, "Dirty", u.dirty);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Swap slots: which are free, whose the others are, and where their pages' counts
-// live.  Reading and writing them goes through the block devices.
+// live.  Reading and writing them: slot_io.c.
 //
 // Locks: a slot's own (a bit of its word), with nothing taken below it;
 // swaps_lock > swap.lock (which slots are free).
@@ -27,17 +27,12 @@ struct list swaps = LIST_INIT(swaps);
 struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
 static struct swap *area[SWAP_AREAS_MAX];
 u64 swap_total, swap_free;
+static u64 cached;             // slots of pages that have a frame as well; atomic
 
 struct swap *
 swap_of(u32 s)
 {
   return area[s >> SLOT_PAGE_BITS];
-}
-
-static u64
-page_of(u32 s)
-{
-  return s & ((1U << SLOT_PAGE_BITS) - 1);
 }
 
 static struct slot *
@@ -49,7 +44,7 @@ record(const struct swap *w, u64 page)
 struct slot *
 slot_of(u32 s)
 {
-  return record(swap_of(s), page_of(s));
+  return record(swap_of(s), slot_page(s));
 }
 
 struct slot *
@@ -276,7 +271,7 @@ give_back(u32 s)
   if(bad){
     w->usable--;
   } else {
-    w->nfree[page_of(s) / SLOTS_A_CHUNK]++;
+    w->nfree[slot_page(s) / SLOTS_A_CHUNK]++;
     w->free++;
   }
   if(!w->closed)
@@ -293,16 +288,39 @@ slots_return(u32 s, u32 n)
 
 // ---- The count and its home ----
 
+// t, slot s, is locked; so in part.
+static void
+join(struct slot *t, u32 s, struct frame *f)
+{
+  t->pfn = (u32)frame_pfn(f);
+  f->slot = s;
+  atomic_add(&cached, 1);
+}
+
+static void
+part(struct slot *t, struct frame *f)
+{
+  assert(t->pfn == frame_pfn(f));
+  t->pfn = 0;
+  f->slot = 0;
+  atomic_add(&cached, -1UL);
+}
+
+u64
+swap_cached(void)
+{
+  return atomic_load(&cached);
+}
+
 void
 slot_bind(u32 s, struct frame *f)
 {
   struct slot *t = slot_lock(s);
-  t->pfn = (u32)frame_pfn(f);
+  join(t, s, f);
   t->owner = f->owner;
   t->index = f->index;
   if(frame_kind(f) == KIND_OBJECT)
     atomic_or(&t->word, SLOT_OBJECT);
-  f->slot = s;
   slot_unlock(t);
 }
 
@@ -311,8 +329,7 @@ slot_take_frame(u32 s, struct frame *f)
 {
   struct slot *t = slot_lock(s);
   atomic_add(&t->word, -1U);
-  t->pfn = (u32)frame_pfn(f);
-  f->slot = s;
+  join(t, s, f);
   slot_unlock(t);
 }
 
@@ -333,15 +350,6 @@ slot_object(u32 s, u64 *index)
   *index = t->index;
   slot_unlock(t);
   return o;
-}
-
-// t is locked.
-static void
-part(struct slot *t, struct frame *f)
-{
-  assert(t->pfn == frame_pfn(f));
-  t->pfn = 0;
-  f->slot = 0;
 }
 
 bool
@@ -455,11 +463,10 @@ slot_open(u32 s, struct frame *fresh, u64 one, struct frame **f)
     atomic_add(&t->word, -share);
     fresh->owner = t->owner;
     fresh->index = t->index;
-    fresh->slot = s;
     fresh->age = AGE_NEW;
+    join(t, s, fresh);
     atomic_store_rel(&fresh->word, KIND(KIND_ANON) | FRAME_BUSY | FRAME_STALE | FRAME_USED | PIN_1 |
                      share);
-    t->pfn = (u32)frame_pfn(fresh);
     *f = fresh;
     r = SLOT_FILL;
   }
@@ -474,55 +481,6 @@ slot_in_use(u32 s)
   return owner != NOBODY && owner != RETIRED;
 }
 
-// ---- Reading and writing ----
-
-static const struct extent *
-extent_of(const struct swap *w, u64 page)
-{
-  u32 lo = 0, hi = w->nextents;
-  while(hi - lo > 1){
-    u32 mid = (lo + hi) / 2;
-    if(w->extent[mid].page <= page)
-      lo = mid;
-    else
-      hi = mid;
-  }
-  return &w->extent[lo];
-}
-
-u32
-slots_run(u32 s, u32 n)
-{
-  const struct swap *w = swap_of(s);
-  u64 page = page_of(s), most = min((u64)n, (u64)w->device->pages_max);
-  if(w->extent){
-    const struct extent *e = extent_of(w, page);
-    most = min(most, e->page + e->pages - page);
-  }
-  return (u32)most;
-}
-
-int
-slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n)
-{
-  const struct swap *w = swap_of(s);
-  u64 page = page_of(s), base = 0;
-  if(w->extent){
-    const struct extent *e = extent_of(w, page);
-    base = e->sector;
-    page -= e->page;
-  }
-  *r = (struct block_request){ .op = write ? BLOCK_WRITE : BLOCK_READ, .page = f,
-                               .sector = base + page * (PAGE_SIZE / SECTOR), .len = n * PAGE_SIZE };
-  return block_start(w->device, r);
-}
-
-int
-slots_wait(struct block_request *r, u32 s)
-{
-  return block_wait(swap_of(s)->device, r);
-}
-
 // ---- The checker's ----
 
 // In `pfn` of a slot whose page no frame holds: entries found so far.
@@ -532,7 +490,7 @@ bool
 slot_recount(u32 s, u32 owner, u32 index, struct frame **f)
 {
   struct swap *w = swap_of(s);
-  struct slot *t = w && page_of(s) < w->pages ? slot_of(s) : NULL;
+  struct slot *t = w && slot_page(s) < w->pages ? slot_of(s) : NULL;
   *f = NULL;
   if(t == NULL || t->owner != owner || t->index != index)
     return false;
@@ -566,13 +524,14 @@ check_slot(u32 s, struct slot *t)
 }
 
 static u64
-check_area(struct swap *w)
+check_area(struct swap *w, u64 *resident)
 {
   u64 lies = 0, free = 0;
   for(u64 page = 1; page < w->pages; page++){
     u32 s = w->type << SLOT_PAGE_BITS | (u32)page;
     if(slot_in_use(s))
       lies += check_slot(s, record(w, page));
+    *resident += record(w, page)->pfn != 0;
     free += record(w, page)->owner == NOBODY;
   }
   if(free != w->free){
@@ -586,8 +545,12 @@ u64
 slots_check(void)
 {
   struct swap *w;
-  u64 lies = 0;
+  u64 lies = 0, resident = 0;
   list_for(w, &swaps, link)
-    lies += check_area(w);
+    lies += check_area(w, &resident);
+  if(resident != cached){
+    printk("check: %lu slots of pages with frames, %lu counted\n", resident, cached);
+    lies++;
+  }
   return lies;
 }

@@ -67,6 +67,7 @@ int swap_attach(struct swap *w);           // it gives slots now. => 0; -EPERM: 
 void swap_close(struct swap *w, bool closed);   // it gives none; or does again. swaps_lock held
 void swap_detach(struct swap *w);          // no slot is in use and it is closed
 
+static inline u64 slot_page(u32 s) { return s & ((1U << SLOT_PAGE_BITS) - 1); }
 struct slot *slot_of(u32 s);
 struct swap *swap_of(u32 s);
 

@@ -47,3 +47,4 @@ bool swap_info_at(u32 i, struct swap_info *info);    // => false: there is none
 
 void swap_init(void);
 void swap_totals(u64 *total, u64 *free);             // slots of all areas
+u64 swap_cached(void);                               // those of pages that have a frame as well

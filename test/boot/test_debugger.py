@@ -31,10 +31,19 @@ def debug(boot, tmp_path):
     return start
 
 
+def start_sleep(g):
+    """=> the number of a process that sleeps"""
+    g.run("sleep 500 &")
+    for _ in range(100):                   # it may be a copy of the shell yet
+        for line in g.run("ps").splitlines():
+            if line.endswith("sleep") and line.split()[2] == "S":
+                return line.split()[0]
+    return g.fail("sleep does not sleep")
+
+
 def test_tasks_and_harts(debug):
     g, ask = debug(cpus=2)
-    g.run("sleep 500 &")
-    pid = next(line.split()[0] for line in g.run("ps").splitlines() if line.endswith("sleep"))
+    pid = start_sleep(g)
     out = ask("tasks", "lx-ps", "current", "run-queues", f"task-trace {pid}", "task-trace 99999",
               "task-trace")
     rows = re.findall(r"(?m)^ +(\d+) +(\d+) +(\w+) +(\d+|-) +(\w+)", out)
@@ -54,6 +63,8 @@ def test_tasks_and_harts(debug):
 def test_busy_harts(debug):
     g, ask = debug(cpus=1)
     g.run("spin & spin &")
+    while g.run("ps").count("spin") < 2:
+        pass
     out = ask("current", "run-queues")
     assert re.search(r"hart 0: .*; [12] more want to run", out)
     assert re.search(r"hart 0: .*\d+ spin", out)
@@ -129,7 +140,7 @@ def core(dump, target):
 
 def test_core(boot, tmp_path):
     g = boot(cpus=2, mem="16M")
-    g.run("sleep 500 &")
+    start_sleep(g)
     g.qmp.do("dump-guest-memory", paging=False, protocol=f"file:{tmp_path / 'dump'}")
     p = core(tmp_path / "dump", tmp_path / "core")
     assert p.returncode == 0, p.stderr

@@ -109,6 +109,21 @@ def test_paging(boot, disk, what):
     assert "ok" in g.check(f"paging {what} 14", 300)
 
 
+def test_meminfo_tells_of_pages_in_memory_and_in_a_slot(boot, disk):
+    def figures(g):
+        lines = re.findall(r"(\w+): +(\d+) kB", g.run("cat /proc/meminfo", 60))
+        return {name: int(kib) for name, kib in lines}
+    g = boot(cpus=2, mem="16M", swap=disk(64))
+    g.run("thrash -p rand -w 20 -l 4 24 &")
+    g.run("sleep 2", 60)
+    now = figures(g)
+    assert 100 < now["SwapCached"] <= now["SwapTotal"] - now["SwapFree"]
+    assert now["SwapCached"] <= now["AnonPages"] + 1024
+    g.vm_check()
+    g.run("wait", 100)
+    assert figures(g)["SwapCached"] < 1024
+
+
 def test_tmpfs(boot, disk):
     """Files in memory that memory has no room for."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
