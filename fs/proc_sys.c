@@ -145,6 +145,23 @@ store_load_control(const char *s, struct task *unused)
 }
 
 static int
+show_write_ahead(struct text *t, struct task *unused)
+{
+  text_add(t, "%u\n", atomic_load(&ring_writes_ahead));
+  return 0;
+}
+
+static int
+store_write_ahead(const char *s, struct task *unused)
+{
+  u64 on;
+  int err = store_number(s, 0, 1, &on);
+  if(err == 0)
+    atomic_store(&ring_writes_ahead, on != 0);
+  return err;
+}
+
+static int
 show_allotment(struct text *t, struct task *unused)
 {
   text_add(t, "%s\n", local_allotment());
@@ -182,6 +199,8 @@ static const struct proc_entry vm[] = {
   { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
     .store = store_overcommit },
   { .name = "policy", .mode = PROC_SETTING, .show = show_policy, .store = store_policy },
+  { .name = "write_ahead", .mode = PROC_SETTING, .show = show_write_ahead,
+    .store = store_write_ahead },
 };
 
 // ---- kernel ----

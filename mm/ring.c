@@ -225,6 +225,8 @@ static struct {
   u64 next, io;                // time of the next look; requests there had been
 } ahead;
 
+bool ring_writes_ahead = true;
+
 // Pages that anybody has read or written.
 static u64
 requests(void)
@@ -237,7 +239,8 @@ u64
 ring_ahead_due(void)
 {
   u64 places = rings.ring.places, hand = rings.ring.hand;
-  if(demand_turn == 0 || atomic_load(&swap_free) <= atomic_load(&swap_total) / 2)
+  bool room = atomic_load(&swap_free) > atomic_load(&swap_total) / 2;
+  if(!atomic_load(&ring_writes_ahead) || demand_turn == 0 || !room)
     return NEVER;
   ahead.gap -= min((hand + places - ahead.hand) % places, ahead.gap);
   ahead.hand = hand;

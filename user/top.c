@@ -135,6 +135,7 @@ main(int argc, char **argv)
   if(keys){
     raw = before;
     raw.lflag &= ~(ICANON | ECHO | ISIG);
+    sys_ioctl(0, TCSETSW, &raw);
   }
   for(long i = 0; i != times; i++){
     if(i > 0 && keys && pressed_q(&raw, seconds))
