@@ -95,7 +95,7 @@ class Frame(Command):
         if not args:
             raise self.usage()
         pa = number(value(" ".join(args)))
-        f = (value("frames") + (pa >> PAGE_SHIFT)).dereference()
+        f = frame_record(pa >> PAGE_SHIFT)
         w = number(f["word"])
         kind = kind_of(w)
         names = {52: "busy", 53: "writing", 54: "dirty", 55: "stale", 63: "locked"}

@@ -12,6 +12,17 @@ setting_read(const char *path, struct text *t)
     die("%s cannot be read", path);
 }
 
+long
+setting_figure(const char *path, const char *name)
+{
+  struct text t = { 0 };
+
+  setting_read(path, &t);
+  long n = figure(t.s, name);
+  text_free(&t);
+  return n;
+}
+
 void
 setting_write(const char *path, long n)
 {

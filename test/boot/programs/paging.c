@@ -287,10 +287,7 @@ dirtying(void)
 static long
 counter(const char *name)
 {
-  static struct text t;
-  t.n = 0;
-  setting_read("/proc/vmstat", &t);
-  return figure(t.s, name);
+  return setting_figure("/proc/vmstat", name);
 }
 
 enum { CHILDREN = 1000, EACH = 4 };

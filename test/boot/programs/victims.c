@@ -49,10 +49,7 @@ set_policy(const char *name)
 static long
 counter(const char *name)
 {
-  static struct text t;
-  t.n = 0;
-  setting_read("/proc/vmstat", &t);
-  return figure(t.s, name);
+  return setting_figure("/proc/vmstat", name);
 }
 
 // A page that went out and came in is clean: its slot has the same bytes.

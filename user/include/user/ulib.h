@@ -127,8 +127,10 @@ bool read_file(const char *path, struct text *t);
 void setting_read(const char *path, struct text *t);
 void setting_write(const char *path, long n);
 
-// The figure of a line "name 123" or "name:  123 kB" in such a text; 0 if there is none.
+// The figure of a line "name 123" or "name:  123 kB" in such a text or file; 0 if there
+// is none.
 long figure(const char *text, const char *name);
+long setting_figure(const char *path, const char *name);
 
 // ---- Processes ----
 
