@@ -267,9 +267,8 @@ memory_wait(void)
 {
   if(current->killed || current == reaper.task)
     return -ENOMEM;
-  if(reclaim_patiently())
-    return 0;
-  if(!current->killed && swap_off_cancel())
+  u64 seen = swap_reopenings();
+  if(reclaim_patiently() || (!current->killed && swap_off_cancel(seen)))
     return 0;
   if(current->killed || !oom_kill())
     return -ENOMEM;

@@ -235,17 +235,31 @@ bring_back(u32 s)
 }
 
 static struct swap *leaving;         // being emptied; under swaps_lock
+static u64 reopenings;               // under swaps_lock
+
+u64
+swap_reopenings(void)
+{
+  return atomic_load(&reopenings);
+}
+
+static void
+reopen(struct swap *w)
+{
+  swap_close(w, false);
+  atomic_store(&reopenings, reopenings + 1);
+  leaving = NULL;
+}
 
 bool
-swap_off_cancel(void)
+swap_off_cancel(u64 seen)
 {
   spin_lock(&swaps_lock);
-  struct swap *w = leaving;
-  if(w)
-    swap_close(w, false);
-  leaving = NULL;
+  if(leaving)
+    reopen(leaving);
+  bool again = reopenings != seen;
   spin_unlock(&swaps_lock);
-  return w != NULL;
+  return again;
 }
 
 static int
@@ -260,15 +274,17 @@ empty(struct swap *w)
   return err;
 }
 
-// => false: it was cancelled, and may be in use again
+// It is empty, or that failed. => may it go? If not it is in use again
 static bool
-stays_empty(struct swap *w)
+ends_empty(struct swap *w, int err)
 {
   spin_lock(&swaps_lock);
   bool still = leaving == w;
+  if(still && err)
+    reopen(w);
   leaving = NULL;
   spin_unlock(&swaps_lock);
-  return still;
+  return still && err == 0;
 }
 
 static int
@@ -279,9 +295,8 @@ leave(struct swap *w)
   leaving = w;
   spin_unlock(&swaps_lock);
   int err = empty(w);
-  if(err == 0 && stays_empty(w))
+  if(ends_empty(w, err))
     return 0;
-  swap_off_cancel();
   atomic_and(&current->notify, ~(u32)NOTIFY_MEMORY);     // final, whatever the reaper does
   return err ? err : -ENOMEM;
 }

@@ -34,8 +34,13 @@ int swap_on(const struct swap_store *store, struct file *f, i32 priority);
 // => 0; -EINVAL (not in use); -ENOMEM, -EINTR, -EIO: nothing is lost, it stays in use
 int swap_off(const void *identity);
 
-// Memory has run out while an area was being emptied: that area stays. => was there one?
-bool swap_off_cancel(void);
+// How often an area that was to be emptied has come into use again.
+u64 swap_reopenings(void);
+
+// Memory has run out, in spite of a look for it since there had been `seen` reopenings.  An
+// area that is being emptied stays in use.
+// => true: one has been reopened since, by us or by others, so it is worth looking again
+bool swap_off_cancel(u64 seen);
 
 struct swap_info {
   struct file *file;           // referenced

@@ -11,8 +11,8 @@
 
 static const char drop_caches[] = "/proc/sys/vm/drop_caches";
 
-// KiB: slabs that are full of holes elsewhere than before, pages of this program.
-enum { SLACK = 16 };
+// KiB: pages of this program.
+enum { SLACK = 8 };
 
 // What may be more: caches are used for the first time; of the blocks that a file system
 // keeps at hand, some are in another part of the disk, with a node of their own.
@@ -22,7 +22,7 @@ static const struct { const char *name; int most; } growing[] = {
 
 struct holdings {
   struct text slabs;                     // slabinfo
-  long unused;                           // MemFree, KiB
+  long unused;                           // KiB: free, or a slab's, whose objects are counted
 };
 
 static const char *
@@ -45,6 +45,15 @@ second_word(const char *s)
   return n;
 }
 
+// The number in a line of /proc/meminfo; its name ends with a colon.
+static long
+amount(const char *s, const char *name)
+{
+  while(*s && !starts_with(s, name))
+    s = line_after(s);
+  return second_word(s);
+}
+
 static void
 take_stock(struct holdings *h)
 {
@@ -55,7 +64,7 @@ take_stock(struct holdings *h)
     setting_write(drop_caches, 3);
   setting_read("/proc/slabinfo", &h->slabs);
   setting_read("/proc/meminfo", &t);
-  h->unused = second_word(line_after(t.s));
+  h->unused = amount(t.s, "MemFree:") + amount(t.s, "Slab:");
   text_free(&t);
 }
 
@@ -112,7 +121,7 @@ compare(const struct holdings *before, const struct holdings *now)
     printf(": %ld objects, %ld before\n", has, had);
     missing = true;
   }
-  printf("%ld KiB free, %ld before\n", now->unused, before->unused);
+  printf("%ld KiB free or in slabs, %ld before\n", now->unused, before->unused);
   return missing || now->unused + SLACK < before->unused;
 }
 

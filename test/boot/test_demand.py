@@ -194,8 +194,8 @@ def test_oom_asleep(boot, tmp_path):
     """The memory of who sleeps on a slow disk is there at once; he goes when he wakes."""
     path = tmp_path / "slow.img"
     path.write_bytes(bytes(4 << 20))
-    g = boot(cpus=2, mem="16M", qemu=(
-        "-drive", f"file={path},if=none,format=raw,id=slow,throttling.bps-total=2048",
+    g = boot(cpus=2, mem="16M", qemu=(                # not a second request in an hour
+        "-drive", f"file={path},if=none,format=raw,id=slow,throttling.bps-total=1",
         "-device", "virtio-blk-device,drive=slow,bus=virtio-mmio-bus.1"), append="swap=none")
     g.start("sleeper 9 /dev/vdb &")
     g.expect("sleeper: 9 MiB", 60)
@@ -207,6 +207,9 @@ def test_oom_asleep(boot, tmp_path):
     assert "(sleeper): out of memory" in g.run("dmesg | grep killed")
     assert vmstat(g)["oom_kill"] == 1
     g.vm_check()
+    g.qmp.do("block_set_io_throttle", device="slow", bps=0, bps_rd=0, bps_wr=0,
+             iops=0, iops_rd=0, iops_wr=0)
+    wait_for(lambda: "sleeper" not in g.run("ps"))
 
 
 def test_dead_swap_disk(boot, disk):
