@@ -194,8 +194,8 @@ $(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
 $B/test/unit/test_qfs $B/test/unit/test_crash: $(UNITFS:%=$B/unit/%.o) | $B/mkfs/fsck
 
 unit: $(UNIT)
-test test-long: $(KERNEL) $(UNIT) $B/test/fs.img $B/test/bench/fs.img $B/tools/profile.so \
-		| tools-test
+test test-long: $(KERNEL) $(UNIT) $(patsubst %,$B/%/fs.img,test test/bench labs) \
+		$B/tools/profile.so | tools-test
 	@$(PYTHON) test/run.py --cross '$(CROSS)' $(if $(filter test-long,$@),--long) $(ARGS)
 
 usertests: machine $(KERNEL) $B/test/fs.img | tools-test
@@ -204,12 +204,13 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 
 include test/bench/rules.mk
 include tools/policy/rules.mk
+include test/labs/rules.mk
 
 lint: | tools-build
 	@tools/lint
 
 # ---- Setting up, cleaning up, help ----
-SETS := build qemu test gdb plot
+SETS := build qemu test gdb plot lab
 $(addprefix tools-,$(SETS)):
 	@tools/setup.sh install $(@:tools-%=%) $(TOOLPREFIX)
 

@@ -36,6 +36,12 @@ make [TARGET] [VARIABLE=value ...]
   thrash            plot throughput by the number of programs that need memory, with load
                     control and without: build/plots/thrash.png
                       HOGS SECONDS PLOT
+  lab               cut a lab out of the sources, to be handed out; see docs/labs.md
+                      LAB OUT BASE (`make lab LAB=cow OUT=../cow`; LAB: pgtbl buddy slab
+                      lazy cow mmap swap policy; BASE=DIR: from a student's own tree)
+  grade             run a lab's tests on this tree, or on all that was handed in
+                      LAB SUBMISSIONS ARGS (`make grade LAB=cow SUBMISSIONS=handed-in`;
+                      ARGS=--help)
   lint              line counts, lengths of functions and files, headers
   fs-reset          make the disk image anew: THE FILES IN IT ARE LOST
                       DISK

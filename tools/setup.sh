@@ -4,7 +4,7 @@
 # Finds the tools quire is built, run and tested with, and installs the missing
 # ones with apt where it may.
 #
-#   setup.sh install SET [PREFIX]   SET: build, qemu, test, gdb or plot (each includes build)
+#   setup.sh install SET [PREFIX]   SET: build, qemu, test, gdb, plot or lab (each includes build)
 #   setup.sh doctor [PREFIX]        one line a tool: version, or how to get it
 #   setup.sh prefix [PREFIX]        print the cross compiler's prefix
 #   setup.sh gdb [PREFIX]           print a gdb that knows riscv64
@@ -59,6 +59,9 @@ probe() {
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
     pytest | pexpect | matplotlib)
       [ -x "$python" ] && "$python" -c "import $1; print('$1', $1.__version__)" 2>/dev/null ;;
+    clang) [ -x "$python" ] && "$python" -c \
+      "import clang.cindex as c; c.Index.create(); print('python3-clang')" 2>/dev/null ;;
+    bwrap) first_line bwrap --version | grep . ;;
     spin) have spin && first_line spin -V ;;
     gdb) g=$(find_gdb) && first_line "$g" --version ;;
   esac
@@ -79,6 +82,8 @@ package() {
     pexpect) echo python3-pexpect ;;
     matplotlib) echo python3-matplotlib ;;
     gdb) echo gdb-multiarch ;;
+    clang) echo python3-clang ;;
+    bwrap) echo bubblewrap ;;
     *) echo "$1" ;;
   esac
 }
@@ -89,7 +94,8 @@ tools_of() {
     qemu) echo cc cross python qemu opensbi ;;
     gdb) echo cc cross python gdb ;;
     plot) echo cc cross python matplotlib ;;
-    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect spin ;;
+    lab) echo cc cross python qemu opensbi gdb clang bwrap ;;
+    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect spin clang bwrap ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }

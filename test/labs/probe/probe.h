@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// What the programs that test a lab have in common.  Such a program says nothing: it
+// does what its arguments ask for and holds still at numbered points, with up to six
+// values in registers, while the grader looks at the machine from outside.
+
+#pragma once
+
+#include "user/ulib.h"
+#include "user/user.h"
+
+enum { PAGE = 4096 };
+
+// The grader has a breakpoint here.  t6 tells our stops from whatever else comes by.
+void stop(uint64 step, uint64 a, uint64 b, uint64 c, uint64 d, uint64 e);
+
+// A thread of this process, on that stack; fn does not return.
+void start_thread(void (*fn)(void), void *top);
+
+static inline uint64
+number(const char *s)
+{
+  long n;
+  if(!parse_long(s, &n))
+    exit(100);
+  return (uint64)n;
+}
+
+static inline volatile uint64 *
+word_at(void *base, uint64 page)
+{
+  return (volatile uint64 *)((char *)base + page * PAGE);
+}
+
+// What a page is filled with: a function that the grader has too.
+static inline uint64
+mix(uint64 x)
+{
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+  x = (x ^ x >> 27) * 0x94d049bb133111eb;
+  return x ^ x >> 31;
+}
+
+static inline void *
+map_pages(uint64 pages, int flags)
+{
+  void *p = mmap(0, pages * PAGE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+  if(p == (void *)-1)
+    exit(101);
+  return p;
+}
+
+// Two processes that take turns.
+struct turn {
+  int go[2], done[2];
+};
+
+static inline void
+turn_init(struct turn *t)
+{
+  if(pipe(t->go) < 0 || pipe(t->done) < 0)
+    exit(102);
+}
+
+static inline void
+turn_give(int fd[2])
+{
+  char c = 0;
+  if(write(fd[1], &c, 1) != 1)
+    exit(103);
+}
+
+static inline void
+turn_wait(int fd[2])
+{
+  char c;
+  if(read(fd[0], &c, 1) != 1)
+    exit(104);
+}
