@@ -87,13 +87,12 @@ account(struct block_device *d, const struct block_request *r)
   }
 }
 
-// A dying disk fails every request: the 1st, 2nd, 4th, 8th ... is worth a line.
 static void
 report_error(struct block_device *d, const struct block_request *r)
 {
   static const char *const verb[] = { "read", "write", "flush" };
   u64 n = ++d->errors;
-  if((n & (n - 1)) == 0)
+  if(worth_a_line(n))
     printk("%s: %s at sector %lu failed (error %d, %lu so far)\n", d->name, verb[r->op],
            r->sector, -r->status, n);
 }

@@ -18,6 +18,13 @@ int snprintk(char *buf, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int vsnprintk(char *buf, size_t n, const char *fmt, va_list ap);
 
+// Of what may happen for ever the 1st, 2nd, 4th, 8th ... time is worth a line.
+static inline bool
+worth_a_line(u64 nth)
+{
+  return (nth & (nth - 1)) == 0;
+}
+
 // The messages so far, for dmesg and /proc/kmsg: up to n bytes from *pos, which
 // moves on (past what the ring has lost, too; 0 = the oldest). => bytes, 0 at the end
 u64 dmesg_read(u64 *pos, char *buf, u64 n);

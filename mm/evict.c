@@ -21,7 +21,6 @@
 #include "mm/evict.h"
 #include "kernel/block.h"
 #include "kernel/errno.h"
-#include "kernel/printk.h"
 #include "mm/frame.h"
 #include "mm/lineage.h"
 #include "mm/objects.h"
@@ -208,11 +207,8 @@ finish_write(const struct owner *o, struct write *w)
   u64 freed = 0;
   int err = w->err ? w->err : slots_wait(&w->request, w->slot);
   vm_count(VM_SWAP_WRITE);
-  slots_wrote(w->slot, err);
-  if(err)
-    printk("swap: %u pages from slot %x on cannot be written (error %d)\n", w->n, w->slot, -err);
-  else
-    vm_add(VM_SWAP_OUT, w->n);
+  slots_did(true, w->slot, w->n, err);
+  vm_add(VM_SWAP_OUT, err ? 0 : w->n);
   for(u32 i = 0; i < w->n; i++){
     end_write(w->v[i], err);
     if(o)

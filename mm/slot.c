@@ -157,10 +157,25 @@ swap_close(struct swap *w, bool closed)
   spin_unlock(&w->lock);
 }
 
+static void
+report_error(struct swap *w, bool write, u32 s, u32 n, int err)
+{
+  spin_lock(&swaps_lock);
+  u64 nth = ++w->errors[write];
+  spin_unlock(&swaps_lock);
+  if(worth_a_line(nth))
+    printk("swap: %u pages from slot %x on cannot be %s (error %d, %lu so far)\n", n, s,
+           write ? "written" : "read", -err, nth);
+}
+
 void
-slots_wrote(u32 s, int err)
+slots_did(bool write, u32 s, u32 n, int err)
 {
   struct swap *w = swap_of(s);
+  if(err)
+    report_error(w, write, s, n, err);
+  if(!write)
+    return;
   spin_lock(&swaps_lock);
   w->failures = err ? w->failures + 1 : 0;
   bool now = w->failures == FAILURES_MAX;

@@ -52,6 +52,7 @@ struct swap {
   u64 next;                    // where to look for a free slot
   bool closed;                 // gives no more slots
   u32 failures;                // writes that failed, one after the other; under swaps_lock
+  u64 errors[2];               // requests that failed: reads, writes; under swaps_lock
 };
 
 extern struct list swaps;                  // under swaps_lock
@@ -127,8 +128,9 @@ u32 slots_run(u32 s, u32 n);
 int slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n);
 int slots_wait(struct block_request *r, u32 s);
 
-// Writes to an area that fails again and again are given up: its free slots are none.
-void slots_wrote(u32 s, int err);
+// How a request ended.  Writes to an area that fails again and again are given up: its
+// free slots are none.
+void slots_did(bool write, u32 s, u32 n, int err);
 
 bool slot_in_use(u32 s);
 

@@ -9,7 +9,6 @@
 #include <machine.h>
 #include "kernel/block.h"
 #include "kernel/errno.h"
-#include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/load.h"
@@ -106,10 +105,8 @@ swap_read(struct swap_in *in)
   if(err == 0)
     err = slots_wait(&r, in->slot);
   vm_count(VM_SWAP_READ);
-  if(err == 0)
-    vm_add(VM_SWAP_IN, in->n);
-  else if(in->n == 1)
-    printk("swap: slot %x cannot be read (error %d)\n", in->slot, -err);
+  vm_add(VM_SWAP_IN, err ? 0 : in->n);
+  slots_did(false, in->slot, in->n, err);
   return err;
 }
 

@@ -216,7 +216,9 @@ def test_dead_swap_disk(boot, disk):
     """Slots that cannot be written are not free: the figures say so, and the OOM killer acts."""
     g = boot(mem="16M", qemu=swap_disk(disk(64), nth("write", 1, False)))
     assert "ok" not in g.run("thrash -t 2000 20", 120)
-    assert "takes no more pages: 8 writes in a row failed" in g.run("dmesg | grep swap:")
+    said = g.run("dmesg | grep swap:")
+    assert "takes no more pages: 8 writes in a row failed" in said
+    assert re.findall(r"written \(error 5, (\d+) so far", said) == ["1", "2", "4", "8"]
     assert "swap free 0\n" in g.run("dmesg | grep asked") + "\n"
     assert swaps(g)[0][2] == swaps(g)[0][3]
     assert "SwapFree:              0 kB" in g.run("cat /proc/meminfo")
