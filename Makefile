@@ -69,7 +69,8 @@ KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.
 	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) debug/plant.c debug/user_copy.c))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
-LIBOBJ := $(LIBSRC:%=$B/%.o)
+CHECKSRC := $(wildcard mkfs/fsck/*.c)
+LIBOBJ := $(LIBSRC:%=$B/%.o) $(CHECKSRC:%=$B/guest/%.o)
 USRC  := $(wildcard user/*.c)
 PROGS := $(USRC:user/%.c=$B/user/%)
 TSRC  := $(wildcard test/boot/programs/*.c)
@@ -82,8 +83,7 @@ HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) 
 	fs/inode.c fs/hash.c kernel/block.c mm/radix.c
 UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
 	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth block) \
-	mkfs/format.c
-UNITFS := $(wildcard fs/qfs_*.c) $(patsubst %,fs/%.c,inode attr hash)
+	$(patsubst %,fs/%.c,inode attr hash) $(wildcard fs/qfs_*.c) mkfs/format.c mkfs/vfs.c $(CHECKSRC)
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 FS    := $B/fs.img
 KERNEL := $K/kernel.elf
@@ -116,9 +116,14 @@ $(KERNEL): $(KOBJ) arch/riscv/kernel.ld tools/ksyms.py
 	$(KLINKED) -o $@ $(KOBJ) $K/ksyms.S
 
 # ---- User programs: a new user/x.c builds by being there ----
-$(LIBOBJ) $(patsubst %,$B/%.o,$(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
+$(patsubst %,$B/%.o,$(LIBSRC) $(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(UFLAGS) -MMD -MP -c -o $@ $<
+
+# The check of file systems is the host's.
+$(CHECKSRC:%=$B/guest/%.o): $B/guest/%.o: % $B/user.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(subst -Iuser/include,-I.,$(UFLAGS)) -MMD -MP -c -o $@ $<
 
 $B/user/ulib.a: $(LIBOBJ)
 	$(call say,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^
@@ -136,6 +141,7 @@ $B/host/%.o: % $B/host.flags
 	@mkdir -p $(@D)
 	$(call say,HOST,$<)$(HOSTCC) $(HFLAGS) -MMD -MP -c -o $@ $<
 
+$B/mkfs/fsck: $(CHECKSRC:%=$B/host/%.o)
 $(TOOLS): $B/%: $B/host/%.c.o $(HOSTSRC:%=$B/host/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(HOSTCC) $(HFLAGS) -o $@ $^
@@ -191,8 +197,6 @@ $(UNIT): $B/%: $B/unit/%.c.o $(UNITSRC:%=$B/unit/%.o) test/unit/host/link
 	$(call say,LINK,$@)$(HOSTCC) $(TFLAGS) -o $@ $(filter %.o,$^) @test/unit/host/link \
 		-lcmocka -lpthread
 
-$B/test/unit/test_qfs $B/test/unit/test_crash: $(UNITFS:%=$B/unit/%.o) | $B/mkfs/fsck
-
 unit: $(UNIT)
 test test-long: $(KERNEL) $(UNIT) $(patsubst %,$B/%/fs.img,test test/bench labs) \
 		$B/tools/profile.so | tools-test
@@ -220,7 +224,7 @@ doctor:
 compile_commands.json: | tools-build
 	@tools/compile-commands.py $@ kernel '$(CC) $(KFLAGS)' $(KSRC) \
 		user '$(CC) $(UFLAGS)' $(LIBSRC) $(USRC) $(TSRC) $(BSRC) \
-		host '$(HOSTCC) $(HFLAGS)' $(wildcard mkfs/*.c) \
+		host '$(HOSTCC) $(HFLAGS)' $(wildcard mkfs/*.c) $(CHECKSRC) \
 		unit '$(HOSTCC) $(TFLAGS)' $(wildcard test/unit/*.c test/unit/host/*.c)
 
 # Keeps the user's disk image.

@@ -72,6 +72,8 @@ inode_open(struct inode *i, u32 flags, struct file **out)
     f->claim = 0;
   else if(!(flags & O_PATH))
     e = attach(f, i);
+  if(e == 0 && S_ISBLK(i->mode) && (flags & O_EXCL) && !(flags & (O_CREAT | O_PATH)))
+    e = file_reserve(f);                 // as Linux: nobody has mounted it, nor will
   if(e)
     f->ops = &no_ops;
   else if((flags & O_TRUNC) && S_ISREG(i->mode) && i->object.refs > 0)

@@ -130,7 +130,7 @@ _Static_assert(offsetof(struct qfs_super, inode_file) == 256, "qfs superblock");
 //   | header | descriptor | block  |       | commit | descriptor |
 //   +--------+------------+--------+- ... -+--------+------------+-
 //
-//   header        0 magic   8 sequence
+//   header        0 magic   8 sequence: 1 to 2^63 - 1, which nobody will reach
 //   descriptor    0 magic   8 sequence  16 blocks  20 tags  24 zero
 //                32 a tag for each of `blocks`: where it belongs; then for runs of
 //                   blocks that were freed and were metadata: the first, and how

@@ -32,7 +32,9 @@ tags_ok(const struct recovery *r)
   if(d->tags > QFS_TAGS || d->blocks > d->tags || d->blocks + 2 > sb->journal_blocks - r->at)
     return false;
   for(u32 i = 0; i < d->tags; i++){
-    u64 block = qfs_tag_block(d->tag[i]), n = i < d->blocks ? 1 : qfs_tag_freed(d->tag[i]);
+    bool freed = i >= d->blocks;
+    u64 block = freed ? qfs_tag_block(d->tag[i]) : d->tag[i];
+    u64 n = freed ? qfs_tag_freed(d->tag[i]) : 1;
     bool inside = block < sb->blocks && n > 0 && n <= QFS_FREED_RUN && n <= sb->blocks - block;
     bool journal = block < sb->journal_start + sb->journal_blocks && block + n > sb->journal_start;
     if(!inside || journal)
@@ -142,7 +144,7 @@ qfs_recover(struct qfs *fs)
   g->page[0] = g->head;
   struct recovery r = { .fs = fs, .d = frame_kva(g->head) };
   const struct qfs_journal *head = frame_kva(g->head);
-  if(head->magic != QFS_JOURNAL_MAGIC || head->sequence == 0)
+  if(head->magic != QFS_JOURNAL_MAGIC || (i64)head->sequence <= 0)
     return -EUCLEAN;
   radix_init(&r.freed);
   e = recover(&r, head->sequence);

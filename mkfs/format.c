@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "fs/qfs_format.h"
+#include "mkfs/layout.h"
 
 enum { INODE_FILE_BLOCKS = 2 };
-enum { JOURNAL_MAX = 8192 };               // blocks
 enum { MODE_REGULAR = 0100600, MODE_ROOT = 0040755 };
 
 static int
@@ -25,16 +25,10 @@ write_block(int fd, u64 block, const void *data)
 static void
 lay_out(struct qfs_super *sb, u64 blocks)
 {
-  u64 journal = max(blocks / 64, min(blocks / 8, 128UL));
   sb->magic = QFS_MAGIC;
   sb->version = QFS_VERSION;
   sb->incompat = QFS_INCOMPAT_JOURNAL;
-  sb->blocks = blocks;
-  sb->bitmap_start = 1;
-  sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;
-  sb->journal_start = sb->bitmap_start + sb->bitmap_blocks;
-  sb->journal_blocks = min(journal, (u64)JOURNAL_MAX);
-  sb->data_start = sb->journal_start + sb->journal_blocks;
+  layout(sb, blocks);
   sb->free_blocks = blocks - sb->data_start - INODE_FILE_BLOCKS;
 }
 

@@ -39,16 +39,6 @@ panic(const char *fmt, ...)
   abort();
 }
 
-int
-snprintk(char *buf, size_t n, const char *fmt, ...)
-{
-  va_list ap;
-  va_start(ap, fmt);
-  int len = vsnprintf(buf, n, fmt, ap);
-  va_end(ap);
-  return len;
-}
-
 // ---- Memory ----
 
 void *kmalloc(u64 size) { return malloc(size); }

@@ -4,7 +4,6 @@
 // they use of mm/frame.h and mm/object.h, with nobody else about.  Pages stay in
 // memory until their object goes.
 
-#include "fs/dentry.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
@@ -237,18 +236,4 @@ object_sync(struct object *o, u64 start, u64 end)
     index = from + n;
   }
   return first;
-}
-
-// ---- Of the VFS ----
-
-// No name cache, and no mounts to choose from.
-struct inode *dentry_forget(struct inode *i) { return NULL; }
-struct super *super_at(u32 i) { return NULL; }
-void super_put(struct super *s) {}
-
-u64
-time_now(struct timespec *ts)
-{
-  host_clock(&ts->sec, &ts->nsec);
-  return ts->sec * 1000000000UL + ts->nsec;
 }

@@ -283,12 +283,35 @@ def test_fsck_mends(tmp_path, what):
     image.write_bytes(damaged)
     assert tool("fsck", image, ok=False).returncode == 4
     assert image.read_bytes() == damaged
-    assert b"mended" in tool("fsck", "-y", image, ok=False).stdout
+    p = tool("fsck", "-y", image, ok=False)
+    assert p.returncode == 1 and b"mended" in p.stdout
     tool("fsck", image)
     assert image.read_bytes() == sound
     assert tool("fsck", ok=False).returncode == 16
     image.write_bytes(bytes(len(sound)))
     assert tool("fsck", "-y", image, ok=False).returncode == 8
+
+
+def test_fsck_in_the_guest(boot, tmp_path):
+    """The same check, on a device that nobody has mounted."""
+    image = tmp_path / "image"
+    tool("mkfs", image, "8M", ROOT / "README.md")
+    damaged = bytearray(image.read_bytes())
+    at = struct.unpack_from("<Q", damaged, 72)[0] * 4096 + 4096 + 4  # the root's links
+    damaged[at] ^= 1
+    image.write_bytes(damaged)
+    g = boot(append="quiet", qemu=(
+        "-drive", f"file={image},if=none,format=raw,id=x1",
+        "-device", "virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1"))
+    assert "in use" in g.run("fsck /dev/vda") and g.status("fsck -y /dev/vda") == 8
+    assert g.status("fsck /dev/vdb") == 4
+    assert "mended" in g.run("fsck -y /dev/vdb")
+    assert "consistent: 2 files" in g.check("fsck /dev/vdb")
+    g.check("mkdir /mnt; mount /dev/vdb /mnt")
+    assert g.status("fsck /dev/vdb") == 8
+    g.check("echo more > /mnt/more; umount /mnt; fsck -q /dev/vdb")
+    assert g.poweroff()[1] == 0
+    tool("fsck", image)
 
 
 def test_image_in_use_is_left_alone(boot, image, tmp_path):

@@ -12,19 +12,13 @@
 //
 // Disks and recoveries that are wrong in known ways must be caught by this.
 
-#include "host/host.h"
-#include "fs/qfs.h"
-#include "host/disk.h"
+#include "host/mounted.h"
 
 enum { DISK = 2 << 20, NAMES = 8, STEPS = 30, IDS = 64, SECTORS = 40 * 8 };
 enum { STATES = 60, PIECES = 17 };     // looked at of one piece of work; of these
 #define FILE_BYTES (SECTORS * SECTOR)
 
-static struct super *super;
 static struct inode *dirs[2];          // half of the names each
-static struct space *space;
-static va_t buffer;
-static struct block_device *device;
 
 // ---- What the work did ----
 
@@ -54,13 +48,12 @@ static struct inode *dir_of(u32 k) { return dirs[k % 2]; }
 static int
 mount(void)
 {
-  int e = qfs_mount_device(device, &super);
+  int e = mount_disk();
   if(e)
     return e;
   dirs[0] = super->root;
   return dirs[0]->ops->lookup(dirs[0], "dir", 3, &dirs[1]);
 }
-
 
 static struct inode *
 find(u32 k)
@@ -71,28 +64,11 @@ find(u32 k)
   return dir_of(k)->ops->lookup(dir_of(k), name, len, &i) == 0 ? i : NULL;
 }
 
-static int
-write_back(struct inode *i)
-{
-  int e = object_sync(&i->object, 0, ~0UL);
-  return e ? e : inode_update(i);
-}
-
 static void
 unmount(void)
 {
-  for(u32 k = 0; k < NAMES; k++){
-    struct inode *i = find(k);
-    if(i && S_ISREG(i->mode))
-      write_back(i);
-    inode_put(i);
-  }
-  super->sync(super);
-  super->refs = 0;
   inode_put(dirs[1]);
-  inode_put(dirs[0]);
-  super_shrink(super, ~0UL);
-  super->release(super);
+  unmount_disk();
 }
 
 // ---- Steps ----
@@ -140,12 +116,8 @@ write_some(struct inode *i, u32 id)
   for(u32 b = 0; b < n * SECTOR / sizeof(u32); b++)
     bytes[b] = value;
   assert_int_equal(copy_to_user(buffer, bytes, n * SECTOR), 0);
-  u64 total = 0, done;
   int e;
-  do {
-    e = object_write(&i->object, from * SECTOR + total, buffer + total, n * SECTOR - total, &done);
-    total += done;
-  } while(e == -EAGAIN && object_fault_in(buffer + total, n * SECTOR - total, false) == 0);
+  u64 total = transfer(object_write, i, from * SECTOR, n * SECTOR, &e);
   fine(e);
   if(total == 0)
     return;
@@ -396,7 +368,7 @@ check_state(const struct disk_event *events, u64 p)
   if(spoil)
     spoil(disk_bytes, p);
   states++;
-  if(below(4) == 0 && !disk_consistent())
+  if(below(4) == 0 && disk_check(false) != FSCK_SOUND)
     lie("fsck finds fault");
   crash_again(below(5) == 0 ? 1 + (u32)below(2) : 0);
   int e = mount();
@@ -406,7 +378,7 @@ check_state(const struct disk_event *events, u64 p)
   }
   check_tree(p);
   unmount();
-  if(!disk_consistent())
+  if(disk_check(false) != FSCK_SOUND)
     lie("fsck finds fault after recovery");
 }
 
@@ -485,25 +457,14 @@ static void
 start(void)
 {
   struct inode *d;
-  device = disk_make(DISK);
-  assert_int_equal(qfs_mount_device(device, &super), 0);
+  disk_make(DISK);
+  assert_int_equal(mount_disk(), 0);
   dirs[0] = super->root;
   assert_int_equal(dirs[0]->ops->create(dirs[0], "dir", 3, S_IFDIR | 0755, 0, &d), 0);
   dirs[1] = d;
   unmount();
   memcpy(base, disk_bytes, DISK);
-  space = space_create();
-  run_space(space);
-  buffer = 16 * MiB;
-  vm_map(space, buffer, page_up(FILE_BYTES), PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
-}
-
-static void
-end(void)
-{
-  run_space(NULL);
-  space_put(space);
+  buffer_make(FILE_BYTES);
 }
 
 // The events of one piece of work, and states after them.
@@ -528,7 +489,7 @@ states_of_the_disk(void)
   start();
   for(u64 n = host_rounds(PIECES); n > 0; n--)
     crash();
-  end();
+  buffer_drop();
   if(lies)
     panic("%u lies in %lu states", lies, states);
 }
@@ -549,20 +510,20 @@ requests_of_an_fsync(void)
   assert_int_equal(copy_to_user(buffer, "a page", 6), 0);
   fsync(i, 1);
   for(u32 n = 0; n < 10; n++){
-    u64 writes = device->writes, flushes = device->flushes, done;
+    u64 writes = disk_device()->writes, flushes = disk_device()->flushes, done;
     assert_int_equal(object_write(&i->object, n * PAGE_SIZE, buffer, PAGE_SIZE, &done), 0);
     inode_modified(i);
     fsync(i, 1);
     if(g->at == 1)
       continue;
-    assert_in_range(device->writes - writes, 1, 3);
-    assert_int_equal(device->flushes - flushes, 2);
+    assert_in_range(disk_device()->writes - writes, 1, 3);
+    assert_int_equal(disk_device()->flushes - flushes, 2);
     counted++;
   }
   assert_true(counted > 5);
   inode_put(i);
   unmount();
-  end();
+  buffer_drop();
 }
 
 // The test itself is at fault if it sees nothing wrong here.
@@ -574,7 +535,7 @@ expect_lies(void (*events)(struct disk_event *, u64), void (*image)(u8 *, u64))
   start();
   for(u32 n = 0; n < 100 && lies == 0; n++)
     crash();
-  end();
+  buffer_drop();
   if(lies == 0)
     panic("nothing was found in %lu states", states);
 }

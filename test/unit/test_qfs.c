@@ -4,56 +4,35 @@
 // many users at once.
 
 #include "host/host.h"
-#include "fs/qfs.h"
-#include "host/disk.h"
+#include "host/mounted.h"
 
 enum { DISK = 4 << 20, FILES = 12, LARGEST = 200000, WRITE_MAX = 20000, TASKS = 4 };
 
-static struct super *super;
 static struct inode *root;
-static struct space *space;
-static va_t buffer;
 
-// ---- A mounted file system, and a program's buffer ----
+// ---- A mounted file system ----
 
 static void
 mount(void)
 {
-  static struct block_device *disk;
-  if(disk == NULL)
-    disk = disk_make(DISK);
-  assert_int_equal(qfs_mount_device(disk, &super), 0);
+  assert_int_equal(mount_disk(), 0);
   root = super->root;
-}
-
-static void
-unmount(void)
-{
-  super->sync(super);
-  super->refs = 0;
-  inode_put(root);
-  super_shrink(super, ~0UL);
-  super->release(super);
 }
 
 static void
 start(void)
 {
+  disk_make(DISK);
   mount();
-  space = space_create();
-  run_space(space);
-  buffer = 16 * MiB;
-  vm_map(space, buffer, page_up(LARGEST), PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+  buffer_make(LARGEST);
 }
 
 static void
 end(void)
 {
-  unmount();
+  unmount_disk();
   disk_expect_consistent();
-  run_space(NULL);
-  space_put(space);
+  buffer_drop();
 }
 
 static u32
@@ -117,18 +96,11 @@ done_or_excused(int e)
   return e == 0;
 }
 
-typedef int attempt(struct object *o, u64 off, va_t buf, u64 n, u64 *done);
-
 static u64
-transfer(attempt *once, bool to_user, struct inode *i, u64 off, u64 n)
+attempt(transfer_fn *once, struct inode *i, u64 off, u64 n)
 {
-  u64 total = 0;
   int e;
-  do {
-    u64 done;
-    e = once(&i->object, off + total, buffer + total, n - total, &done);
-    total += done;
-  } while(e == -EAGAIN && object_fault_in(buffer + total, n - total, to_user) == 0);
+  u64 total = transfer(once, i, off, n, &e);
   done_or_excused(e == -EAGAIN && failing ? -ENOMEM : e);
   return total;
 }
@@ -143,7 +115,7 @@ write_some(u32 k, struct inode *i)
   for(u64 b = 0; b < n; b++)
     bytes[b] = (char)host_random();
   assert_int_equal(copy_to_user(buffer, bytes, n), 0);
-  u64 done = transfer(object_write, false, i, off, n);
+  u64 done = attempt(object_write, i, off, n);
   if(done){
     u64 size = model[k].size;
     memset(model[k].bytes + size, 0, off > size ? off - size : 0);
@@ -157,7 +129,7 @@ static void
 check_all(u32 k, struct inode *i)
 {
   static char bytes[LARGEST];
-  u64 size = model[k].size, n = transfer(object_read, true, i, 0, LARGEST);
+  u64 size = model[k].size, n = attempt(object_read, i, 0, LARGEST);
   assert_int_equal(i->object.size, size);
   assert_true(n == size || failing);
   assert_int_equal(copy_from_user(bytes, buffer, n), 0);
@@ -200,14 +172,6 @@ change(u32 k, struct inode *i)
 }
 
 static void
-write_back(struct inode *i)
-{
-  int e = object_sync(&i->object, 0, ~0UL);
-  if(done_or_excused(e))
-    done_or_excused(inode_update(i));
-}
-
-static void
 step(void)
 {
   u32 k = (u32)below(FILES);
@@ -221,7 +185,7 @@ step(void)
   }
   change(k, i);
   if(below(4) == 0)
-    write_back(i);
+    done_or_excused(write_back(i));
   inode_put(i);
   if(below(10) == 0)
     done_or_excused(super->sync(super));
@@ -238,14 +202,14 @@ start_over(void)
   struct inode *i;
   disk_fail(0);
   fail_allocation(0, FAIL_ONCE);
-  unmount();
+  unmount_disk();
   disk_expect_consistent();
   mount();
   for(u32 k = 0; k < FILES; k++){
     model[k].exists = false;
     if(lookup(k, &i) != 0)
       continue;
-    assert_int_equal(i->object.size, transfer(object_read, true, i, 0, LARGEST));
+    assert_int_equal(i->object.size, attempt(object_read, i, 0, LARGEST));
     assert_int_equal(unlink(k, i), 0);
     inode_put(i);
   }
@@ -268,10 +232,10 @@ settle(void)
       if(e)
         continue;
       check_all(k, i);
-      write_back(i);
+      assert_int_equal(write_back(i), 0);
       inode_put(i);
     }
-    unmount();
+    unmount_disk();
     mount();
   }
 }

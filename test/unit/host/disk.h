@@ -6,8 +6,10 @@
 #pragma once
 
 #include "kernel/block.h"
+#include "mkfs/fsck/fsck.h"
 
 struct block_device *disk_make(u64 bytes);     // one a test
+struct block_device *disk_device(void);
 // What was written, and when it was flushed, since recording began.
 struct disk_event {
   enum block_op op;
@@ -24,5 +26,8 @@ extern u8 *disk_bytes;                         // what is on it
 extern u64 disk_size;
 
 void disk_fail(u32 one_in);                    // requests that end with -EIO; 0 = none
-bool disk_consistent(void);                    // fsck finds nothing wrong, or shows it
+
+// ---- fsck ----
+
+enum fsck_status disk_check(bool repair);      // what it says goes to the kernel's messages
 void disk_expect_consistent(void);

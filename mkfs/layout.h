@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the parts of a file system lie on a device of a size: for who makes one, and for who
+// finds one whose superblock no longer says.
+
+#pragma once
+
+#include "fs/qfs_format.h"
+
+enum { JOURNAL_MAX = 8192 };               // blocks
+
+static inline void
+layout(struct qfs_super *sb, u64 blocks)
+{
+  u64 journal = max(blocks / 64, min(blocks / 8, 128UL));
+  sb->blocks = blocks;
+  sb->bitmap_start = 1;
+  sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;
+  sb->journal_start = sb->bitmap_start + sb->bitmap_blocks;
+  sb->journal_blocks = min(journal, (u64)JOURNAL_MAX);
+  sb->data_start = sb->journal_start + sb->journal_blocks;
+}
