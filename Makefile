@@ -65,7 +65,8 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
 CHECKERS_DEBUG := debug/free_frame.c debug/lock_order.c debug/fence_ledger.c
 CHECKERS_KASAN := debug/kasan.c debug/free_frame.c
 CHECKERS_UBSAN := debug/ubsan.c
-KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c) \
+KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c \
+	trace/*.c) \
 	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) debug/plant.c debug/user_copy.c))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
@@ -103,9 +104,12 @@ flags_of_unit   = $(HOSTCC) $(TFLAGS)
 # What reports an error must not stumble over it.
 $(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
+# What is seldom run is to be small.
+$(filter $(patsubst %,$K/%,trace/% fs/proc% mm/check% kernel/panic% kernel/main% \
+	$(patsubst %,arch/riscv/%,explain% fdt% discover%)),$(KOBJ)): SMALL := -Os
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(filter-out $(NOT_HERE),$(KFLAGS)) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(filter-out $(NOT_HERE),$(KFLAGS)) $(SMALL) -MMD -MP -c -o $@ $<
 
 # Linked twice: the first image tells where its functions are, the second carries
 # that as a table behind the text, so that the addresses stay true.

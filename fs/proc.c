@@ -270,7 +270,7 @@ struct open_text {
   struct sleeplock lock;      // all of it
   struct text text;           // what the file says from `start` on
   u64 start;
-  u64 cursor;                 // of the part behind it
+  u64 cursor[2];              // of the part behind it
 };
 
 static int
@@ -299,7 +299,7 @@ begin(struct node *n, struct open_text *o)
   struct task *t;
   int e = task_of(n, &t);
   text_free(&o->text);
-  o->start = o->cursor = 0;
+  o->start = o->cursor[0] = o->cursor[1] = 0;
   if(e)
     return -ESRCH;
   if(n->entry->says)
@@ -318,7 +318,7 @@ go_on(struct node *n, struct open_text *o, u64 pos)
   while(more && pos >= o->start + o->text.len && !o->text.failed){
     o->start += o->text.len;
     o->text.len = 0;
-    more = n->entry->next(&o->text, &o->cursor);
+    more = n->entry->next(&o->text, o->cursor);
   }
   return o->text.failed ? -ENOMEM : 0;
 }
@@ -377,7 +377,7 @@ array_read(struct file *f, va_t buf, u64 n, u64 *pos)
   return r * sizeof(u64);
 }
 
-enum { SETTING_MAX = 128 };
+enum { SETTING_MAX = 256 };
 
 static i64
 text_write(struct file *f, va_t buf, u64 n, u64 *pos)

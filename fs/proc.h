@@ -6,15 +6,16 @@
 
 #include "fs/text.h"
 #include "fs/vfs.h"
+#include "trace/trace.h"
 
 struct task;
 
 // A file always says the same, or has one of show; next, for a text made in parts as it is
-// read, each from *cursor on, which was 0 (=> false: there is no more); numbers, if it is
-// an array of which n are wanted (=> how many there are).  It has store if it can be
-// written.  A link has link; a directory has entries and, for children whose names are
-// numbers, number_child with next_number, which finds the first that is there at or above
-// *number.
+// read, each from cursor[0] on, which was 0 (=> false: there is no more; cursor[1] is its own
+// too); numbers, if it is an array of which n are wanted (=> how many there are).  It has
+// store if it can be written.  A link has link; a directory has entries and, for children
+// whose names are numbers, number_child with next_number, which finds the first that is
+// there at or above *number.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.

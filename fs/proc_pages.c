@@ -119,9 +119,6 @@ kpagecount(struct task *unused, u64 first, u64 n, u64 *out)
 static void
 add_frame(struct text *x, const struct frame *f)
 {
-  static const char *const kinds[KINDS] = {
-    "free", "free", "kernel", "slab", "table", "private", "object", "zero",
-  };
   static const struct { u64 bit; char letter; } flags[] = {
     { FRAME_BUSY, 'b' }, { FRAME_WRITING, 'w' }, { FRAME_DIRTY, 'd' }, { FRAME_USED, 'u' },
     { FRAME_AHEAD, 'a' },
@@ -131,7 +128,7 @@ add_frame(struct text *x, const struct frame *f)
   for(u32 k = 0; k < count_of(flags); k++)
     if(w & flags[k].bit)
       set[k] = flags[k].letter;
-  text_add(x, "%6lx %-7s %s %5lu %5lu %3lu %8x", frame_pfn(f), kinds[frame_kind(f)], set,
+  text_add(x, "%6lx %-7s %s %5lu %5lu %3lu %8x", frame_pfn(f), frame_kind_names[frame_kind(f)], set,
            word_share(w), word_mapped(w), word_pins(w), atomic_load(&f->slot));
 }
 

@@ -212,11 +212,25 @@ show_pid_max(struct text *t, struct task *unused)
   return 0;
 }
 
+static int
+show_trace(struct text *t, struct task *unused)
+{
+  trace_chosen(t);
+  return 0;
+}
+
+static int
+store_trace(const char *s, struct task *unused)
+{
+  return trace_choose(s);
+}
+
 static const struct proc_entry kernel[] = {
   { .name = "hostname", .mode = PROC_FILE, .says = UTS_NODENAME "\n" },
   { .name = "osrelease", .mode = PROC_FILE, .says = UTS_RELEASE "\n" },
   { .name = "ostype", .mode = PROC_FILE, .says = UTS_SYSNAME "\n" },
   { .name = "pid_max", .mode = PROC_FILE, .show = show_pid_max },
+  { .name = "trace", .mode = PROC_SETTING, .show = show_trace, .store = store_trace },
 };
 
 static const struct proc_entry directories[] = {

@@ -345,6 +345,7 @@ const struct proc_entry proc_system[] = {
   { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "swaps", .mode = PROC_FILE, .show = show_swaps },
+  { .name = "trace", .mode = PROC_FILE, .next = next_trace },
   { .name = "uptime", .mode = PROC_FILE, .show = show_uptime },
   { .name = "version", .mode = PROC_FILE,
     .says = UTS_SYSNAME " version " UTS_RELEASE " (" UTS_MACHINE ") " UTS_VERSION "\n" },

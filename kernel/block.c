@@ -62,6 +62,7 @@ block_submit(struct block_device *d, struct block_request *r)
   if(e)
     return e;
   r->done = false;
+  trace(BLOCK_ISSUE, d, r);
   if(r->op == BLOCK_FLUSH && !d->has_flush){
     block_complete(d, r, 0);
     return 0;
@@ -105,6 +106,7 @@ block_complete(struct block_device *d, struct block_request *r, int status)
   void (*complete)(struct block_request *) = r->complete;
   bool on = spin_lock_irq(&d->lock);
   r->status = status;
+  trace(BLOCK_DONE, d, r);
   account(d, r);
   if(status)
     report_error(d, r);

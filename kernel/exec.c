@@ -256,6 +256,7 @@ commit(struct exec *x, struct space *old)
   files_close_exec(t->files);
   set_name(t, x->path);
   t->process->execed = true;
+  trace(EXEC, x->elf.entry, 0);
   t->clear_tid = t->robust_list = 0;
   signal_exec(t);
   fp_reset();

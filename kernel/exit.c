@@ -82,6 +82,7 @@ exit_current(void)
   struct task *t = current;
   if(t->process == init_process && t->process->nthreads == 1)
     init_exited(t->process->exit_status);
+  trace(EXIT, t->process->exit_status, 0);
   robust_list_exit(t);
   clear_tid(t);
   leave_files(t);

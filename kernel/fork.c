@@ -154,6 +154,7 @@ task_clone(const struct clone_args *c)
     store_user_u32(c->parent_tid, tid);
   if(vforked)
     task_get(t);
+  trace(FORK, tid, c->flags);
   task_start(t);
   if(vforked){
     wait_for_vfork(t);

@@ -20,10 +20,12 @@ void
 spin_wait(struct spinlock *l)
 {
   assert(!spin_held(l));
+  trace(LOCK_WAIT, l->name, l);
   do {
     while(atomic_load(&l->holder))
       machine_relax();
   } while(!spin_take(l));
+  trace(LOCK_GOT, l->name, l);
 }
 
 bool
@@ -83,10 +85,12 @@ void
 sleep_lock_slow(struct sleeplock *l)
 {
   assert(!sleep_held(l));
+  trace(LOCK_WAIT, l->name, l);
   spin_lock(&l->lock);
   while(!take_or_announce(l))
     wait_io(&l->waiters, &l->lock);
   spin_unlock(&l->lock);
+  trace(LOCK_GOT, l->name, l);
 }
 
 void
@@ -141,6 +145,7 @@ void
 rw_lock_slow(struct rwlock *l, bool write)
 {
   assert(!rw_write_held(l));
+  trace(LOCK_WAIT, l->name, l);
   spin_lock(&l->lock);
   while(!rw_try(l, write)){
     u32 *waiting = write ? &l->writers_waiting : &l->readers_waiting;
@@ -153,6 +158,7 @@ rw_lock_slow(struct rwlock *l, bool write)
   if(write)
     l->writer = current;
   spin_unlock(&l->lock);
+  trace(LOCK_GOT, l->name, l);
 }
 
 // The last holder has gone.  A writer that was woken but has not run yet still

@@ -19,6 +19,7 @@
 #include "debug/lock_order.h"
 #include "kernel/lock_types.h"
 #include "kernel/task.h"
+#include "trace/trace.h"
 
 // ---- Spinlocks ----
 //

@@ -87,6 +87,7 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
 {
   u64 now = prev->mark;
   next->mark = now;
+  trace(SWITCH, prev, next);
   next->switches++;
   h->switches++;
   if(unlikely(prev == h->idle || next == h->idle))
@@ -238,6 +239,7 @@ static struct hart *
 assign(struct hart *h, struct task *t)
 {
   struct hart *to = place(t);
+  trace(WAKE, t, to);
   if(unlikely(to != h)){
     t->state = TASK_RUNNABLE;
     spin_unlock(&h->lock);

@@ -116,6 +116,7 @@ kept(const struct owner *o, u64 w)
 static void
 give_up(const struct owner *o, struct frame *f)
 {
+  trace(EVICT, f, 0);
   if(o->object && word_share(atomic_load(&f->word)))
     object_send_away(o->object, f);
   else if(o->lineage)
@@ -209,6 +210,7 @@ finish_write(const struct owner *o, struct write *w)
   vm_count(VM_SWAP_WRITE);
   slots_did(true, w->slot, w->n, err);
   vm_add(VM_SWAP_OUT, err ? 0 : w->n);
+  trace(SWAP_OUT, w->slot, err ? 0 : w->n);
   for(u32 i = 0; i < w->n; i++){
     end_write(w->v[i], err);
     if(o)

@@ -74,14 +74,28 @@ fence_page(struct at at)
   pmap_fence(&at.space->pmap, at.va, at.va + PAGE_SIZE);
 }
 
+static inline void
+map(struct at at, struct frame *f, u32 prot, bool dirty)
+{
+  set_entry(at.e, f, prot, dirty);
+  trace(MAP, at.va, f);
+}
+
+static inline __attribute__((always_inline)) int
+resolved(struct at at, enum vm_event kind)
+{
+  vm_count(kind);
+  trace_with(FAULT_KIND, kind, at.va, 0);
+  return FAULT_OK;
+}
+
 // ---- Private pages ----
 
 static int
 zero_map(struct at at)
 {
-  set_entry(at.e, zero_frame, without_write(entry_prot(at.area)), false);
-  vm_count(VM_ZERO_MAP);
-  return FAULT_OK;
+  map(at, zero_frame, without_write(entry_prot(at.area)), false);
+  return resolved(at, VM_ZERO_MAP);
 }
 
 static inline int
@@ -91,11 +105,10 @@ zero_fill(struct at at)
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   bool replaces = *at.e != 0;
-  set_entry(at.e, f, entry_prot(at.area), true);
+  map(at, f, entry_prot(at.area), true);
   if(unlikely(replaces))
     fence_page(at);
-  vm_count(VM_ZERO_FILL);
-  return FAULT_OK;
+  return resolved(at, VM_ZERO_FILL);
 }
 
 // A private copy of src takes the place of whatever the entry held.
@@ -106,9 +119,8 @@ copy_page(struct at at, struct frame *src)
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   page_copy(frame_kva(f), frame_kva(src));
-  set_entry(at.e, f, entry_prot(at.area), true);
-  vm_count(VM_COW_COPY);
-  return FAULT_OK;
+  map(at, f, entry_prot(at.area), true);
+  return resolved(at, VM_COW_COPY);
 }
 
 static inline int
@@ -128,9 +140,8 @@ static int
 cow_reuse(struct at at, struct frame *f)
 {
   f->hint = at.space->place;
-  set_entry(at.e, f, entry_prot(at.area), true);
-  vm_count(VM_COW_REUSE);
-  return FAULT_OK;
+  map(at, f, entry_prot(at.area), true);
+  return resolved(at, VM_COW_REUSE);
 }
 
 static inline int
@@ -153,11 +164,11 @@ map_swapped(struct at at, struct frame *f)
   u64 word = atomic_load(&f->word);
   u32 prot = entry_prot(at.area);
   bool alone = word_share(word) == 1, store = at.access == PROT_WRITE;
-  set_entry(at.e, f, alone ? prot : without_write(prot), alone && store);
+  map(at, f, alone ? prot : without_write(prot), alone && store);
   f->hint = at.space->place;
   if(word & FRAME_AHEAD)
     swap_was_ahead(at.space, f);
-  vm_count(VM_SWAP_MAP);
+  resolved(at, VM_SWAP_MAP);
   return store && !alone ? NEED_AGAIN : FAULT_OK;
 }
 
@@ -186,7 +197,7 @@ static __attribute__((noinline)) int
 unhide(struct at at)
 {
   struct frame *f = pte_frame(*at.e);
-  set_entry(at.e, f, without_write(entry_prot(at.area)), pte_dirty(*at.e));
+  map(at, f, without_write(entry_prot(at.area)), pte_dirty(*at.e));
   return at.access == PROT_WRITE ? NEED_AGAIN : FAULT_OK;
 }
 
@@ -252,6 +263,7 @@ map_around(struct at at, u64 index)
       map_shared(e + (v[i]->index - base), v[i], placed, read_only);
     else
       frame_put(v[i], MAPPED_1);
+  trace(MAP, at.va + n, v[0]);
   return *asked != 0;
 }
 
@@ -280,8 +292,7 @@ file_map(struct at at, struct wanted *w)
     return need(at, w, NEED_PAGE, index);
   if(!pte_allows(*at.e, at.access))
     return need(at, w, NEED_PLACE, index);
-  vm_count(VM_FILE_MAP);
-  return FAULT_OK;
+  return resolved(at, VM_FILE_MAP);
 }
 
 // The entry of a shared page lacks W.
@@ -290,7 +301,7 @@ file_write(struct at at, struct wanted *w, struct frame *f)
 {
   if(!page_placed(f))
     return need(at, w, NEED_PLACE, f->index);
-  set_entry(at.e, f, entry_prot(at.area), true);
+  map(at, f, entry_prot(at.area), true);
   return FAULT_OK;
 }
 
@@ -303,8 +314,7 @@ already_there(struct at at)
 {
   pmap_touch(at.e, at.access == PROT_WRITE);
   pmap_fence_local(&at.space->pmap, at.va);
-  vm_count(VM_SPURIOUS);
-  return FAULT_OK;
+  return resolved(at, VM_SPURIOUS);
 }
 
 static inline int
@@ -458,11 +468,13 @@ static inline __attribute__((always_inline)) enum fault
 fault(struct space *s, va_t va, enum access access)
 {
   struct wanted w;
+  trace(FAULT_ENTER, va, access);
   int r = attempt(s, va, access, &w);
   if(unlikely(r >= NEED_MEMORY))
     r = retry(s, va, access, &w, r);
   vm_count(VM_FAULT);
   current->minor++;
+  trace(FAULT_EXIT, va, r);
   return (enum fault)r;
 }
 

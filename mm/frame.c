@@ -25,6 +25,9 @@ u64 direct_base = 0xffffffc000000000UL;
 u64 frame_first, frame_last;
 struct frame *zero_frame;
 
+const char *const frame_kind_names[KINDS] = {
+  "free", "free", "kernel", "slab", "table", "private", "object", "zero",
+};
 static u64 total, kernel_at_boot;
 static u64 watermark_min, watermark_low, watermark_high;
 static u32 batch_size;         // how many move between a batch and the buddy at once

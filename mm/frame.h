@@ -47,6 +47,7 @@ enum frame_kind {
   KIND_FREE, KIND_BATCH, KIND_KERNEL, KIND_SLAB, KIND_TABLE, KIND_ANON, KIND_OBJECT, KIND_ZERO,
   KINDS,
 };
+extern const char *const frame_kind_names[KINDS];
 #define KIND_SHIFT 48
 #define KIND(k)    ((u64)(k) << KIND_SHIFT)
 

@@ -16,12 +16,14 @@ frame_taken(struct frame *f, enum frame_kind kind)
 {
   this_hart()->taken[(int)kind]++;
   f->word = KIND(kind);
+  trace(FRAME_ALLOC, f, kind);
 }
 
 // Its word was w.
 static inline void
 frame_freed(struct frame *f, u64 w)
 {
+  trace(FRAME_FREE, f, w);
   u64 kind = w >> KIND_SHIFT & 0xf;
   assert(kind != KIND_FREE && kind != KIND_BATCH);
   this_hart()->freed[kind]++;

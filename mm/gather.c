@@ -42,6 +42,7 @@ gather_flush(struct gather *g)
   struct space *s = g->space;
   if(g->lo < g->hi && !s->dying)
     pmap_fence(&s->pmap, g->lo, g->hi);
+  trace(UNMAP, g, 0);
   for(u32 i = 0; i < g->n; i++)
     unmapped(gathered(g, i), g->page[i] & 3);
   gather_init(g, s);

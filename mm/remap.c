@@ -48,6 +48,7 @@ copy_entry(struct space *s, const struct area *a, va_t va, pte_t *e)
     return -ENOMEM;
   page_copy(frame_kva(f), frame_kva(old));
   set_entry(e, f, entry_prot(a), true);
+  trace(MAP, va, f);
   pmap_fence(&s->pmap, va, va + PAGE_SIZE);
   frame_put(old, SHARE_1 | MAPPED_1);
   return 0;

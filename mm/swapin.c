@@ -107,6 +107,7 @@ swap_read(struct swap_in *in)
   vm_count(VM_SWAP_READ);
   vm_add(VM_SWAP_IN, err ? 0 : in->n);
   slots_did(false, in->slot, in->n, err);
+  trace(SWAP_IN, in->slot, err ? 0 : in->n);
   return err;
 }
 

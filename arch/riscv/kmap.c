@@ -15,12 +15,11 @@
 #include "mm/frame.h"
 #include "mm/space.h"
 #include <fence.h>
+#include "discover.h"
 #include "tables.h"
 
 extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
     __data_start[], __image_end[];
-
-#define IMAGE_OFFSET 0xffffffff00000000UL      // image: va = pa + this
 
 struct pmap kernel_pmap;
 static struct spinlock kmap_lock = SPINLOCK_INIT("kmap");
@@ -133,12 +132,6 @@ kmap_lookup(va_t va, pa_t *pa, char prot[4])
 
 // ---- Boot ----
 
-static pa_t
-image_pa(const char *symbol)
-{
-  return (u64)symbol - IMAGE_OFFSET;
-}
-
 static void
 boot_map(va_t va, pa_t start, pa_t end, enum kmap_how how)
 {
@@ -171,6 +164,14 @@ map_ram(struct mem_range r)
   map_direct(start, image, KMAP_RW);
   map_direct(image, readonly_end, KMAP_RO);
   map_direct(readonly_end, r.end, KMAP_RW);
+}
+
+void
+kmap_text(enum kmap_how how)
+{
+  pa_t start = image_pa(__text_start);
+  map_range(start + direct_base, start, __text_end - __text_start, how, false);
+  kmap_fence(start + direct_base, __text_end - __text_start);
 }
 
 static void

@@ -115,6 +115,26 @@ machine_time_ns(void)
 
 void machine_timer_set(u64 ns);    // next hart_timer() on this hart; ~0 = never
 
+// ---- Points ----
+//
+// A place in the code that is one instruction without effect, until it is switched on:
+// then trace_hit(code, a, b) is called, which costs the code around it no register.
+// `code` is a constant, its lowest 8 bits the number to be switched by.  See point.c.
+static inline __attribute__((always_inline)) void
+machine_point(const u32 code, u64 a, u64 b)
+{
+  __asm__ inline volatile("1: .option push; .option norvc; nop; .option pop\n"
+                   ".pushsection .text.points, \"ax\"\n"
+                   "2: addi sp, sp, -32; sd ra, 0(sp); sd a0, 8(sp); sd %z1, 16(sp)\n"
+                   "sd %z2, 24(sp); li a0, %0; jal point_hit\n"
+                   "ld ra, 0(sp); addi sp, sp, 32; j 1b + 4\n"
+                   ".popsection; .pushsection .points, \"a\"\n"
+                   ".balign 4; .word 1b - ., 0, 2b - ., %0 & 0xff; .popsection"
+                   :: "i"(code), "rJ"(a), "rJ"(b));
+}
+
+void machine_points_set(u64 on);       // by number; the other harts are parked
+
 // ---- Tasks ----
 
 // Save the running task's context and run `to`.  Interrupts off, run-queue lock held.

@@ -43,3 +43,4 @@
 #define STACK_SIZE 8192
 #endif
 #define SYS_CLONE_NR 220
+#define SYSCALL_EVENT 0        // of enum trace_event

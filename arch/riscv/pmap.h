@@ -173,6 +173,9 @@ void kmap_remove(va_t va, u64 len);
 void kmap_fence(va_t va, u64 len);                            // every hart
 bool kmap_lookup(va_t va, pa_t *pa, char prot[4]);            // "rwx" for reports
 
+// The direct map of the kernel's text, read-only but while it is changed.
+void kmap_text(enum kmap_how how);
+
 #define VMAP_BASE 0xffffffe000000000UL
 #define VMAP_END  0xffffffe080000000UL
 

@@ -70,7 +70,15 @@ syscall:
   csrsi sstatus, SSTATUS_SIE
   mv a0, a7
   addi a1, sp, TF_A(0)
-  call syscall_dispatch
+1:
+  .option push
+  .option norvc
+  jal syscall_dispatch
+  .option pop
+  .pushsection .points, "a"
+  .balign 4
+  .word 1b - ., syscall_dispatch - ., syscall_traced - ., SYSCALL_EVENT
+  .popsection
   csrci sstatus, SSTATUS_SIE
   ld t0, TASK_RESCHED(tp)
   bnez t0, syscall_work

@@ -7,6 +7,8 @@
 
 #include "kernel/lock_types.h"
 
+#define trace(event, a, b) ((void)(a), (void)(b))
+
 static inline void spin_init(struct spinlock *l, const char *name) { l->name = name; }
 static inline void spin_lock(struct spinlock *l) {}
 static inline void spin_unlock(struct spinlock *l) {}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Tracing: what /proc/trace tells, against what the kernel counts anyway."""
+
+import re
+
+LINE = re.compile(r"(.{16})-(\d+) +\[(\d+)\] +(\d+\.\d{9}): (\w+): (.*)")
+SETTING = "/proc/sys/kernel/trace"
+
+
+def events(text):
+    """=> [(task, tid, hart, time, event, arguments)]; every line is one, or a comment"""
+    found = [LINE.fullmatch(line) for line in text.splitlines() if not line.startswith("#")]
+    assert found and all(found)
+    return [(m[1].strip(), int(m[2]), int(m[3]), float(m[4]), m[5], m[6]) for m in found]
+
+
+def lost(text):
+    return sum(map(int, re.findall(r"(?m)^# hart \d+: \d+ events, (\d+) lost$", text)))
+
+
+def vmstat(shell):
+    return {k: int(v) for k, v in map(str.split, shell.run("cat /proc/vmstat").splitlines())}
+
+
+def test_events_of_a_program(shell):
+    text = shell.run("trace /cat /README")
+    seen = events(text[text.index("# tracer:"):])
+    times = [e[3] for e in seen]
+    assert times == sorted(times)
+    mine = [e for e in seen if e[0] == "cat"]
+    assert {"sys_enter", "sys_exit", "fault_enter", "fault_kind", "fault_exit", "map",
+            "frame_alloc", "exec", "exit"} <= {e[4] for e in mine}
+    # Each call ends before the task's next one begins, with the same number.
+    calls = [e for e in mine if e[4].startswith("sys_")][1:]     # execve began as another
+    for enter, leave in zip(calls[::2], calls[1::2]):
+        assert (enter[4], leave[4]) == ("sys_enter", "sys_exit")
+        assert enter[5].split()[1] == leave[5].split()[1]
+    reads = [e for e in mine if e[4] == "sys_enter" and e[5].startswith("NR 63 ")]
+    assert len(reads) >= 2                                       # bytes, then the end
+
+
+def test_counts_agree_with_vmstat(shell):
+    """Between two readings of vmstat, what was traced is what was counted."""
+    shell.run(f"echo frame,fault_kind > {SETTING}")
+    before = vmstat(shell)
+    shell.run("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do /true; done")
+    after = vmstat(shell)
+    shell.run(f"echo off > {SETTING}")
+    text = shell.run("cat /proc/trace")
+    shell.run(f"echo free > {SETTING}")
+    assert lost(text) == 0
+    seen = events(text)
+    for name, event, arguments in (
+            ("pgalloc_normal", "frame_alloc", ""), ("pgfree", "frame_free", ""),
+            ("quire_zero_fill", "fault_kind", "kind=quire_zero_fill"),
+            ("quire_cow_copy", "fault_kind", "kind=quire_cow_copy")):
+        n = sum(e[4] == event and arguments in e[5] for e in seen)
+        # The trace began before the first reading and ended behind the second.
+        counted = after[name] - before[name]
+        assert 20 <= counted <= n <= counted + 250, name
+
+
+def test_choice(shell):
+    assert "[" not in shell.run(f"cat {SETTING}")
+    shell.run(f"echo fault,switch > {SETTING}")
+    chosen = re.findall(r"\[(\w+)\]", shell.run(f"cat {SETTING}"))
+    assert chosen == ["fault_enter", "fault_kind", "fault_exit", "switch"]
+    shell.run(f"echo off > {SETTING}")
+    text = shell.run("cat /proc/trace")
+    assert {e[4] for e in events(text)} <= set(chosen)
+    for bad in ("bogus", "fault,", ",", "fault,bogus", "faul", "allx"):
+        assert "Invalid argument" in shell.run(f"echo {bad} > {SETTING}"), bad
+    assert "[" not in shell.run(f"cat {SETTING}")
+    text = shell.run("trace -e fualt ls")
+    assert "no event is named so: fualt" in text and "fault_enter" in text
+    shell.run(f"echo free > {SETTING}")
+    assert "events" not in shell.run("cat /proc/trace")
+
+
+def test_lost_events_are_counted(shell):
+    shell.run(f"echo sys > {SETTING}")
+    shell.run("dd if=/dev/zero of=/dev/null bs=1 count=20000")
+    shell.run(f"echo off > {SETTING}")
+    text = shell.run("head -n 5 /proc/trace")
+    assert lost(text) > 20000
+    shell.run(f"echo free > {SETTING}")
+
+
+def test_switching_while_harts_run(boot):
+    """Points change under programs that pass them on every hart."""
+    g = boot(cpus=3)
+    for work in ("echo x | cat > /dev/null", "ls > /dev/null"):
+        g.run(f"(while true; do {work}; done) &")
+    g.run(f"for i in 1 2 3 4 5 6 7 8 9 10; do echo all > {SETTING}; cat /proc/trace > /dev/null; "
+          f"echo off > {SETTING}; echo free > {SETTING}; done", 60)
+    g.vm_check()

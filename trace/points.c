@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+//
+// What trace points give, made into the arguments that are shown.
+
+#include <pmap.h>
+#include "kernel/block.h"
+#include "kernel/task.h"
+#include "mm/frame.h"
+#include "mm/gather.h"
+#include "mm/space.h"
+#include "trace/ring.h"
+
+i64
+syscall_traced(u64 nr, const u64 *args)
+{
+  trace_record(TRACE_SYS_ENTER, nr, args[0], args[1], args[2]);
+  i64 result = syscall_dispatch(nr, args);
+  trace_record(TRACE_SYS_EXIT, nr, result, 0, 0);
+  return result;
+}
+
+static u64 kind_name(u64 word) { return (u64)frame_kind_names[word >> KIND_SHIFT & 0xf]; }
+
+static void
+block_hit(enum trace_event e, const struct block_device *d, const struct block_request *r)
+{
+  i64 last = e == TRACE_BLOCK_ISSUE ? (i64)r->len : r->status;
+  trace_record(e, (u64)d->name, "RWF"[r->op], r->sector, last);
+}
+
+// One page if it does not say how many; of many, which need not all be new.
+static void
+map_hit(va_t va, const struct frame *f)
+{
+  trace_record(TRACE_MAP, page_down(va), max(va & PAGE_MASK, 1UL), frame_pfn(f), 0);
+}
+
+static void
+unmap_hit(const struct gather *g)
+{
+  trace_record(TRACE_UNMAP, g->lo, g->hi, g->n, g->space->pid);
+}
+
+void
+trace_hit(u32 code, u64 a, u64 b)
+{
+  enum trace_event e = code & 0xff;
+  const struct task *task = (void *)a, *next = (void *)b;
+  const struct frame *f = (void *)a;
+  const struct hart *hart = (void *)b;
+  switch(e){
+  case TRACE_FAULT_ENTER: b = " rw x"[b]; break;
+  case TRACE_FAULT_KIND: b = (u64)vm_event_name(code >> TRACE_MORE_SHIFT); break;
+  case TRACE_MAP: map_hit(a, (void *)b); return;
+  case TRACE_UNMAP: unmap_hit((void *)a); return;
+  case TRACE_FRAME_ALLOC: b = KIND(b); // fall through
+  case TRACE_FRAME_FREE: a = frame_pfn(f); b = kind_name(b); break;
+  case TRACE_EVICT: a = frame_pfn(f); b = f->slot; break;
+  case TRACE_SWITCH: a = "RRSTZ"[task->state]; b = next->tid; break;
+  case TRACE_WAKE: a = task->tid; b = hart->index; break;
+  case TRACE_BLOCK_ISSUE:
+  case TRACE_BLOCK_DONE: block_hit(e, (void *)a, (void *)b); return;
+  default:
+  }
+  trace_record(e, a, b, 0, 0);
+}
