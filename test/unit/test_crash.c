@@ -12,7 +12,7 @@
 //
 // Disks and recoveries that are wrong in known ways must be caught by this.
 
-#include "host/mounted.h"
+#include "host/power.h"
 
 enum { DISK = 2 << 20, NAMES = 8, STEPS = 30, IDS = 64, SECTORS = 40 * 8 };
 enum { STATES = 60, PIECES = 17 };     // looked at of one piece of work; of these
@@ -46,13 +46,17 @@ name_of(u32 k, char *name)
 static struct inode *dir_of(u32 k) { return dirs[k % 2]; }
 
 static int
+get_dirs(void)
+{
+  dirs[0] = super->root;
+  return dirs[0]->ops->lookup(dirs[0], "dir", 3, &dirs[1]);
+}
+
+static int
 mount(void)
 {
   int e = mount_disk();
-  if(e)
-    return e;
-  dirs[0] = super->root;
-  return dirs[0]->ops->lookup(dirs[0], "dir", 3, &dirs[1]);
+  return e ? e : get_dirs();
 }
 
 static struct inode *
@@ -244,35 +248,7 @@ work(void)
 
 static u8 base[DISK];                  // before the first event
 
-// A write, or some sectors of it.
-static void
-apply(u8 *image, const struct disk_event *v, bool torn)
-{
-  for(u32 at = 0; at < v->len; at += SECTOR)
-    if(!torn || below(2))
-      memcpy(image + v->at + at, v->data + at, SECTOR);
-}
-
-// All up to the last flush before event p; of what follows all, all but one, half, few.
-static void
-make_state(u8 *image, const struct disk_event *v, u64 p)
-{
-  u64 flushed = p;
-  while(flushed > 0 && v[flushed - 1].op != BLOCK_FLUSH)
-    flushed--;
-  u64 how = below(4), one = flushed + below(p - flushed + 1);
-  for(u64 i = 0; i < p; i++){
-    bool there = i < flushed || (how < 2 ? how == 0 || i != one : below(4) >= how);
-    if(v[i].op == BLOCK_WRITE && (there || below(4) == 0))
-      apply(image, &v[i], !there);
-  }
-}
-
 // ---- Is it what was done? ----
-
-static u32 lies;
-
-#define lie(...) (lies++, printk(__VA_ARGS__), printk("\n"))
 
 // What was cut off may be gone before the file is shorter.
 static bool
@@ -315,9 +291,13 @@ check_file(struct inode *i, u32 id, u32 from, u32 to)
 }
 
 static void
-check_tree(u64 p)
+check_mounted(u64 p)
 {
   u32 last = 0, synced = 0, found[NAMES];
+  if(get_dirs() != 0){
+    lie("the directory is gone");
+    return;
+  }
   while(last + 1 < STEPS && steps[last + 1].begin <= p)
     last++;
   while(synced + 1 < STEPS && steps[synced + 1].end <= p)
@@ -337,49 +317,21 @@ check_tree(u64 p)
       check_file(i[k], found[k], steps[synced].synced[found[k]], last);
     inode_put(i[k]);
   }
+  inode_put(dirs[1]);
 }
 
 // ---- One state ----
 
-static u64 states;
 static void (*spoil)(u8 *image, u64 p);  // what a wrong recovery makes of a state, or NULL
-
-// Recovery ends after some of its own writes; it is for the next one then.
-static void
-crash_again(u32 times)
-{
-  static u8 before[DISK];
-  for(; times > 0; times--){
-    memcpy(before, disk_bytes, DISK);
-    disk_record(true);
-    if(mount() == 0)
-      unmount();
-    disk_record(false);
-    memcpy(disk_bytes, before, DISK);
-    make_state(disk_bytes, disk_events, below(disk_nevents + 1));
-  }
-}
 
 static void
 check_state(const struct disk_event *events, u64 p)
 {
   memcpy(disk_bytes, base, DISK);
-  make_state(disk_bytes, events, p);
+  power_cut(events, p, CUT_ANY, 0);
   if(spoil)
     spoil(disk_bytes, p);
-  states++;
-  if(below(4) == 0 && disk_check(false) != FSCK_SOUND)
-    lie("fsck finds fault");
-  crash_again(below(5) == 0 ? 1 + (u32)below(2) : 0);
-  int e = mount();
-  if(e){
-    lie("mount: error %d", e);
-    return;
-  }
-  check_tree(p);
-  unmount();
-  if(disk_check(false) != FSCK_SOUND)
-    lie("fsck finds fault after recovery");
+  power_check(check_mounted, p);
 }
 
 // ---- Wrong disks ----

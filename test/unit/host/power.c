@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// States of a disk after a power failure, and recovery from them.
+
+#include "power.h"
+
+u32 lies;
+u64 states;
+
+// A write, or some sectors of it.
+static void
+apply(const struct disk_event *v, bool torn)
+{
+  for(u32 at = 0; at < v->len; at += SECTOR)
+    if(!torn || below(2))
+      memcpy(disk_bytes + v->at + at, v->data + at, SECTOR);
+}
+
+u64
+power_since(const struct disk_event *v, u64 p)
+{
+  while(p > 0 && v[p - 1].op != BLOCK_FLUSH)
+    p--;
+  return p;
+}
+
+void
+power_cut(const struct disk_event *v, u64 p, enum cut how, u64 one)
+{
+  u64 flushed = power_since(v, p), share = 2 + below(2);
+  if(how == CUT_ANY){
+    how = (enum cut)min(below(4), (u64)CUT_RANDOM);
+    one = flushed + below(p - flushed + 1);
+  }
+  for(u64 i = 0; i < p; i++){
+    bool there = i < flushed || how == CUT_NONE || (how == CUT_ONE ? i != one : below(4) >= share);
+    bool torn = !there && how != CUT_NONE && below(4) == 0;
+    if(v[i].op == BLOCK_WRITE && (there || torn))
+      apply(&v[i], torn);
+  }
+}
+
+// Recovery ends after some of its own writes; it is for the next one then.
+static void
+crash_again(u32 times)
+{
+  static u8 before[2 << 20];
+  assert(disk_size <= sizeof before);
+  for(; times > 0; times--){
+    memcpy(before, disk_bytes, disk_size);
+    disk_record(true);
+    if(mount_disk() == 0)
+      unmount_disk();
+    disk_record(false);
+    memcpy(disk_bytes, before, disk_size);
+    power_cut(disk_events, below(disk_nevents + 1), CUT_ANY, 0);
+  }
+}
+
+void
+power_check(void (*check)(u64 p), u64 p)
+{
+  states++;
+  if(below(4) == 0 && disk_check(false) != FSCK_SOUND)
+    lie("fsck finds fault");
+  crash_again(below(5) == 0 ? 1 + (u32)below(2) : 0);
+  int e = mount_disk();
+  if(e){
+    lie("mount: error %d", e);
+    return;
+  }
+  check(p);
+  unmount_disk();
+  if(disk_check(false) != FSCK_SOUND)
+    lie("fsck finds fault after recovery");
+}
