@@ -62,10 +62,12 @@ def test_plug_pulled_often(boot, image):
 
 
 @pytest.mark.long
-def test_hundred_thousand_states_of_a_disk():
-    """As test_crash makes them: 60 of each piece of work."""
-    subprocess.run([BUILD / "unit/test_crash"], check=True, cwd=ROOT,
-                   env={**os.environ, "ROUNDS": "100", "LIMIT": "7200", "SEED": "12345"})
+@pytest.mark.parametrize("program, rounds", [("test_crash", 100), ("test_workloads", 25),
+                                             ("test_fsck", 20)])
+def test_hundred_thousand_states_of_a_disk(program, rounds):
+    """As the unit tests make them, but more."""
+    subprocess.run([BUILD / "test/unit" / program], check=True, cwd=ROOT,
+                   env={**os.environ, "ROUNDS": str(rounds), "LIMIT": "7200", "SEED": "12345"})
 
 
 def test_written_through(boot, image):

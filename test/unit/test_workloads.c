@@ -171,7 +171,7 @@ resize(u32 sectors)
 }
 
 static void truncate(void) { resize(3); }
-static void extend(void) { resize(40); }
+static void extend(void) { resize(80); }
 
 // Through a shared mapping.
 static void
@@ -304,10 +304,13 @@ static void fsync(void) { sync_one(false); }
 static void fdatasync(void) { sync_one(true); }
 static void nothing(void) { }
 
+// All names, but not what was written to files.
 static void
 fsync_root(void)
 {
+  assert_int_equal(super->root->ops->update(super->root), 0);
   assert_int_equal(super->root->ops->sync(super->root, false), 0);
+  step[now].names = now;
 }
 
 static void
@@ -423,9 +426,10 @@ check_mounted(u64 p)
 static void
 look(struct disk_event *v, u64 n, u64 want)
 {
-  u64 total = 0, chance = 0;
+  u64 total = 0, chance;
   for(u64 p = 0; p <= n; p++)
     total += 2 + p - power_since(v, p);
+  chance = below(total);
   for(u64 p = 0; p <= n; p++)
     for(u64 k = 0, since = power_since(v, p); k < 2 + p - since; k++){
       chance += want;                    // as many of them, evenly
@@ -456,6 +460,17 @@ workload(const u32 *choice, u32 n, u64 want)
 
 // ---- The tests ----
 
+// What was on them before must never be seen.
+static void
+fill_free_blocks(void)
+{
+  const struct qfs_super *sb = (struct qfs_super *)disk_bytes;
+  const u8 *bits = disk_bytes + sb->bitmap_start * QFS_BLOCK;
+  for(u64 n = 0; n < sb->blocks; n++)
+    if(!(bits[n / 8] >> (n % 8) & 1))
+      memset(disk_bytes + n * QFS_BLOCK, 0xee, QFS_BLOCK);
+}
+
 static void
 start(void)
 {
@@ -472,6 +487,7 @@ start(void)
   write(0, 10);
   sync_all();
   unmount_disk();
+  fill_free_blocks();
   memcpy(base, disk_bytes, DISK);
   first = step[0];
 }
