@@ -41,9 +41,12 @@ inode_update(struct inode *i)
   if(!i->dirty)
     return 0;
   i->dirty = false;
+  u64 size = i->object.size;
   int e = i->ops->update ? i->ops->update(i) : 0;
   if(e)
     i->dirty = true;
+  else
+    i->stored_size = size;
   return e;
 }
 

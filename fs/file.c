@@ -44,6 +44,7 @@ file_create(const struct file_ops *ops, u32 flags)
   f->seekable = false;
   f->claim = 0;
   f->reserves = false;
+  f->errors = 0;
   f->pos = 0;
   f->priv = NULL;
   return f;

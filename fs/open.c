@@ -67,6 +67,7 @@ inode_open(struct inode *i, u32 flags, struct file **out)
     return e ? e : -ENOMEM;
   }
   f->inode = i;
+  f->errors = errors_seen(&i->object);
   f->claim = S_ISREG(i->mode) && writes(flags) && !(flags & O_PATH);
   if(f->claim && (e = inode_claim(i, f->claim)) != 0)
     f->claim = 0;

@@ -304,6 +304,8 @@ begin(struct node *n, struct open_text *o)
     return -ESRCH;
   if(n->entry->says)
     text_add(&o->text, "%s", n->entry->says);
+  else if(n->entry->number)
+    text_add(&o->text, "%lu\n", n->entry->number->get());
   else if(n->entry->show)
     e = n->entry->show(&o->text, t);
   task_put(t);
@@ -379,13 +381,24 @@ array_read(struct file *f, va_t buf, u64 n, u64 *pos)
 
 enum { SETTING_MAX = 256 };
 
+static int
+store_number(const struct proc_number *to, const char *s)
+{
+  u64 n;
+  if(!parse_u64(s, &n) || n < to->least || n > to->most)
+    return -EINVAL;
+  to->set(n);
+  return 0;
+}
+
 static i64
 text_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   struct node *node = node_of(f->inode);
   char s[SETTING_MAX];
   struct task *t;
-  if(node->entry->store == NULL || n == 0 || n >= sizeof s)
+  const struct proc_entry *entry = node->entry;
+  if((entry->store == NULL && entry->number == NULL) || n == 0 || n >= sizeof s)
     return -EINVAL;
   if(copy_from_user(s, buf, n))
     return -EFAULT;
@@ -393,7 +406,7 @@ text_write(struct file *f, va_t buf, u64 n, u64 *pos)
   int e = task_of(node, &t);
   if(e)
     return -ESRCH;
-  e = node->entry->store(s, t);
+  e = entry->number ? store_number(entry->number, s) : entry->store(s, t);
   task_put(t);
   return e ? e : (i64)n;
 }

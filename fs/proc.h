@@ -10,12 +10,19 @@
 
 struct task;
 
+// A setting that is a number within bounds.
+struct proc_number {
+  u64 least, most;
+  u64 (*get)(void);
+  void (*set)(u64 n);
+};
+
 // A file always says the same, or has one of show; next, for a text made in parts as it is
 // read, each from cursor[0] on, which was 0 (=> false: there is no more; cursor[1] is its own
-// too); numbers, if it is an array of which n are wanted (=> how many there are).  It has
-// store if it can be written.  A link has link; a directory has entries and, for children
-// whose names are numbers, number_child with next_number, which finds the first that is
-// there at or above *number.
+// too); number; numbers, if it is an array of which n are wanted (=> how many there are).  It
+// has store if it can be written otherwise than as a number.  A link has link; a directory
+// has entries and, for children whose names are numbers, number_child with next_number,
+// which finds the first that is there at or above *number.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.
@@ -25,6 +32,7 @@ struct proc_entry {
   const char *says;
   int (*show)(struct text *text, struct task *t);
   bool (*next)(struct text *text, u64 *cursor);
+  const struct proc_number *number;
   i64 (*numbers)(struct task *t, u64 first, u64 n, u64 *out);
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced
@@ -39,6 +47,9 @@ enum {
   PROC_DIR = S_IFDIR | 0555, PROC_LINK = S_IFLNK | 0777,
 };
 
+#define PROC_NUMBER(lowest, highest, reads, stores)                                     \
+  .mode = PROC_SETTING, .number = &(const struct proc_number){                          \
+    .least = (lowest), .most = (highest), .get = (reads), .set = (stores) }
 #define PROC_ENTRIES(table) .entries = (table), .nentries = count_of(table)
 
 // Files about processes' memory, proc_maps.c and proc_pages.c

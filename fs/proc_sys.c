@@ -2,11 +2,11 @@
 //
 // /proc/sys: settings, and the check of the whole of memory.
 
+#include "fs/flusher.h"
 #include "fs/proc.h"
 #include "kernel/errno.h"
 #include "kernel/failnth.h"
 #include "kernel/pid.h"
-#include "kernel/string.h"
 #include "kernel/uname.h"
 #include "mm/load.h"
 #include "mm/local.h"
@@ -30,24 +30,6 @@ show_check(struct text *t, struct task *unused)
   return 0;
 }
 
-static int
-show_overcommit(struct text *t, struct task *unused)
-{
-  text_add(t, "%u\n", vm_overcommit);
-  return 0;
-}
-
-// Linux's 2, strict accounting, we do not have.
-static int
-store_overcommit(const char *s, struct task *unused)
-{
-  u64 mode;
-  if(!parse_u64(s, &mode) || mode > 1)
-    return -EINVAL;
-  atomic_store(&vm_overcommit, (u32)mode);
-  return 0;
-}
-
 enum { DROP_PAGES = 1, DROP_NAMES = 2 };
 
 static int
@@ -67,99 +49,18 @@ store_drop_caches(const char *s, struct task *unused)
   return 0;
 }
 
-static int
-show_fail_nth(struct text *t, struct task *unused)
-{
-  text_add(t, "%lu\n", failnth_shared());
-  return 0;
-}
-
-static int
-store_fail_nth(const char *s, struct task *unused)
-{
-  u64 n;
-  if(!parse_u64(s, &n))
-    return -EINVAL;
-  failnth_share(n);
-  return 0;
-}
-
-// Settings that are a number within bounds.
-static int
-store_number(const char *s, u64 least, u64 most, u64 *n)
-{
-  return parse_u64(s, n) && *n >= least && *n <= most ? 0 : -EINVAL;
-}
-
 enum { NS_A_MS = 1000000, AGING_MS_MAX = 10000 };
 
-static int
-show_aging(struct text *t, struct task *unused)
-{
-  text_add(t, "%lu\n", ring_tick_ns / NS_A_MS);
-  return 0;
-}
-
-static int
-store_aging(const char *s, struct task *unused)
-{
-  u64 ms;
-  int err = store_number(s, 1, AGING_MS_MAX, &ms);
-  if(err == 0)
-    atomic_store(&ring_tick_ns, ms * NS_A_MS);
-  return err;
-}
-
-static int
-show_window(struct text *t, struct task *unused)
-{
-  text_add(t, "%u\n", esc_window);
-  return 0;
-}
-
-static int
-store_window(const char *s, struct task *unused)
-{
-  u64 n;
-  int err = store_number(s, 1, ESC_WINDOW_MAX, &n);
-  if(err == 0)
-    atomic_store(&esc_window, (u32)n);
-  return err;
-}
-
-static int
-show_load_control(struct text *t, struct task *unused)
-{
-  text_add(t, "%u\n", load_is_on());
-  return 0;
-}
-
-static int
-store_load_control(const char *s, struct task *unused)
-{
-  u64 on;
-  int err = store_number(s, 0, 1, &on);
-  if(err == 0)
-    load_switch(on);
-  return err;
-}
-
-static int
-show_write_ahead(struct text *t, struct task *unused)
-{
-  text_add(t, "%u\n", atomic_load(&ring_writes_ahead));
-  return 0;
-}
-
-static int
-store_write_ahead(const char *s, struct task *unused)
-{
-  u64 on;
-  int err = store_number(s, 0, 1, &on);
-  if(err == 0)
-    atomic_store(&ring_writes_ahead, on != 0);
-  return err;
-}
+static u64 aging_ms(void) { return ring_tick_ns / NS_A_MS; }
+static void set_aging_ms(u64 ms) { atomic_store(&ring_tick_ns, ms * NS_A_MS); }
+static u64 window(void) { return esc_window; }
+static void set_window(u64 n) { atomic_store(&esc_window, (u32)n); }
+static u64 load_control(void) { return load_is_on(); }
+static void set_load_control(u64 on) { load_switch(on); }
+static u64 write_ahead(void) { return ring_writes_ahead; }
+static void set_write_ahead(u64 on) { atomic_store(&ring_writes_ahead, on != 0); }
+static u64 overcommit(void) { return vm_overcommit; }
+static void set_overcommit(u64 mode) { atomic_store(&vm_overcommit, (u32)mode); }
 
 static int
 show_allotment(struct text *t, struct task *unused)
@@ -187,20 +88,29 @@ store_policy(const char *s, struct task *unused)
   return ring_set_policy(s);
 }
 
+// What has its like in Linux has its name and bounds; but its overcommit_memory 2, strict
+// accounting, we do not have.
 static const struct proc_entry vm[] = {
-  { .name = "aging_ms", .mode = PROC_SETTING, .show = show_aging, .store = store_aging },
+  { .name = "aging_ms", PROC_NUMBER(1, AGING_MS_MAX, aging_ms, set_aging_ms) },
   { .name = "allotment", .mode = PROC_SETTING, .show = show_allotment, .store = store_allotment },
   { .name = "check", .mode = PROC_FILE, .show = show_check },
+  { .name = "dirty_background_bytes",
+    PROC_NUMBER(1, ~0UL, flusher_back_bytes, flusher_set_back_bytes) },
+  { .name = "dirty_background_ratio",
+    PROC_NUMBER(0, 100, flusher_back_ratio, flusher_set_back_ratio) },
+  { .name = "dirty_bytes", PROC_NUMBER(2 * PAGE_SIZE, ~0UL, flusher_bytes, flusher_set_bytes) },
+  { .name = "dirty_expire_centisecs",
+    PROC_NUMBER(0, CENTISECS_MAX, flusher_expire, flusher_set_expire) },
+  { .name = "dirty_ratio", PROC_NUMBER(0, 100, flusher_ratio, flusher_set_ratio) },
+  { .name = "dirty_writeback_centisecs",
+    PROC_NUMBER(0, CENTISECS_MAX, flusher_interval, flusher_set_interval) },
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
-  { .name = "esc_window", .mode = PROC_SETTING, .show = show_window, .store = store_window },
-  { .name = "fail_nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
-  { .name = "load_control", .mode = PROC_SETTING, .show = show_load_control,
-    .store = store_load_control },
-  { .name = "overcommit_memory", .mode = PROC_SETTING, .show = show_overcommit,
-    .store = store_overcommit },
+  { .name = "esc_window", PROC_NUMBER(1, ESC_WINDOW_MAX, window, set_window) },
+  { .name = "fail_nth", PROC_NUMBER(0, ~0UL, failnth_shared, failnth_share) },
+  { .name = "load_control", PROC_NUMBER(0, 1, load_control, set_load_control) },
+  { .name = "overcommit_memory", PROC_NUMBER(0, 1, overcommit, set_overcommit) },
   { .name = "policy", .mode = PROC_SETTING, .show = show_policy, .store = store_policy },
-  { .name = "write_ahead", .mode = PROC_SETTING, .show = show_write_ahead,
-    .store = store_write_ahead },
+  { .name = "write_ahead", PROC_NUMBER(0, 1, write_ahead, set_write_ahead) },
 };
 
 // ---- kernel ----

@@ -28,7 +28,7 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
 struct usage {
   struct mem_info mi;
   struct frame_census frames;
-  u64 file, dirty, shared;
+  u64 file, dirty, writing, shared;
   u64 swap_total, swap_free, swap_cached;
 };
 
@@ -37,7 +37,9 @@ get_usage(struct usage *u)
 {
   frame_info(&u->mi);
   frame_census(&u->frames);
-  u->file = object_pages_total(&u->dirty);
+  u->file = object_pages_total();
+  u->dirty = atomic_load(&pages_dirty);
+  u->writing = atomic_load(&pages_writing);
   u->shared = object_shared_pages();
   swap_totals(&u->swap_total, &u->swap_free);
   u->swap_cached = swap_cached();
@@ -56,7 +58,7 @@ show_meminfo(struct text *t, struct task *unused)
 {
   struct usage u;
   get_usage(&u);
-  u64 easy = u.mi.free + u.file - u.dirty + slab_spare() + kstack_spare();
+  u64 easy = u.mi.free + u.file - min(u.dirty + u.writing, u.file) + slab_spare() + kstack_spare();
   kib(t, "MemTotal", u.mi.total);
   kib(t, "MemFree", u.mi.free);
   kib(t, "MemAvailable", easy - min(u.mi.watermark_min, easy));
@@ -66,6 +68,7 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "SwapTotal", u.swap_total);
   kib(t, "SwapFree", u.swap_free);
   kib(t, "Dirty", u.dirty);
+  kib(t, "Writeback", u.writing);
   kib(t, "AnonPages", u.frames.held[KIND_ANON]);
   kib(t, "Mapped", object_mapped_pages());
   kib(t, "Shmem", u.shared);
@@ -109,9 +112,10 @@ show_vmstat(struct text *t, struct task *unused)
   struct usage u;
   get_usage(&u);
   text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
-              "nr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\nnr_zeroed_pages %lu\n",
-           u.mi.free, u.frames.held[KIND_ANON], u.file + u.shared, u.dirty, u.shared,
-           u.frames.held[KIND_TABLE], u.frames.held[KIND_SLAB], u.mi.zeroed);
+              "nr_writeback %lu\nnr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\n"
+              "nr_zeroed_pages %lu\n",
+           u.mi.free, u.frames.held[KIND_ANON], u.file + u.shared, u.dirty, u.writing,
+           u.shared, u.frames.held[KIND_TABLE], u.frames.held[KIND_SLAB], u.mi.zeroed);
   text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));

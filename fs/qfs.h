@@ -51,6 +51,7 @@ struct qfs_inode {
   u64 cut;                       // as in the format; ~0: nothing is
 
   u64 changed;                   // the last transaction with a change of it
+  u64 needed;                    // and the last without which its data cannot be read
   struct list ordered;           // log.ordered; log.lock
   struct list orphan;            // fs->orphans; bits_lock, and so is
   bool evicted;                  // nobody uses it: to be freed
@@ -65,6 +66,7 @@ struct qfs_log {
   u64 most;                      // that there may be, as the transaction has room; 0: closed
   bool going_home;               // metadata is being written where it belongs
   u64 running;                   // its number; those before are on the disk
+  u64 since;                     // of its first change, or when the last one was over (ns)
   u32 room;                      // blocks it may have
   int err;                       // of the write that failed: no more changes
   u64 at;                        // where in the journal it goes; whoever has the turn
@@ -241,7 +243,9 @@ void qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool 
 void qfs_log_data(struct qfs *fs, struct qfs_inode *qi);
 
 int qfs_commit(struct qfs *fs, u64 sequence);    // that transaction is on the disk. => or -EIO
-int qfs_commit_home(struct qfs *fs);     // all of it is, and the journal is empty
+int qfs_commit_all(struct qfs *fs);      // all of them are; nothing is done if there is nothing
+int qfs_commit_home(struct qfs *fs);     // and where they belong, and the journal is empty
+void qfs_commit_old(struct qfs *fs, u64 before);     // as super.commit_old
 
 // Nothing changes between these.  => false: something does just now
 bool qfs_log_stop(struct qfs *fs);

@@ -132,7 +132,7 @@ page_mkwrite(struct object *o, struct frame *f)
     }
     if(!(atomic_load(&f->word) & FRAME_DIRTY))
       object_mark_dirty(o, f);
-    qi->changed = fs->log.running;
+    qi->changed = qi->needed = fs->log.running;
     if(list_empty(&qi->ordered))
       qfs_log_data(fs, qi);
   }

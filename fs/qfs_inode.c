@@ -110,6 +110,9 @@ qfs_inode_touch(struct qfs_inode *qi)
 {
   struct qfs_dinode *d = qi->disk;
   struct inode *i = &qi->vfs;
+  qi->changed = qfs_of(qi)->log.running;
+  if(d->size != i->object.size)
+    qi->needed = qi->changed;
   d->nlink = i->nlink;
   d->size = i->object.size;
   if(i->nlink > 0)               // else the next orphan
@@ -118,7 +121,6 @@ qfs_inode_touch(struct qfs_inode *qi)
   d->ctime = i->ctime.sec;
   d->mtime_nsec = i->mtime.nsec;
   d->ctime_nsec = i->ctime.nsec;
-  qi->changed = qfs_of(qi)->log.running;
   qfs_meta_dirty(qfs_of(qi), qi->home);
 }
 
@@ -149,6 +151,7 @@ set_size(struct inode *i, u64 size)
     object_init(&i->object, &qfs_file_ops, size);
   else
     i->object.size = size;
+  i->stored_size = size;
 }
 
 // => in no table and without a place on disk
@@ -247,6 +250,7 @@ void
 qfs_inode_publish(struct qfs_inode *qi)
 {
   qfs_inode_store(qi);
+  qi->needed = qi->changed;
   qi->vfs.ready = true;
   inode_enter(&qi->vfs);
 }

@@ -19,6 +19,7 @@
 //
 // Locks: the turn (`busy`) > handles > the rest of qfs.  log.lock is innermost.
 
+#include <machine.h>
 #include "fs/qfs.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
@@ -89,6 +90,8 @@ qfs_log_page(struct qfs *fs, struct frame *f)
   if(f->hint == 0){
     assert(g->n <= g->room);
     frame_get(f, PIN_1);
+    if(g->n == 0)
+      g->since = machine_time_ns();
     g->page[++g->n] = f;
     atomic_store(&f->hint, g->n);
     limit(g);
@@ -333,6 +336,7 @@ write_transaction(struct qfs *fs)
     return e;
   g->at += g->n + 2;
   let_pages_go(fs, true);
+  g->since = machine_time_ns();
   atomic_store(&g->running, g->running + 1);
   return 0;
 }
@@ -406,12 +410,30 @@ qfs_commit(struct qfs *fs, u64 sequence)
 }
 
 int
+qfs_commit_all(struct qfs *fs)
+{
+  struct qfs_log *g = &fs->log;
+  return qfs_commit(fs, atomic_load(&g->running) - (atomic_load(&g->n) == 0));
+}
+
+int
 qfs_commit_home(struct qfs *fs)
 {
   take_turn(&fs->log, true);
   int e = commit(fs, true);
   open(fs);
   return e;
+}
+
+void
+qfs_commit_old(struct qfs *fs, u64 before)
+{
+  struct qfs_log *g = &fs->log;
+  if(atomic_load(&g->since) >= before)
+    return;
+  bool rests = atomic_load(&g->n) == 0;
+  if(qfs_commit_all(fs) == 0 && (rests || before == ~0UL) && g->at > 1)
+    qfs_commit_home(fs);
 }
 
 // ---- The beginning and the end ----

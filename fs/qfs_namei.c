@@ -396,7 +396,8 @@ sync(struct inode *i, bool data_only)
 {
   struct qfs_inode *qi = qfs_inode(i);
   struct qfs *fs = qfs_of(qi);
-  int e = qfs_commit(fs, atomic_load(&qi->changed));
+  bool less = data_only && S_ISREG(i->mode);
+  int e = qfs_commit(fs, atomic_load(less ? &qi->needed : &qi->changed));
   return e ? e : qfs_flush(fs);
 }
 

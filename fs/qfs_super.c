@@ -81,7 +81,16 @@ sync(struct super *s)
   if(s->read_only)
     return fs->log.err ? -EIO : 0;
   qfs_orphans_free(fs);
-  return qfs_commit_home(fs);
+  int e = qfs_commit_all(fs);
+  return e ? e : qfs_flush(fs);
+}
+
+static void
+commit_old(struct super *s, u64 before)
+{
+  struct qfs *fs = container_of(s, struct qfs, super);
+  qfs_orphans_free(fs);
+  qfs_commit_old(fs, before);
 }
 
 static void
@@ -103,7 +112,8 @@ static void
 release(struct super *s)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
-  sync(s);
+  if(!s->read_only)
+    commit_old(s, ~0UL);
   close_pages(fs);
 }
 
@@ -126,6 +136,7 @@ set_up(struct qfs *fs, struct block_device *d, char *source)
   fs->super.read_only = d->read_only;
   fs->super.statfs = statfs;
   fs->super.sync = sync;
+  fs->super.commit_old = commit_old;
   fs->super.release = release;
   fs->device = d;
   object_init(&fs->meta, &qfs_meta_ops, QFS_BLOCK);

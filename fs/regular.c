@@ -2,11 +2,13 @@
 //
 // Reading and writing regular files through the pages of their object.
 //
-// The inode's lock makes a read or write of one call atomic to others.  User
+// The inode's lock makes a read of one call, or a write of up to 256 KiB, atomic to
+// others; larger writes are made of such, so that the flusher can slow them down.  User
 // memory is touched under it only with faults off: a page of the buffer may be a
 // page of this very file, and a fault must not wait for us.  When such a copy
 // ends early the lock is dropped, the buffer is faulted in, and it goes on.
 
+#include "fs/flusher.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/signal.h"
@@ -14,10 +16,7 @@
 #include "mm/frame.h"
 #include "mm/reaper.h"
 
-enum {
-  DIRTY_BATCH = 256,      // pages of a file before its writer has to care
-  DIRTY_SHARE = 8,        // and the share of memory it may fill with them
-};
+enum { WRITE_BATCH = 64 * PAGE_SIZE };   // before more has to be admitted
 
 // One try, under the inode's lock.  => as object_read; *pos has moved by *done
 typedef int attempt(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done);
@@ -91,36 +90,30 @@ static inline int
 write_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
 {
   struct inode *i = f->inode;
-  int err = -EFBIG;
+  u64 some = min(n, (u64)WRITE_BATCH);
+  int err = flusher_admit(&i->object);
   *done = 0;
+  if(unlikely(err))
+    return err;
+  err = -EFBIG;
   rw_write_lock(&i->lock);
   if(f->flags & O_APPEND)
     *pos = i->object.size;
   if(unlikely(i->object.fixed))
     err = -ETXTBSY;
   else if(*pos < FILE_SIZE_MAX)
-    err = object_write(&i->object, *pos, buf, min(n, FILE_SIZE_MAX - *pos), done);
+    err = object_write(&i->object, *pos, buf, min(some, FILE_SIZE_MAX - *pos), done);
   if(*done > 0)
     inode_modified(i);
   rw_write_unlock(&i->lock);
   *pos += *done;
-  return err;
-}
-
-// Whoever fills memory with dirty pages faster than they are written has to wait
-// for the disk.
-static void
-throttle(struct inode *i)
-{
-  u64 dirty = atomic_load(&i->object.pages.marked);
-  if(unlikely(dirty > DIRTY_BATCH) && dirty > frames_total() / DIRTY_SHARE)
-    object_sync(&i->object, 0, ~0UL);
+  return err == 0 && *done == some && some < n ? -EAGAIN : err;
 }
 
 static i64
 write_through(struct file *f, u64 start, i64 n)
 {
-  int e = inode_sync_range(f->inode, start, start + n, (f->flags & O_SYNC) != O_SYNC);
+  int e = file_sync_range(f, start, start + n, (f->flags & O_SYNC) != O_SYNC);
   return e ? e : n;
 }
 
@@ -146,13 +139,11 @@ regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
     return -EFBIG;
   int err = write_once(f, buf, n, pos, &done);
   i64 r = likely(err == 0) ? (i64)done : retry(f, write_once, false, buf, n, pos, done, err);
-  throttle(f->inode);
   return unlikely(f->flags & O_DSYNC) && r > 0 ? write_through(f, *pos - r, r) : r;
 }
 
 // ---- Making room ----
 
-enum { ALLOCATE_AT_ONCE = 256 * PAGE_SIZE };
 
 // The pages of [off, end) have their places, and the file reaches to end.
 static int
@@ -185,11 +176,12 @@ vfs_allocate(struct inode *i, u64 off, u64 len)
   u64 before = i->object.size;
   int e = 0;
   for(u64 at = off, next; e == 0 && at < off + len; at = next){
-    next = min(off + len, round_up(at + 1, ALLOCATE_AT_ONCE));
+    if((e = flusher_admit(&i->object)))
+      break;
+    next = min(off + len, round_up(at + 1, WRITE_BATCH));
     rw_write_lock(&i->lock);
     e = allocate_locked(i, at, next);
     rw_write_unlock(&i->lock);
-    throttle(i);
   }
   if(e && i->object.size > before)
     vfs_truncate(i, before);

@@ -1,55 +1,84 @@
 // SPDX-License-Identifier: MIT
 //
-// Writing files back: on request, and every few seconds by a task of its own,
-// which also takes the samples of the load averages.
+// Writing files and file systems back on request.  See flusher.c for what goes by itself.
 //
 // Calls into the object's store and the file system; no lock is held but, for
 // the attributes, the inode's.
 
-#include <machine.h>
-#include "fs/init.h"
-#include "fs/load.h"
 #include "fs/vfs.h"
-#include "kernel/printk.h"
-#include "kernel/task.h"
 
-// Pages, then the attributes that speak of them.
 static int
-write_inode(struct inode *i, u64 start, u64 end)
+write_attributes(struct inode *i)
 {
-  int e = i->object.refs > 0 ? object_sync(&i->object, start, end) : 0;
-  if(e == 0 && i->dirty){
-    rw_write_lock(&i->lock);
-    e = inode_update(i);
-    rw_write_unlock(&i->lock);
-  }
+  if(!i->dirty)
+    return 0;
+  rw_write_lock(&i->lock);
+  int e = inode_update(i);
+  rw_write_unlock(&i->lock);
   return e;
 }
 
+static int
+write_pages(struct inode *i, u64 start, u64 end)
+{
+  return i->object.refs > 0 ? object_sync(&i->object, start, end) : 0;
+}
+
+// Without its size nobody would find what was appended.
 int
 inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only)
 {
-  int e = write_inode(i, start, end);
+  int e = write_pages(i, start, end);
+  if(e == 0 && !(data_only && i->stored_size == i->object.size))
+    e = write_attributes(i);
   if(e == 0 && i->ops->sync)
     e = i->ops->sync(i, data_only);
   return e;
 }
 
-static bool
-needs_writing(struct inode *i)
+// An error nobody was told of yet is new to who opens the file now.
+u32
+errors_seen(const struct object *o)
 {
-  return i->ready && (i->dirty || (i->object.refs > 0 && object_maybe_dirty(&i->object)));
+  u32 e = atomic_load(&o->errors);
+  return e & ERROR_TOLD ? e : 0;
+}
+
+int
+errors_look(struct object *o, u32 *seen)
+{
+  u32 e = atomic_load(&o->errors);
+  if(likely(e == *seen))
+    return 0;
+  atomic_or(&o->errors, ERROR_TOLD);
+  *seen = e | ERROR_TOLD;
+  return -(int)(e & ERROR_NUMBER);
+}
+
+int
+file_sync_range(struct file *f, u64 start, u64 end, bool data_only)
+{
+  int e = inode_sync_range(f->inode, start, end, data_only);
+  int before = errors_look(&f->inode->object, &f->errors);
+  return e ? e : before;
+}
+
+static bool
+needs_writing(struct inode *i, bool pages)
+{
+  return i->ready &&
+         (i->dirty || (pages && i->object.refs > 0 && object_maybe_dirty(&i->object)));
 }
 
 // The next inode of s after i (NULL: the first) that differs from the disk.
 // => referenced, or NULL
 static struct inode *
-next_dirty(struct super *s, struct inode *i)
+next_dirty(struct super *s, struct inode *i, bool pages)
 {
   struct list *l = i ? i->link.next : s->inodes.next;
   for(; l != &s->inodes; l = l->next){
     struct inode *next = container_of(l, struct inode, link);
-    if(needs_writing(next)){
+    if(needs_writing(next, pages)){
       atomic_add(&next->refs, 1);
       return next;
     }
@@ -57,20 +86,22 @@ next_dirty(struct super *s, struct inode *i)
   return NULL;
 }
 
+// The attributes of all; and the pages, if those too.
 static int
-write_inodes(struct super *s)
+write_inodes(struct super *s, bool pages)
 {
   struct inode *i = NULL, *next;
   int first = 0;
   for(;;){
     spin_lock(&s->lock);
-    next = next_dirty(s, i);
+    next = next_dirty(s, i, pages);
     spin_unlock(&s->lock);
     inode_put(i);
     if(next == NULL)
       return first;
     i = next;
-    int e = write_inode(i, 0, ~0UL);
+    int e = pages ? write_pages(i, 0, ~0UL) : 0;
+    e = e ? e : write_attributes(i);
     first = first ? first : e;
   }
 }
@@ -78,7 +109,7 @@ write_inodes(struct super *s)
 int
 super_sync(struct super *s)
 {
-  int e = s->read_only || s->in_memory ? 0 : write_inodes(s);
+  int e = s->read_only || s->in_memory ? 0 : write_inodes(s, true);
   int e2 = s->sync ? s->sync(s) : 0;
   return e ? e : e2;
 }
@@ -96,22 +127,22 @@ vfs_sync_all(void)
   return first;
 }
 
-// ---- The flusher ----
-
-static void
-flusher(void *unused)
+void
+vfs_commit_old(u64 before)
 {
-  static struct waitq never = WAITQ_INIT(never);
-  for(;;){
-    wait_until(&never, NULL, machine_time_ns() + LOAD_SECONDS * 1000000000UL);
-    load_sample();
-    vfs_sync_all();
+  struct super *s;
+  for(u32 k = 0; (s = super_at(k)); k++){
+    if(s->commit_old && !s->read_only){
+      write_inodes(s, false);
+      s->commit_old(s, before);
+    }
+    super_put(s);
   }
 }
 
 void
-flusher_start(void)
+vfs_end(void)
 {
-  if(kernel_task("flusher", flusher, NULL) == NULL)
-    panic("no memory for the flusher");
+  vfs_sync_all();
+  vfs_commit_old(~0UL);
 }

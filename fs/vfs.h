@@ -105,6 +105,7 @@ struct inode {
   u64 blocks;                     // of 512 bytes
   struct timespec atime, mtime, ctime;
   struct object object;           // regular files: the pages; object.size is the size
+  u64 stored_size;                // that the file system knows of
   struct list link;               // super->inodes, under super->lock
   bool linkable;                  // has no name yet, and may get one
   i32 writers;                    // open files that may write; or, negative, that run it
@@ -135,6 +136,9 @@ struct super {
   struct list link;
   int (*statfs)(struct super *s, struct statfs *st);
   int (*sync)(struct super *s);
+  // What changed before that time (ns since boot) is on the disk, and where it belongs if
+  // nothing has changed since.
+  void (*commit_old)(struct super *s, u64 before);
   void (*release)(struct super *s);   // unmounted, all inodes evicted: free it; NULL: stays mounted
   void *priv;
 };
@@ -160,6 +164,7 @@ struct file {
   bool seekable;                  // has a position; set by open
   i8 claim;                       // of inode_claim, or 0
   bool reserves;                  // file_reserve
+  u32 errors;                     // of write-back, that its users have been told of
   struct sleeplock lock;          // pos
   u64 pos;
   void *priv;
@@ -269,9 +274,18 @@ void file_unreserve(struct file *f);
 int vfs_allocate(struct inode *i, u64 off, u64 len);    // so that writes there find room
 
 // Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno
+// (data_only: those without which the pages cannot be read).
 int inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only);
+// The same; and errors of write-back since f was opened, or last told, are told.
+int file_sync_range(struct file *f, u64 start, u64 end, bool data_only);
+// What f has seen of the errors of o when it is opened; and the new -errno since it last
+// saw them, or 0.
+u32 errors_seen(const struct object *o);
+int errors_look(struct object *o, u32 *seen);
 int super_sync(struct super *s);
 int vfs_sync_all(void);
+void vfs_commit_old(u64 before);                        // as super.commit_old, of all
+void vfs_end(void);                                     // before the machine is switched off
 // Absolute path by which an inode is known, for getcwd and /proc.
 // => length without the NUL, or -ERANGE, -ENOENT (never had a name)
 i64 vfs_path_of(struct inode *i, char *buf, u64 n);

@@ -72,7 +72,7 @@ static void
 init_exited(int status)
 {
   printk("init has exited with status %d, signal %d\n", status >> 8 & 0xff, status & 0x7f);
-  vfs_sync_all();
+  vfs_end();
   machine_poweroff(status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 }
 

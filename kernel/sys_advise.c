@@ -156,7 +156,7 @@ sync_area(const struct area *a, va_t from, va_t end, u32 flags)
   if(!(flags & MS_SYNC) || !(a->flags & AREA_SHARED) || !a->file)
     return 0;
   u64 offset = a->offset + (from - a->start);
-  return inode_sync_range(a->file->inode, offset, offset + (end - from), true);
+  return file_sync_range(a->file, offset, offset + (end - from), true);
 }
 
 i64

@@ -314,7 +314,7 @@ sync_file(struct file *f, bool data_only)
   struct inode *i = f->inode;
   if(S_ISBLK(i->mode))
     return block_flush(f->priv);
-  return S_ISREG(i->mode) || S_ISDIR(i->mode) ? inode_sync_range(i, 0, ~0UL, data_only) : -EINVAL;
+  return S_ISREG(i->mode) || S_ISDIR(i->mode) ? file_sync_range(f, 0, ~0UL, data_only) : -EINVAL;
 }
 
 static i64 sync_all(struct file *f, const u64 *a) { return sync_file(f, false); }

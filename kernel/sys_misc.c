@@ -224,7 +224,7 @@ sys_reboot(const u64 *a)
   case REBOOT_POWER_OFF:
   case REBOOT_HALT:
   case REBOOT_RESTART:
-    vfs_sync_all();
+    vfs_end();
     printk("power off\n");
     machine_poweroff(0);
   default:

@@ -270,8 +270,15 @@ check_all(void *arg)
   each_frame(c, forget_counts);
   list_for(s, &all_spaces, link)
     check_space(c, s);
-  list_for(o, &all_objects, link)
+  u64 dirty = 0, writing = 0;
+  list_for(o, &all_objects, link){
     check_object(c, o);
+    dirty += object_has_store(o) ? o->pages.marked : 0;
+    writing += o->writing;
+  }
+  if(dirty != pages_dirty || writing != pages_writing)
+    lie(c, "%lu dirty pages, %lu being written; %lu and %lu counted", dirty, writing, pages_dirty,
+        pages_writing);
   each_frame(c, check_counts);
   check_census(c);
   check_batches(c);

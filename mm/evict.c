@@ -29,8 +29,6 @@
 #include "mm/slot.h"
 #include "mm/space.h"
 
-static u64 cleaned;
-
 // ---- Taking ----
 
 bool
@@ -299,15 +297,9 @@ sort(struct frame **v, u32 n)
 static u64
 evict_pages(const struct owner *o, struct frame **v, u32 n)
 {
-  u64 freed = 0, nearer = 0;
   if(o->lineage)
-    freed = evict_to_slots(o, v, n);
-  else if(object_has_store(o->object))
-    freed = object_evict(o->object, v, n, &nearer);
-  else
-    freed = evict_anonymous(o, v, n);
-  atomic_add(&cleaned, nearer);
-  return freed;
+    return evict_to_slots(o, v, n);
+  return object_has_store(o->object) ? object_evict(o->object, v, n) : evict_anonymous(o, v, n);
 }
 
 // => how many were begun to be written
@@ -366,10 +358,4 @@ u64
 evict_write_ahead(struct frame **v, u32 n)
 {
   return by_owner(v, n, write_pages);
-}
-
-u64
-evict_cleaned(void)
-{
-  return atomic_swap(&cleaned, 0);
 }

@@ -42,10 +42,6 @@ u64 evict(struct frame **v, u32 n);
 // meanwhile.  Otherwise the same. => how many
 u64 evict_write_ahead(struct frame **v, u32 n);
 
-// Pages that were written although they stay, or that the last batch brought no nearer
-// to being freed, are no progress; those that became clean are.  => since last asked
-u64 evict_cleaned(void);
-
 // Give every name of f's slot back to f, which is BUSY and stays.  Its slot is given up
 // if nobody names it any more. => was it?
 bool evict_undo(struct lineage *l, struct frame *f);

@@ -40,6 +40,7 @@ object_init(struct object *o, const struct object_ops *ops, u64 size)
   spin_init(&o->lock, "object");
   spin_init(&o->areas_lock, "object.areas");
   list_init(&o->areas);
+  list_init(&o->suspect);
   spin_lock(&all_objects_lock);
   list_append(&all_objects, &o->link);
   spin_unlock(&all_objects_lock);
@@ -78,6 +79,7 @@ object_destroy(struct object *o)
   if(o->pages.count > 0)
     object_truncate(o, 0);         // which takes its time: until then the checker finds its pages
   spin_lock(&all_objects_lock);
+  list_remove(&o->suspect);
   list_remove(&o->link);
   spin_unlock(&all_objects_lock);
   radix_destroy(&o->pages);
@@ -108,6 +110,8 @@ object_link_area(struct area *a, struct area *after)
     a->prot &= ~(u32)PROT_WRITE;
   }
   o->stored_through += area_reaches_object(a);
+  if(o->stored_through > 0 && object_has_store(o))
+    object_suspect(o);
   list_push(after ? &after->in_object : o->areas.prev, &a->in_object);
   spin_unlock(&o->areas_lock);
 }
@@ -276,10 +280,13 @@ object_forget(struct object *o, struct frame **f, u32 n)
 {
   preempt_off();                // the checker must not see the count without its name
   spin_lock(&o->lock);
+  u64 marked = o->pages.marked;
   for(u32 i = 0; i < n; i++){
     u64 pfn = radix_remove(&o->pages, f[i]->index);
     assert(pfn == frame_pfn(f[i]));
   }
+  if(object_has_store(o))
+    atomic_add(&pages_dirty, o->pages.marked - marked);
   spin_unlock(&o->lock);
   for(u32 i = 0; i < n; i++){
     frame_put(f[i], SHARE_1);
@@ -440,36 +447,23 @@ object_make_dirty(struct object *o, struct frame *f)
 // ---- Figures ----
 
 static u64
-sum_pages(bool with_store, u64 *dirty)
+sum_pages(bool with_store)
 {
   u64 n = 0;
   struct object *o;
   spin_lock(&all_objects_lock);
   list_for(o, &all_objects, link)
-    if(object_has_store(o) == with_store){
+    if(object_has_store(o) == with_store)
       n += o->pages.count - o->away;
-      if(dirty)
-        *dirty += o->pages.marked;
-    }
   spin_unlock(&all_objects_lock);
   return n;
 }
 
-u64
-object_pages_total(u64 *dirty)
-{
-  *dirty = 0;
-  return sum_pages(true, dirty);
-}
-
-u64
-object_shared_pages(void)
-{
-  return sum_pages(false, NULL);
-}
+u64 object_pages_total(void) { return sum_pages(true); }
+u64 object_shared_pages(void) { return sum_pages(false); }
 
 static u64
-mapped_pages(struct object *o, u64 want)
+mapped_pages(struct object *o, u64 unused)
 {
   struct frame *v[64];
   u64 mapped = 0, index = 0;
@@ -484,5 +478,5 @@ mapped_pages(struct object *o, u64 want)
 u64
 object_mapped_pages(void)
 {
-  return each_object(~0UL, mapped_pages);
+  return each_object(&all_objects, ~0UL, mapped_pages, 0);
 }

@@ -47,11 +47,15 @@ struct object {
   struct radix pages;             // index -> frame number, marked where dirty; or AWAY | slot
   u64 away;                       // how many of them are in slots only
   u64 writing;                    // pages on their way to the store
+  u32 errors;                     // of writing, below
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's
   u32 stored_through;             // how many of them let stores reach it
   bool fixed;                     // others write to its places in the store: no area may
   struct list link;               // all objects
+  struct list suspect;            // those of which something may be dirty, see dirty.c
+  u64 dirty_since;                // no page has been for longer; ns since boot
+  u64 swept_since, next_write;    // the way through all of its pages: its start, how far it is
   u64 next_read;                  // where sequential reading would go on
   u32 window;                     // pages to read at once
 } __attribute__((aligned(KNUM_UNIT)));   // inside of what it is part of, too
@@ -181,13 +185,31 @@ int object_sync(struct object *o, u64 start, u64 end);
 // object, dirty or not, once a write in flight is over.  Unmapped; may sleep.
 void object_discard(struct object *o, u64 index);
 
-// Some dirty pages of any object, oldest objects first. => pages written
+// Pages of objects with a store; D bits that nobody has looked at do not count.
+extern u64 pages_dirty, pages_writing;
+
+// Write some dirty pages: of one object after the other, a slice each.  Sleeps, needs no
+// memory.  => about `want`; 0: none can be written
 u64 objects_write_back(u64 want);
+
+// Write all that has been dirty since before that time (ns since boot).  => pages written
+u64 objects_write_old(u64 before);
+
+// Errors of write-back in a word: the last one, whether anybody has been told of it, and how
+// many there were that somebody was told of.
+enum { ERROR_NUMBER = 0xfff, ERROR_TOLD = 0x1000, ERROR_NEXT = 0x2000 };
+
+static inline void
+object_note_error(struct object *o, int err)
+{
+  u32 was = atomic_load(&o->errors), told = was & ERROR_TOLD;
+  atomic_store(&o->errors, (was & -(u32)ERROR_NEXT) + (told ? ERROR_NEXT : 0) + (u32)-err);
+}
 
 // Drop clean pages, mapped or not, that nobody has pinned. => frames freed
 u64 objects_shrink(u64 want);
 
-u64 object_pages_total(u64 *dirty);      // pages of all objects with a store
+u64 object_pages_total(void);            // pages of all objects with a store
 u64 object_shared_pages(void);           // pages of those without one
 u64 object_mapped_pages(void);           // pages in some page table; may sleep
 

@@ -8,8 +8,9 @@
 #include "mm/object.h"
 #include "mm/policy/policy.h"
 #include "mm/slot.h"
+#include "mm/space.h"
 
-extern struct list all_objects;              // in order of last use by write-back
+extern struct list all_objects, suspects;    // suspects: may be dirty, see dirty.c
 extern struct spinlock all_objects_lock;     // innermost but for nothing
 
 // A page of an object without a store may be in a swap slot: that the tree says, then.
@@ -58,6 +59,31 @@ object_begin_page(struct object *o, struct frame *f, u64 index, u64 flags)
 // o->lock is held.  => NULL without memory
 struct frame *object_bring(struct object *o, u64 index);
 
+// Something of o may be dirty, since now if it is the first.
+void object_suspect(struct object *o);
+
+// A page of o is dirty that was not.  o->lock is held.
+static inline void
+object_dirtier(struct object *o)
+{
+  if(unlikely(!object_has_store(o)))
+    return;
+  if(unlikely(o->pages.marked == 1))
+    object_suspect(o);
+  atomic_add(&pages_dirty, 1);
+  vm_count(VM_DIRTIED);
+}
+
+// f is marked dirty in the tree, if it is still there.  o->lock is held.
+static inline void
+object_mark(struct object *o, struct frame *f)
+{
+  struct radix_node *leaf = radix_leaf(&o->pages, f->index);
+  if(leaf && leaf->slot[radix_slot(f->index, 0)] == frame_pfn(f) &&
+     radix_mark_in(&o->pages, leaf, f->index))
+    object_dirtier(o);
+}
+
 // The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
 // store's copy does not count.  => NULL without memory
 static inline struct frame *
@@ -77,6 +103,7 @@ object_find_or_make(struct object *o, u64 index, bool *made)
   } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
+    object_dirtier(o);
   } else if(leaf && leaf->used == 0){
     radix_trim(&o->pages, index);
   }
@@ -97,18 +124,17 @@ object_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
   return object_wait_fresh(o, f, index, out, fresh);
 }
 
-// f is marked dirty in the tree, if it is still there.  o->lock is held.
-static inline void
-object_mark(struct object *o, struct frame *f)
-{
-  struct radix_node *leaf = radix_leaf(&o->pages, f->index);
-  if(leaf && leaf->slot[radix_slot(f->index, 0)] == frame_pfn(f))
-    radix_mark_in(&o->pages, leaf, f->index);
-}
 
-// Call fn for objects that have pages until it has done `want` or each has had its turn.
-// It may sleep.  => what was done
-u64 each_object(u64 want, u64 (*fn)(struct object *o, u64 want));
+// What has been stored to through mappings becomes dirty.
+void object_harvest(struct object *o);
+
+// Write about `want` dirty pages from `index` on; who is writing some of them is not
+// waited for.  => where to go on; 0: it was at the end, or writing fails.  *written grows
+u64 object_write_some(struct object *o, u64 index, u64 want, u64 *written);
+
+// Call fn for objects that have pages, all or suspects (which leave their list if they are
+// clean), until it has done `want` or each has had its turn.  It may sleep.  => what was done
+u64 each_object(struct list *of, u64 want, u64 (*fn)(struct object *o, u64 arg), u64 arg);
 
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
 void object_forget(struct object *o, struct frame **f, u32 n);
@@ -133,8 +159,8 @@ void object_unmap(struct object *o, struct frame **v, u32 n);
 u32 object_forget_idle(struct object *o, struct frame **v, u32 n);
 
 // The same for pages that are neighbours or nearly, by rising index; those that are dirty
-// are written, and stay.  => freed; *cleaned grows
-u64 object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned);
+// are written first.  => freed
+u64 object_evict(struct object *o, struct frame **v, u32 n);
 
 // A reference, unless the last one is gone already (all_objects_lock held).
 bool object_get_live(struct object *o);

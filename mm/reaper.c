@@ -23,7 +23,6 @@
 #include "mm/frame.h"
 #include "mm/load.h"
 #include "mm/local.h"
-#include "mm/object.h"
 #include "mm/ring.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -232,43 +231,13 @@ memory_reclaim(void)
   return reaper_pass() || frames_free() > mi.watermark_low;
 }
 
-// Pages of files can always go, if not at once: somebody may just be writing them, or bring
-// them back.  Nobody is killed while there are many, before some passes have failed.
-enum { PATIENCE = 8, PAUSE_NS = 5000000, FILES_PART = 8 };
-
-static bool
-files_may_go(void)
-{
-  u64 dirty;
-  return object_pages_total(&dirty) > frames_total() / FILES_PART;
-}
-
-static void
-pause(void)
-{
-  spin_lock(&reaper.lock);
-  wait_until(&reaper.done, &reaper.lock, machine_time_ns() + PAUSE_NS);
-  spin_unlock(&reaper.lock);
-}
-
-static bool
-reclaim_patiently(void)
-{
-  for(u32 tries = 1; !memory_reclaim(); tries++){
-    if(tries == PATIENCE || !files_may_go() || current->killed)
-      return false;
-    pause();
-  }
-  return true;
-}
-
 int
 memory_wait(void)
 {
   if(current->killed || current == reaper.task)
     return -ENOMEM;
   u64 seen = swap_reopenings();
-  if(reclaim_patiently() || (!current->killed && swap_off_cancel(seen)))
+  if(memory_reclaim() || (!current->killed && swap_off_cancel(seen)))
     return 0;
   if(current->killed || !oom_kill())
     return -ENOMEM;

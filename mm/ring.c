@@ -42,6 +42,7 @@ static struct {
   bool stale;                  // USED was cleared somewhere, and no hart fenced since
   struct frame *batch[EVICT_MAX];
   u32 n;
+  struct frame *writing;       // somebody else writes this one, or did when it was seen
 } rings;
 
 static struct frame *
@@ -53,7 +54,10 @@ frame_at(struct ring *r, u64 place)
 static bool
 present(struct ring *r, u64 place)
 {
-  return evict_may(frame_at(r, place));
+  struct frame *f = frame_at(r, place);
+  if(unlikely(atomic_load(&f->word) & FRAME_WRITING))
+    rings.writing = f;
+  return evict_may(f);
 }
 
 static bool
@@ -164,9 +168,9 @@ take_offers(u32 want)
 
 // ---- Batches ----
 
-// => frames that are free now, or clean and so nearer to it
+// => frames that are free now
 static u64
-evict_batch(struct ring *r, const struct policy *policy, u64 want, u64 *freed)
+evict_batch(struct ring *r, const struct policy *policy, u64 want)
 {
   u64 hand = r->hand;
   u32 n = (u32)min(want, (u64)EVICT_MAX);
@@ -179,30 +183,42 @@ evict_batch(struct ring *r, const struct policy *policy, u64 want, u64 *freed)
     demand_turn++;
   fence_stale();
   owner_put(&rings.owner);
-  u64 got = rings.n ? evict(rings.batch, rings.n) : 0;
-  *freed += got;
-  return got + evict_cleaned();
+  return rings.n ? evict(rings.batch, rings.n) : 0;
 }
 
 u64
 ring_replace(struct frame **v, u32 n, u32 want)
 {
-  u64 freed = 0;
   set_up();
   window.ring = (struct ring){ .places = n, .ops = &ops };
   window.at = v;
-  evict_batch(&window.ring, want < n ? atomic_load(&rings.policy) : &policy_fifo, want, &freed);
+  return evict_batch(&window.ring, want < n ? atomic_load(&rings.policy) : &policy_fifo, want);
+}
+
+static u64
+reclaim_now(u64 want)
+{
+  u64 freed = 0, since = policy_stats.moves, got;      // since the last progress
+  while(freed < want && policy_stats.moves - since <= FRUITLESS * rings.ring.places)
+    if((got = evict_batch(&rings.ring, atomic_load(&rings.policy), want - freed)) > 0){
+      freed += got;
+      since = policy_stats.moves;
+    }
   return freed;
 }
 
+// A page that somebody else writes can go when that is over, and it will be: who writes
+// waits for nothing but the disk.
 u64
 ring_reclaim(u64 want)
 {
+  u64 freed;
   set_up();
-  u64 freed = 0, since = policy_stats.moves;      // the last progress
-  while(freed < want && policy_stats.moves - since <= FRUITLESS * rings.ring.places)
-    if(evict_batch(&rings.ring, atomic_load(&rings.policy), want - freed, &freed))
-      since = policy_stats.moves;
+  while((freed = reclaim_now(want)) == 0 && rings.writing){
+    frame_wait(rings.writing, FRAME_WRITING);
+    rings.writing = NULL;
+  }
+  rings.writing = NULL;
   return freed;
 }
 

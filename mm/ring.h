@@ -10,7 +10,7 @@ struct frame;
 struct policy;
 
 // Evict about `want` pages, in batches.  The reaper's; sleeps, needs no memory.
-// => frames freed; 0: nothing could go, and nothing came nearer to it
+// => frames freed; 0: none could go, and nobody is writing any
 u64 ring_reclaim(u64 want);
 
 // The same, up to `want` of these n <= EVICT_MAX frames, whatever pages they hold: chosen

@@ -15,6 +15,7 @@
 #include "kernel/string.h"
 #include <machine.h>
 #include "mm/area.h"
+#include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/objects.h"
@@ -164,6 +165,8 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   }
   if(n > 0)
     radix_unmark_run(&o->pages, v[0]->index, n);
+  atomic_add(&pages_dirty, -(u64)n);
+  atomic_add(&pages_writing, n);
   if(found > 0 && n == 0){
     *wait = v[0];
     frame_get(*wait, PIN_1);
@@ -182,8 +185,13 @@ end_run(struct object *o, struct frame **v, u32 n, int err)
       object_mark_dirty(o, v[i]);
   }
   frame_state_changed();
+  if(err == 0)
+    vm_add(VM_WRITTEN, n);
+  else if(err != -EAGAIN)
+    object_note_error(o, err);
   spin_lock(&o->lock);
   o->writing -= n;
+  atomic_add(&pages_writing, -(u64)n);
   spin_unlock(&o->lock);
   for(u32 i = 0; i < n; i++)
     frame_put(v[i], PIN_1);
@@ -199,30 +207,30 @@ write_run(struct object *o, struct frame **v, u32 n)
   return err;
 }
 
-// Write what is dirty in [index, end), ALL or about `budget` pages: who has a budget
-// does not wait for what others have taken.
+// Write what is dirty in [*index, end), ALL or about `budget` pages: who has a budget
+// does not wait for what others have taken.  => 0 or the first -errno; *index is `end`
+// unless the budget was too small; *written grows
 #define ALL ~0UL
 
 static int
-write_dirty(struct object *o, u64 index, u64 end, u64 budget)
+write_dirty(struct object *o, u64 *index, u64 end, u64 budget, u64 *written)
 {
   struct frame *v[RUN_MAX], *wait;
   int first_err = 0;
-  for(u64 done = 0; index < end && done < budget;){
-    u32 n = take_run(o, index, end, v, &wait);
+  for(u64 done = 0; *index < end && done < budget;){
+    u32 n = take_run(o, *index, end, v, &wait);
     if(wait){
       if(budget == ALL)
         frame_wait(wait, FRAME_BUSY | FRAME_WRITING);
       else
-        index = wait->index + 1UL;
+        *index = wait->index + 1UL;
       frame_put(wait, PIN_1);
       continue;
     }
-    if(n == 0)
-      break;
-    index = v[0]->index + n;
+    *index = n > 0 ? v[0]->index + (u64)n : end;
     done += n;
-    int err = write_run(o, v, n);
+    int err = n > 0 ? write_run(o, v, n) : 0;
+    *written += err == 0 ? n : 0;
     first_err = first_err ? first_err : err;
   }
   return first_err;
@@ -253,6 +261,15 @@ wait_for_writers(struct object *o, u64 index, u64 end)
   return waited;
 }
 
+void object_harvest(struct object *o) { harvest(o, 0, NO_END); }
+
+u64
+object_write_some(struct object *o, u64 index, u64 want, u64 *written)
+{
+  int err = object_has_store(o) ? write_dirty(o, &index, NO_END, want, written) : 0;
+  return err || index == NO_END ? 0 : index;
+}
+
 // A page that somebody else writes is clean in the tree until that fails: then it is
 // dirty again, and ours to write.
 int
@@ -264,9 +281,10 @@ object_sync(struct object *o, u64 start, u64 end)
   u64 last = end > ~PAGE_MASK ? NO_END : page_up(end) >> PAGE_SHIFT;
   int err;
   harvest(o, first, last);
-  do
-    err = write_dirty(o, first, last, ALL);
-  while(err == 0 && wait_for_writers(o, first, last));
+  do {
+    u64 index = first, written = 0;
+    err = write_dirty(o, &index, last, ALL, &written);
+  } while(err == 0 && wait_for_writers(o, first, last));
   return err;
 }
 
@@ -399,8 +417,10 @@ object_unmap(struct object *o, struct frame **v, u32 n)
   take_mappings(o, v, n, TAKE_IDLE);
 }
 
-u32
-object_forget_idle(struct object *o, struct frame **v, u32 n)
+// As object_forget_idle; those that only being dirty keeps are in `dirty` afterwards, still
+// pinned, if that is not NULL.
+static u32
+forget_idle(struct object *o, struct frame **v, u32 n, struct frame **dirty, u32 *ndirty)
 {
   u32 got = 0;
   take_mappings(o, v, n, TAKE_IDLE);
@@ -409,11 +429,20 @@ object_forget_idle(struct object *o, struct frame **v, u32 n)
       v[got++] = v[i];
     } else {
       frame_unbusy(v[i]);
-      frame_put(v[i], PIN_1);
+      if(dirty && idle(v[i], FRAME_DIRTY))
+        dirty[(*ndirty)++] = v[i];
+      else
+        frame_put(v[i], PIN_1);
     }
   if(got > 0)
     object_forget(o, v, got);
   return got;
+}
+
+u32
+object_forget_idle(struct object *o, struct frame **v, u32 n)
+{
+  return forget_idle(o, v, n, NULL, NULL);
 }
 
 // Of n pinned pages, make those BUSY that are clean as far as one knows, and let go of
@@ -445,33 +474,40 @@ object_shrink(struct object *o, u64 want)
   return freed;
 }
 
+// What is written goes even if it has been mapped again meanwhile: then the storers of many
+// pages cannot be always ahead of us.
 u64
-object_evict(struct object *o, struct frame **v, u32 n, u64 *cleaned)
+object_evict(struct object *o, struct frame **v, u32 n)
 {
-  u64 first = v[0]->index, end = v[n - 1]->index + 1UL, marked = o->pages.marked;
-  u32 freed = object_forget_idle(o, v, n);
-  if(freed < n && object_has_store(o) && write_dirty(o, first, end, n) == 0)
-    *cleaned += marked - min(o->pages.marked, marked);
-  return freed;
+  u64 index = v[0]->index, end = v[n - 1]->index + 1UL, written = 0;
+  struct frame *dirty[EVICT_MAX];
+  u32 ndirty = 0, freed = forget_idle(o, v, n, object_has_store(o) ? dirty : NULL, &ndirty);
+  if(ndirty == 0)
+    return freed;
+  write_dirty(o, &index, end, n, &written);
+  return freed + object_forget_idle(o, dirty, take_clean(dirty, ndirty));
 }
 
 // Each object is moved to the end of the list.
 u64
-each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
+each_object(struct list *of, u64 want, u64 (*fn)(struct object *o, u64 arg), u64 arg)
 {
   u64 done = 0, turns = 0;
-  struct object *o;
   spin_lock(&all_objects_lock);
-  list_for(o, &all_objects, link)
+  for(struct list *l = of->next; l != of; l = l->next)
     turns++;
-  while(turns-- > 0 && done < want && !list_empty(&all_objects)){
-    o = list_first(&all_objects, struct object, link);
-    list_remove(&o->link);
-    list_append(&all_objects, &o->link);
-    if(o->pages.count == 0 || !object_get_live(o))
+  while(turns-- > 0 && done < want && !list_empty(of)){
+    struct list *l = of->next;
+    struct object *o = of == &suspects ? container_of(l, struct object, suspect)
+                                       : container_of(l, struct object, link);
+    bool stays = of != &suspects || object_maybe_dirty(o);
+    list_remove(l);
+    if(stays)
+      list_append(of, l);
+    if(!stays || o->pages.count == 0 || !object_get_live(o))
       continue;
     spin_unlock(&all_objects_lock);
-    done += fn(o, want - done);
+    done += fn(o, arg);
     object_put(o);
     spin_lock(&all_objects_lock);
   }
@@ -479,24 +515,8 @@ each_object(u64 want, u64 (*fn)(struct object *o, u64 want))
   return done;
 }
 
-static u64
-object_write_back(struct object *o, u64 want)
-{
-  harvest(o, 0, NO_END);
-  u64 before = o->pages.marked;
-  if(before == 0 || !object_has_store(o) || write_dirty(o, 0, NO_END, want) != 0)
-    return 0;
-  return min(before, want);
-}
-
 u64
 objects_shrink(u64 want)
 {
-  return each_object(want, object_shrink);
-}
-
-u64
-objects_write_back(u64 want)
-{
-  return each_object(want, object_write_back);
+  return each_object(&all_objects, want, object_shrink, want);
 }

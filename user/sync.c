@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // sync: write everything that waits to be written to the disks, or only what
-// belongs to the given files.
+// belongs to the given files; with -d not what can be done without to read their data.
 
 #include "user/ulib.h"
 #include "user/user.h"
+
+static bool data_only;
 
 static bool
 sync_file(const char *path)
@@ -12,7 +14,7 @@ sync_file(const char *path)
   int fd = open_operand(path);
   if(fd < 0)
     return false;
-  long r = sys_fsync(fd);
+  long r = data_only ? sys_fdatasync(fd) : sys_fsync(fd);
   if(r < 0)
     warn_error(path, r);
   close_operand(fd);
@@ -22,10 +24,11 @@ sync_file(const char *path)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "", "sync [file ...]" };
+  struct options o = { argc, argv, "d", "sync [-d] [file ...]" };
   bool ok = true;
 
-  option(&o);
+  while(option(&o))
+    data_only = true;
   for(int i = o.at; i < argc; i++)
     ok &= sync_file(argv[i]);
   if(o.at == argc)

@@ -107,6 +107,12 @@ sys_fsync(int fd)
   return syscall1(NR_fsync, fd);
 }
 
+static inline long
+sys_fdatasync(int fd)
+{
+  return syscall1(NR_fdatasync, fd);
+}
+
 static inline void
 sys_sync(void)
 {

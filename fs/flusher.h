@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+//
+// The flusher: the task that writes what has been dirty for long, or is too much.
+
+#pragma once
+
+#include "kernel/types.h"
+
+struct object;
+
+// Before pages of o become dirty: while there are too many, wait until some are written.
+// The caller holds no lock.  => 0; or the error, if o's cannot be
+int flusher_admit(struct object *o);
+
+// Settings, as Linux's vm.dirty_*: percentages of the memory that is free or files', bytes
+// (0: it is the percentage that counts, and the other way round), hundredths of a second.
+enum { CENTISECS_MAX = 0x7fffffff };
+u64 flusher_ratio(void);
+u64 flusher_bytes(void);
+u64 flusher_back_ratio(void);
+u64 flusher_back_bytes(void);
+u64 flusher_expire(void);
+u64 flusher_interval(void);
+void flusher_set_ratio(u64 n);
+void flusher_set_bytes(u64 n);
+void flusher_set_back_ratio(u64 n);
+void flusher_set_back_bytes(u64 n);
+void flusher_set_expire(u64 n);
+void flusher_set_interval(u64 n);
