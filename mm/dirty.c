@@ -35,10 +35,11 @@ write_slice(struct object *o, u64 want)
   if(o->next_write == 0)
     o->swept_since = machine_time_ns();
   if(o->pages.marked == 0)
-    object_harvest(o);
-  o->next_write = object_write_some(o, o->next_write, most, &written);
-  if(o->next_write == 0)
+    object_harvest(o, 0, NO_END);
+  if(object_write_dirty(o, &o->next_write, NO_END, most, &written) || o->next_write == NO_END){
+    o->next_write = 0;
     o->dirty_since = max(o->dirty_since, o->swept_since);
+  }
   return written;
 }
 
@@ -54,7 +55,7 @@ static u64
 find_stores(struct object *o, u64 unused)
 {
   bool clean = o->pages.marked == 0;
-  object_harvest(o);
+  object_harvest(o, 0, NO_END);
   if(clean && o->pages.marked > 0)
     o->dirty_since = harvested;
   return 0;

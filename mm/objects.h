@@ -125,12 +125,16 @@ object_fresh(struct object *o, u64 index, struct frame **out, bool *fresh)
 }
 
 
-// What has been stored to through mappings becomes dirty.
-void object_harvest(struct object *o);
+#define NO_END (~0UL >> PAGE_SHIFT)      // behind the last page there can be
 
-// Write about `want` dirty pages from `index` on; who is writing some of them is not
-// waited for.  => where to go on; 0: it was at the end, or writing fails.  *written grows
-u64 object_write_some(struct object *o, u64 index, u64 want, u64 *written);
+// What has been stored to through mappings of pages [first, end) is marked dirty.
+void object_harvest(struct object *o, u64 first, u64 end);
+
+// Write what is dirty in [*index, end), WRITE_ALL or about `budget` pages: who has a budget
+// does not wait for what others have taken.  => 0 or the first -errno; *index is `end`
+// unless the budget was too small; *written grows
+#define WRITE_ALL ~0UL
+int object_write_dirty(struct object *o, u64 *index, u64 end, u64 budget, u64 *written);
 
 // Call fn for objects that have pages, all or suspects (which leave their list if they are
 // clean), until it has done `want` or each has had its turn.  It may sleep.  => what was done

@@ -24,7 +24,6 @@ enum {
   RUN_MAX = 128,             // pages written at once
   BATCH = 16,                // and taken out at once
 };
-#define NO_END (~0UL >> PAGE_SHIFT)
 
 // ---- Walking the mappings ----
 
@@ -123,8 +122,8 @@ harvest_area(const struct area *a, u64 first, u64 end)
 }
 
 // What has been stored to through mappings of pages [first, end) is marked dirty.
-static void
-harvest(struct object *o, u64 first, u64 end)
+void
+object_harvest(struct object *o, u64 first, u64 end)
 {
   struct area *a;
   if(atomic_load(&o->stored_through) == 0)
@@ -176,15 +175,17 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   return n;
 }
 
-static void
-end_run(struct object *o, struct frame **v, u32 n, int err)
+static int
+write_run(struct object *o, struct frame **v, u32 n)
 {
+  int err = o->ops->write_pages(o, v[0]->index, v, n);
   for(u32 i = 0; i < n; i++){
     atomic_and(&v[i]->word, ~FRAME_WRITING);
     if(err)
       object_mark_dirty(o, v[i]);
   }
   frame_state_changed();
+  vm_count(VM_PAGE_OUT);
   if(err == 0)
     vm_add(VM_WRITTEN, n);
   else if(err != -EAGAIN)
@@ -195,32 +196,18 @@ end_run(struct object *o, struct frame **v, u32 n, int err)
   spin_unlock(&o->lock);
   for(u32 i = 0; i < n; i++)
     frame_put(v[i], PIN_1);
-}
-
-static int
-write_run(struct object *o, struct frame **v, u32 n)
-{
-  int err = o->ops->write_pages(o, v[0]->index, v, n);
-  if(err == 0)
-    vm_count(VM_PAGE_OUT);
-  end_run(o, v, n, err);
   return err;
 }
 
-// Write what is dirty in [*index, end), ALL or about `budget` pages: who has a budget
-// does not wait for what others have taken.  => 0 or the first -errno; *index is `end`
-// unless the budget was too small; *written grows
-#define ALL ~0UL
-
-static int
-write_dirty(struct object *o, u64 *index, u64 end, u64 budget, u64 *written)
+int
+object_write_dirty(struct object *o, u64 *index, u64 end, u64 budget, u64 *written)
 {
   struct frame *v[RUN_MAX], *wait;
   int first_err = 0;
   for(u64 done = 0; *index < end && done < budget;){
     u32 n = take_run(o, *index, end, v, &wait);
     if(wait){
-      if(budget == ALL)
+      if(budget == WRITE_ALL)
         frame_wait(wait, FRAME_BUSY | FRAME_WRITING);
       else
         *index = wait->index + 1UL;
@@ -261,15 +248,6 @@ wait_for_writers(struct object *o, u64 index, u64 end)
   return waited;
 }
 
-void object_harvest(struct object *o) { harvest(o, 0, NO_END); }
-
-u64
-object_write_some(struct object *o, u64 index, u64 want, u64 *written)
-{
-  int err = object_has_store(o) ? write_dirty(o, &index, NO_END, want, written) : 0;
-  return err || index == NO_END ? 0 : index;
-}
-
 // A page that somebody else writes is clean in the tree until that fails: then it is
 // dirty again, and ours to write.
 int
@@ -280,10 +258,10 @@ object_sync(struct object *o, u64 start, u64 end)
   u64 first = start >> PAGE_SHIFT;
   u64 last = end > ~PAGE_MASK ? NO_END : page_up(end) >> PAGE_SHIFT;
   int err;
-  harvest(o, first, last);
+  object_harvest(o, first, last);
   do {
     u64 index = first, written = 0;
-    err = write_dirty(o, &index, last, ALL, &written);
+    err = object_write_dirty(o, &index, last, WRITE_ALL, &written);
   } while(err == 0 && wait_for_writers(o, first, last));
   return err;
 }
@@ -484,7 +462,7 @@ object_evict(struct object *o, struct frame **v, u32 n)
   u32 ndirty = 0, freed = forget_idle(o, v, n, object_has_store(o) ? dirty : NULL, &ndirty);
   if(ndirty == 0)
     return freed;
-  write_dirty(o, &index, end, n, &written);
+  object_write_dirty(o, &index, end, n, &written);
   return freed + object_forget_idle(o, dirty, take_clean(dirty, ndirty));
 }
 
