@@ -59,7 +59,7 @@ next_process(struct task *unused, u64 *number)
 static const struct proc_entry self = { .name = "self", .mode = PROC_LINK };
 
 static const struct proc_entry root = {
-  .mode = PROC_DIR, .number_child = &proc_pid, .next_number = next_process,
+  .mode = PROC_DIR, .entries = &proc_pid, .next_number = next_process,
 };
 
 // Entries of a directory by position; the root's are spread over several files.
@@ -153,7 +153,7 @@ lookup_number(struct node *dir, struct task *t, u64 number, struct inode **out)
   if(e->next_number == NULL || !e->next_number(t, &found) || found != number)
     return -ENOENT;
   u32 pid = process_of(dir, &number);
-  return make_node(e->number_child, pid, number, out);
+  return make_node(e->entries, pid, number, out);
 }
 
 static int
@@ -194,8 +194,8 @@ list_numbers(struct node *dir, struct task *t, u64 off, struct dir_sink *d)
     u32 len = snprintk(name, sizeof name, "%lu", number);
     u64 child = number;
     u32 pid = process_of(dir, &child);
-    u64 ino = inode_number(e->number_child, pid, child);
-    if(!d->add(d, name, len, ino, e->number_child->mode, AT_NUMBERS + number + 1))
+    u64 ino = inode_number(e->entries, pid, child);
+    if(!d->add(d, name, len, ino, e->entries->mode, AT_NUMBERS + number + 1))
       return;
   }
 }

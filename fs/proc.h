@@ -21,14 +21,14 @@ struct proc_number {
 // read, each from cursor[0] on, which was 0 (=> false: there is no more; cursor[1] is its own
 // too); number; numbers, if it is an array of which n are wanted (=> how many there are).  It
 // has store if it can be written otherwise than as a number.  A link has link; a directory
-// has entries and, for children whose names are numbers, number_child with next_number,
-// which finds the first that is there at or above *number.
+// has nentries entries, or children whose names are numbers, all of one entry, with
+// next_number, which finds the first that is there at or above *number.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.
 struct proc_entry {
   const char *name;
-  u32 mode;
+  u32 mode, nentries;
   const char *says;
   int (*show)(struct text *text, struct task *t);
   bool (*next)(struct text *text, u64 *cursor);
@@ -37,8 +37,6 @@ struct proc_entry {
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced
   const struct proc_entry *entries;
-  u32 nentries;
-  const struct proc_entry *number_child;
   bool (*next_number)(struct task *t, u64 *number);
 };
 

@@ -462,7 +462,7 @@ static const struct proc_entry entries[] = {
   { .name = "environ", .mode = S_IFREG | 0400, .show = show_environ },
   { .name = "exe", .mode = PROC_LINK, .link = link_exe },
   { .name = "fail-nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
-  { .name = "fd", .mode = PROC_DIR, .number_child = &fd, .next_number = next_fd },
+  { .name = "fd", .mode = PROC_DIR, .entries = &fd, .next_number = next_fd },
   { .name = "maps", .mode = PROC_FILE, .show = show_maps },
   { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },
   { .name = "oom_score_adj", .mode = PROC_SETTING, .show = show_oom_score_adj,
