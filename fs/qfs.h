@@ -60,12 +60,23 @@ struct qfs_inode {
 // A run of blocks that the running transaction frees.
 struct qfs_freed { struct frame *bitmap; u64 block; u32 n; bool meta; };
 
-// The running transaction, and the journal that it goes to.
+// What belongs to one transaction.
+struct qfs_transaction {
+  struct frame **page;           // [0]: of the descriptor; then its blocks, pinned.  While it
+  u32 n;                         // runs a frame's hint says which it is
+  struct qfs_freed *freed;
+  u32 nfreed;
+  u64 freed_blocks;              // in all
+};
+
+// The running transaction, the one before it, which may be under way to the disk, and the
+// journal that they go to.
 struct qfs_log {
   u64 handles;                   // operations under way; atomic
   u64 most;                      // that there may be, as the transaction has room; 0: closed
   bool going_home;               // metadata is being written where it belongs
-  u64 running;                   // its number; those before are on the disk
+  u64 running;                   // its number
+  u64 done;                      // those before are on the disk
   u64 since;                     // of its first change, or when the last one was over (ns)
   u32 room;                      // blocks it may have
   int err;                       // of the write that failed: no more changes
@@ -76,11 +87,8 @@ struct qfs_log {
   struct waitq changed;          // handles, closed or busy
   bool closed;                   // no operation begins
   bool busy;                     // somebody has the turn to close it
-  struct frame **page;           // [0]: of the descriptor; then its blocks, pinned.  A frame's
-  u32 n;                         // hint says which it is
-  struct qfs_freed *freed;
-  u32 nfreed;
-  u64 freed_blocks;              // in all
+  struct qfs_transaction now, sent;
+  struct frame **copy;           // of the pages of the one that is sent, or those themselves
   struct list ordered;           // files whose data goes first; they are referenced
 };
 
@@ -269,7 +277,8 @@ i64 qfs_alloc(struct qfs *fs, u64 goal);
 // metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
 int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
-void qfs_free_now(struct qfs *fs, const struct qfs_freed *r);    // as the commit does
+// As the commit does: in the bitmap's block, for all to see, or in a copy of it.
+void qfs_free_in(struct qfs *fs, struct frame *bitmap, const struct qfs_freed *r);
 
 int qfs_check_used(struct qfs *fs, u64 block);   // => 0, -EUCLEAN if it is free, -EIO, -ENOMEM
 

@@ -146,12 +146,12 @@ qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
 }
 
 void
-qfs_free_now(struct qfs *fs, const struct qfs_freed *r)
+qfs_free_in(struct qfs *fs, struct frame *bitmap, const struct qfs_freed *r)
 {
-  u64 *bits = frame_kva(r->bitmap);
+  u64 *bits = frame_kva(bitmap);
   spin_lock(&fs->bits_lock);
   for(u64 i = r->block % QFS_BITS, end = i + r->n; i < end; i++){
-    fs->free_blocks += is_used(bits, i);
+    fs->free_blocks += bitmap == r->bitmap && is_used(bits, i);
     bits[i / 64] &= ~(1UL << (i % 64));
   }
   spin_unlock(&fs->bits_lock);

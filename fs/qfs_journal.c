@@ -4,15 +4,17 @@
 // all.  Format and recovery: qfs_format.h, qfs_recover.c.
 //
 // Changes gather in the running transaction.  A commit lets no operation begin and
-// waits for those that are under way; then nothing changes, and the pages can
-// be written as they lie: file data first that new pointers or sizes lead to, then
-// descriptor and blocks, a flush, the commit record, a flush.  From then on the
+// waits for those that are under way; then nothing changes, and it writes what is left
+// of the file data that new pointers or sizes lead to.  It copies the pages, lets
+// operations begin again, in the next transaction, and writes: descriptor and copies,
+// a flush, the commit record, a flush.  From then on the
 // pages are dirty like those of any object and go home by its write-back, but never
 // while an operation might change them.  When the area is used up all of them
 // are sent home, and it begins anew.
 //
 // What a commit needs is set aside when the file system is mounted, so that it can be
-// made without memory, and waits for nothing but the disk and open handles.
+// made without memory, and waits for nothing but the disk and open handles; if there is no
+// memory for the copies, operations wait until the pages themselves are written.
 // Those wait for memory and the disk, never for a commit: qfs_begin comes first.  The
 // reaper writes pages of files without a handle, metadata if no handle is open; it may
 // begin one, but never waits for it.
@@ -40,8 +42,8 @@ _Static_assert(QFS_JOURNAL_MIN >= HANDLE_BLOCKS + 4, "an operation fits the smal
 static void
 limit(struct qfs_log *g)
 {
-  u32 blocks = (g->room - min(g->n, g->room)) / HANDLE_BLOCKS;
-  u32 freed = (FREED_MAX - g->nfreed) / HANDLE_FREED;
+  u32 blocks = (g->room - min(g->now.n, g->room)) / HANDLE_BLOCKS;
+  u32 freed = (FREED_MAX - g->now.nfreed) / HANDLE_FREED;
   atomic_store_rel(&g->most, g->closed ? 0 : min(blocks, freed));
 }
 
@@ -66,7 +68,7 @@ bool
 qfs_freed_soon(struct qfs *fs)
 {
   struct qfs_inode *qi;
-  bool soon = atomic_load(&fs->log.nfreed) > 0;
+  bool soon = atomic_load(&fs->log.now.nfreed) + atomic_load(&fs->log.sent.nfreed) > 0;
   spin_lock(&fs->bits_lock);
   list_for(qi, &fs->orphans, orphan)
     soon |= qi->evicted;
@@ -88,12 +90,12 @@ qfs_log_page(struct qfs *fs, struct frame *f)
   struct qfs_log *g = &fs->log;
   spin_lock(&g->lock);
   if(f->hint == 0){
-    assert(g->n <= g->room);
+    assert(g->now.n <= g->room);
     frame_get(f, PIN_1);
-    if(g->n == 0)
+    if(g->now.n == 0)
       g->since = machine_time_ns();
-    g->page[++g->n] = f;
-    atomic_store(&f->hint, g->n);
+    g->now.page[++g->now.n] = f;
+    atomic_store(&f->hint, g->now.n);
     limit(g);
   }
   spin_unlock(&g->lock);
@@ -103,18 +105,19 @@ void
 qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool meta)
 {
   struct qfs_log *g = &fs->log;
+  struct qfs_transaction *t = &g->now;
   qfs_meta_dirty(fs, bitmap);
   spin_lock(&g->lock);
-  struct qfs_freed *last = g->nfreed ? &g->freed[g->nfreed - 1] : NULL;
+  struct qfs_freed *last = t->nfreed ? &t->freed[t->nfreed - 1] : NULL;
   if(last && last->bitmap == bitmap && !last->meta && !meta && last->block + last->n == block){
     last->n += n;
   } else {
-    assert(g->nfreed < FREED_MAX);
-    g->freed[g->nfreed] = (struct qfs_freed){ bitmap, block, n, meta };
-    g->nfreed++;
+    assert(t->nfreed < FREED_MAX);
+    t->freed[t->nfreed] = (struct qfs_freed){ bitmap, block, n, meta };
+    t->nfreed++;
     limit(g);
   }
-  g->freed_blocks += n;
+  t->freed_blocks += n;
   spin_unlock(&g->lock);
 }
 
@@ -156,7 +159,7 @@ write_data(struct qfs_log *g)
     files++;
   spin_unlock(&g->lock);
   for(; files > 0 && (qi = take_data(g)); files--){
-    object_sync(&qi->vfs.object, 0, ~0UL);
+    object_sync(&qi->vfs.object, 0, max(qi->vfs.object.size, qi->reach << PAGE_SHIFT));
     object_put(&qi->vfs.object);
   }
 }
@@ -190,17 +193,20 @@ close(struct qfs_log *g, bool wait)
   return still;
 }
 
+// busy: it is still our turn.
 static void
-open(struct qfs *fs)
+let_begin(struct qfs *fs, bool busy)
 {
   struct qfs_log *g = &fs->log;
   spin_lock(&g->lock);
   g->closed = fs->super.read_only;
   limit(g);
-  g->busy = false;
+  g->busy = busy;
   wake_all(&g->changed);
   spin_unlock(&g->lock);
 }
+
+static void open(struct qfs *fs) { let_begin(fs, false); }
 
 bool
 qfs_log_stop(struct qfs *fs)
@@ -231,49 +237,92 @@ qfs_settle(struct qfs *fs)
   return fs->super.read_only ? -EROFS : 0;
 }
 
-// ---- A commit: nothing changes meanwhile ----
+// ---- Closing a transaction: nothing changes meanwhile ----
 
-// Pages that were metadata when they were changed, and are no more, are left out.
+// It is not the running one any more.  Pages that were metadata when they were changed, and
+// are no more, are left out.
 static void
-drop_forgotten(struct qfs_log *g)
+send(struct qfs_log *g)
 {
+  struct qfs_transaction t = g->now;
   u32 n = 0;
-  for(u32 i = 1; i <= g->n; i++){
-    struct frame *f = g->page[i];
-    if(word_share(atomic_load(&f->word))){
-      g->page[++n] = f;
-    } else {
-      f->hint = 0;
+  g->now = g->sent;              // which is empty
+  g->now.page[0] = t.page[0];
+  for(u32 i = 1; i <= t.n; i++){
+    struct frame *f = t.page[i];
+    atomic_store(&f->hint, 0);
+    if(word_share(atomic_load(&f->word)))
+      t.page[++n] = f;
+    else
       frame_put(f, PIN_1);
-    }
   }
-  g->n = n;
+  t.n = n;
+  g->sent = t;
+  atomic_store(&g->running, g->running + 1);
 }
 
-// What was freed can be used again once this is on the disk.
+static void
+describe(const struct qfs_transaction *t, u64 sequence)
+{
+  struct qfs_descriptor *d = frame_kva(t->page[0]);
+  d->magic = QFS_DESCRIPTOR_MAGIC;
+  d->sequence = sequence;
+  d->blocks = d->tags = t->n;
+  d->zero = 0;
+  for(u32 i = 0; i < t->n; i++)
+    d->tag[i] = t->page[1 + i]->index;
+  for(u32 i = 0; i < t->nfreed; i++)
+    if(t->freed[i].meta)
+      d->tag[d->tags++] = t->freed[i].block | (u64)t->freed[i].n << 32;
+  memset(&d->tag[d->tags], 0, (QFS_TAGS - d->tags) * sizeof(u64));
+}
+
 static void
 seal(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
-  struct qfs_descriptor *d = frame_kva(g->page[0]);
-  for(u32 i = 0; i < g->nfreed; i++)
-    qfs_free_now(fs, &g->freed[i]);
-  fs->sb->free_blocks = fs->free_blocks;
+  fs->sb->free_blocks = min(fs->free_blocks + g->now.freed_blocks, fs->sb->blocks - 1);
   fs->sb->checksum = qfs_super_checksum(fs->sb);
   qfs_meta_dirty(fs, fs->sb_page);
-  drop_forgotten(g);
-
-  d->magic = QFS_DESCRIPTOR_MAGIC;
-  d->sequence = g->running;
-  d->blocks = d->tags = g->n;
-  d->zero = 0;
-  for(u32 i = 0; i < g->n; i++)
-    d->tag[i] = g->page[1 + i]->index;
-  for(u32 i = 0; i < g->nfreed; i++)
-    if(g->freed[i].meta)
-      d->tag[d->tags++] = g->freed[i].block | (u64)g->freed[i].n << 32;
-  memset(&d->tag[d->tags], 0, (QFS_TAGS - d->tags) * sizeof(u64));
+  send(g);
+  describe(&g->sent, g->running - 1);
 }
+
+static void
+drop_copies(struct qfs_log *g, u32 n)
+{
+  for(u32 i = 1; i <= n; i++)
+    if(g->copy[i] != g->sent.page[i])
+      frame_free(g->copy[i]);
+}
+
+// Of what is sent, if there is memory that nobody else needs.  What it frees is free in its
+// blocks, but in memory only once they are on the disk.  => were they copied?
+static bool
+copy(struct qfs *fs, bool wanted)
+{
+  struct qfs_log *g = &fs->log;
+  struct qfs_transaction *t = &g->sent;
+  u32 n = 0;
+  while(wanted && n < t->n && (g->copy[n + 1] = frame_alloc(KIND_KERNEL, ALLOC_USER)))
+    n++;
+  bool all = n == t->n;
+  if(!all)
+    drop_copies(g, n);
+  g->copy[0] = t->page[0];
+  for(u32 i = 1; i <= t->n; i++)
+    if(all)
+      memcpy(frame_kva(g->copy[i]), frame_kva(t->page[i]), QFS_BLOCK);
+    else
+      g->copy[i] = t->page[i];
+  for(u32 i = 0; i < t->nfreed; i++)
+    for(u32 k = 1; k <= t->n; k++)
+      if(t->page[k] == t->freed[i].bitmap)
+        qfs_free_in(fs, g->copy[k], &t->freed[i]);
+  return all;
+}
+
+// ---- Writing it ----
 
 // One sector of the journal, from the page set aside.
 static int
@@ -294,7 +343,7 @@ write_blocks(struct qfs *fs)
   struct qfs_log *g = &fs->log;
   struct qfs_io io;
   qfs_io_begin(&io, fs, BLOCK_WRITE);
-  qfs_io_add(&io, fs->sb->journal_start + g->at, g->page, 1 + g->n);
+  qfs_io_add(&io, fs->sb->journal_start + g->at, g->copy, 1 + g->sent.n);
   int e = qfs_io_end(&io);
   return e ? e : qfs_flush(fs);
 }
@@ -303,42 +352,54 @@ static int
 write_commit(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
-  struct qfs_commit c = { QFS_COMMIT_MAGIC, g->running, fs->sb->hash_seed };
-  for(u32 i = 0; i <= g->n; i++)
-    c.sum = qfs_sum(c.sum, frame_kva(g->page[i]));
-  int e = write_sector(fs, g->at + 1 + g->n, &c, sizeof c);
+  struct qfs_commit c = { QFS_COMMIT_MAGIC, g->running - 1, fs->sb->hash_seed };
+  for(u32 i = 0; i <= g->sent.n; i++)
+    c.sum = qfs_sum(c.sum, frame_kva(g->copy[i]));
+  int e = write_sector(fs, g->at + 1 + g->sent.n, &c, sizeof c);
   return e ? e : qfs_flush(fs);
 }
 
 static void
-let_pages_go(struct qfs *fs, bool dirty)
+let_pages_go(struct qfs *fs, struct qfs_transaction *t, bool dirty)
 {
-  struct qfs_log *g = &fs->log;
-  for(u32 i = 1; i <= g->n; i++){
-    atomic_store(&g->page[i]->hint, 0);
+  for(u32 i = 1; i <= t->n; i++){
     if(dirty)
-      object_mark_dirty(&fs->meta, g->page[i]);
-    frame_put(g->page[i], PIN_1);
+      object_mark_dirty(&fs->meta, t->page[i]);
+    frame_put(t->page[i], PIN_1);
   }
-  g->n = g->nfreed = 0;
-  g->freed_blocks = 0;
+  t->n = t->nfreed = 0;
+  t->freed_blocks = 0;
 }
 
+// What was sent is on the disk: what it freed can be used again.
+static void
+settle(struct qfs *fs)
+{
+  struct qfs_log *g = &fs->log;
+  for(u32 i = 0; i < g->sent.nfreed; i++)
+    qfs_free_in(fs, g->sent.freed[i].bitmap, &g->sent.freed[i]);
+  g->at += g->sent.n + 2;
+  let_pages_go(fs, &g->sent, true);
+  if(g->now.n == 0)
+    g->since = machine_time_ns();
+  atomic_store(&g->done, g->running);
+}
+
+// `early`: operations may begin before it is written.
 static int
-write_transaction(struct qfs *fs)
+write_transaction(struct qfs *fs, bool early)
 {
   struct qfs_log *g = &fs->log;
   seal(fs);
+  if(copy(fs, early))
+    let_begin(fs, true);
   int e = write_blocks(fs);
   if(e == 0)
     e = write_commit(fs);
-  if(e)
-    return e;
-  g->at += g->n + 2;
-  let_pages_go(fs, true);
-  g->since = machine_time_ns();
-  atomic_store(&g->running, g->running + 1);
-  return 0;
+  drop_copies(g, g->sent.n);
+  if(e == 0)
+    settle(fs);
+  return e;
 }
 
 int
@@ -364,10 +425,11 @@ go_home(struct qfs *fs)
   return e ? e : qfs_log_begin_anew(fs);
 }
 
+// Will there be no room for another transaction after n more blocks?
 static bool
-used_up(const struct qfs *fs)
+used_up(const struct qfs *fs, u32 n)
 {
-  return fs->log.at + fs->log.room + 3 > fs->sb->journal_blocks;
+  return fs->log.at + n + fs->log.room + 3 > fs->sb->journal_blocks;
 }
 
 static void
@@ -387,10 +449,12 @@ commit(struct qfs *fs, bool home)
   if(g->err)
     return -EIO;
   write_data(g);
+  write_data(g);                 // what came meanwhile; that is less
   close(g, true);
-  write_data(g);                 // what came meanwhile
-  int e = g->n > 0 ? write_transaction(fs) : 0;
-  if(e == 0 && (used_up(fs) || (home && g->at > 1)))
+  write_data(g);                 // now all that the transaction leads to
+  home |= used_up(fs, g->now.n + 3);
+  int e = g->now.n > 0 ? write_transaction(fs, !home) : 0;
+  if(e == 0 && home && g->at > 1)
     e = go_home(fs);
   if(e)
     fail(fs, e);
@@ -401,10 +465,10 @@ int
 qfs_commit(struct qfs *fs, u64 sequence)
 {
   struct qfs_log *g = &fs->log;
-  if(atomic_load(&g->running) > sequence)
+  if(atomic_load(&g->done) > sequence)
     return 0;
   take_turn(g, true);
-  int e = g->running > sequence ? 0 : commit(fs, false);
+  int e = g->done > sequence ? 0 : commit(fs, false);
   open(fs);
   return e;
 }
@@ -413,7 +477,7 @@ int
 qfs_commit_all(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
-  return qfs_commit(fs, atomic_load(&g->running) - (atomic_load(&g->n) == 0));
+  return qfs_commit(fs, atomic_load(&g->running) - (atomic_load(&g->now.n) == 0));
 }
 
 int
@@ -431,12 +495,28 @@ qfs_commit_old(struct qfs *fs, u64 before)
   struct qfs_log *g = &fs->log;
   if(atomic_load(&g->since) >= before)
     return;
-  bool rests = atomic_load(&g->n) == 0;
+  bool rests = atomic_load(&g->now.n) == 0;
   if(qfs_commit_all(fs) == 0 && (rests || before == ~0UL) && g->at > 1)
     qfs_commit_home(fs);
 }
 
 // ---- The beginning and the end ----
+
+static bool
+set_up(struct qfs_transaction *t)
+{
+  t->page = kmalloc((ROOM + 2) * sizeof *t->page);
+  t->freed = kmalloc(FREED_MAX * sizeof *t->freed);
+  return t->page && t->freed;
+}
+
+static void
+tear_down(struct qfs *fs, struct qfs_transaction *t)
+{
+  let_pages_go(fs, t, false);
+  kfree(t->page);
+  kfree(t->freed);
+}
 
 int
 qfs_log_open(struct qfs *fs)
@@ -444,11 +524,12 @@ qfs_log_open(struct qfs *fs)
   struct qfs_log *g = &fs->log;
   u64 blocks = fs->sb->journal_blocks;
   g->room = min((u64)ROOM, max(blocks / 4, min(blocks - 4, 2UL * HANDLE_BLOCKS)));
-  g->page = kmalloc((ROOM + 2) * sizeof *g->page);
-  g->freed = kmalloc(FREED_MAX * sizeof *g->freed);
-  if(g->page == NULL || g->freed == NULL)
+  g->copy = kmalloc((ROOM + 2) * sizeof *g->copy);
+  if(!set_up(&g->now) || !set_up(&g->sent) || g->copy == NULL)
     return -ENOMEM;
   int e = qfs_recover(fs);
+  g->now.page[0] = g->head;
+  g->done = g->running;
   open(fs);
   return e;
 }
@@ -459,9 +540,9 @@ qfs_log_close(struct qfs *fs)
   struct qfs_log *g = &fs->log;
   for(struct qfs_inode *qi; (qi = take_data(g)); )
     object_put(&qi->vfs.object);
-  let_pages_go(fs, false);
+  tear_down(fs, &g->now);
+  tear_down(fs, &g->sent);
+  kfree(g->copy);
   if(g->head)
     qfs_meta_put(g->head);
-  kfree(g->page);
-  kfree(g->freed);
 }

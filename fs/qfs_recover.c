@@ -141,7 +141,6 @@ qfs_recover(struct qfs *fs)
   int e = qfs_meta_get(fs, fs->sb->journal_start, &g->head);
   if(e)
     return e;
-  g->page[0] = g->head;
   struct recovery r = { .fs = fs, .d = frame_kva(g->head) };
   const struct qfs_journal *head = frame_kva(g->head);
   if(head->magic != QFS_JOURNAL_MAGIC || (i64)head->sequence <= 0)

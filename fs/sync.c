@@ -21,7 +21,8 @@ write_attributes(struct inode *i)
 static int
 write_pages(struct inode *i, u64 start, u64 end)
 {
-  return i->object.refs > 0 ? object_sync(&i->object, start, end) : 0;
+  u64 size = atomic_load(&i->object.size);         // what is appended from now on can wait
+  return i->object.refs > 0 ? object_sync(&i->object, start, min(end, size)) : 0;
 }
 
 // Without its size nobody would find what was appended.

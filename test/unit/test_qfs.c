@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// qfs over the real pages: against a model, without memory, on a bad disk, and with
-// many users at once.
+// qfs over the real pages: against a model, without memory, on a bad disk, with many
+// users at once, and with changes during commits.
 
 #include "host/host.h"
 #include "host/mounted.h"
@@ -310,6 +310,78 @@ many_openers(void)
   end();
 }
 
+// ---- Changes during commits ----
+
+static int
+grow(struct inode *i)
+{
+  struct frame *f;
+  real_rw_write_lock(&i->lock);
+  u64 size = i->object.size;
+  int e = object_extend(&i->object, size + PAGE_SIZE);
+  e = e ? e : object_page(&i->object, size >> PAGE_SHIFT, &f);
+  if(e == 0){
+    e = object_make_dirty(&i->object, f);
+    frame_put(f, PIN_1);
+  }
+  i->dirty = true;
+  e = e ? e : inode_update(i);
+  real_rw_write_unlock(&i->lock);
+  return e;
+}
+
+// Each has names of its own; the directory, bitmaps and blocks of inodes are everybody's.
+static void
+go_through_files(void *arg)
+{
+  u32 mine = (u32)(u64)arg;
+  for(u64 n = host_rounds(60); n > 0; n--){
+    u32 k = mine * 4 + (u32)below(4);
+    struct inode *i;
+    int e = lookup(k, &i);
+    e = e == -ENOENT ? create(k, &i) : e;
+    assert_int_equal(e, 0);
+    assert_int_equal(grow(i), 0);
+    switch(below(4)){
+    case 0: unlink(k, i); break;
+    case 1: assert_int_equal(write_back(i), 0); assert_int_equal(i->ops->sync(i, false), 0); break;
+    case 2: assert_int_equal(super->sync(super), 0); break;
+    }
+    inode_put(i);
+  }
+}
+
+static void
+replay(struct disk_event *v, u64 n)
+{
+  for(u64 i = 0; i < n; i++)
+    if(v[i].op == BLOCK_WRITE)
+      memcpy(disk_bytes + v[i].at, v[i].data, v[i].len);
+}
+
+// While one commits the others go on, and the disk is sound after every request.
+static void
+changes_during_commits(void)
+{
+  enum { STATES = 60 };
+  start();
+  static u8 base[DISK];
+  memcpy(base, disk_bytes, disk_size);
+  disk_record(true);
+  for(u32 t = 1; t <= TASKS; t++)
+    host_spawn(t, go_through_files, (void *)(u64)t);
+  preemption = 20;
+  host_join();
+  preemption = 0;
+  end();
+  disk_record(false);
+  for(u32 s = 0; s < STATES; s++){
+    memcpy(disk_bytes, base, disk_size);
+    replay(disk_events, below(disk_nevents));
+    disk_expect_consistent();
+  }
+}
+
 int
 main(void)
 {
@@ -318,6 +390,7 @@ main(void)
     TEST(without_memory, .frames = 3000, .reaper = true, .harts = 2),
     TEST(on_a_bad_disk, .frames = 3000),
     TEST(many_openers, .frames = 3000, .harts = TASKS + 1),
+    TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
   };
   return cmocka_run_group_tests_name("qfs", tests, NULL, NULL);
 }
