@@ -25,13 +25,15 @@ write_pages(struct inode *i, u64 start, u64 end)
   return i->object.refs > 0 ? object_sync(&i->object, start, min(end, size)) : 0;
 }
 
-// Without its size nobody would find what was appended.
+// Without its size nobody would find what was appended.  Attributes come first, so that
+// they are part of the next commit, whoever makes it.
 int
 inode_sync_range(struct inode *i, u64 start, u64 end, bool data_only)
 {
-  int e = write_pages(i, start, end);
-  if(e == 0 && !(data_only && i->stored_size == i->object.size))
-    e = write_attributes(i);
+  bool known = data_only && i->stored_size == i->object.size;
+  int e = known ? 0 : write_attributes(i);
+  if(e == 0)
+    e = write_pages(i, start, end);
   if(e == 0 && i->ops->sync)
     e = i->ops->sync(i, data_only);
   return e;
