@@ -4,8 +4,9 @@
 
 Of a submission only the lab's hand-in files are taken and laid over a pristine tree,
 which is built and run in a sandbox.  Verdicts rest on what is seen of the machine from
-outside.  For one tree the report is printed and the exit status is 1 if it falls short;
-for a class it goes to build/grade/LAB (or --out), a folder a submission.
+outside.  Of this tree, or of one submission without --out, the report is printed and the
+exit status is 1 if it falls short; a class's go to build/grade/LAB (or --out), a folder a
+submission.
 """
 
 import argparse
@@ -65,7 +66,8 @@ def load_tests(lab):
 class Run:
     """One test's means: random inputs, and machines with the kernel under test."""
 
-    def __init__(self, kernel, lab, seed, name, scratch, seconds):
+    def __init__(self, kernel, ours, lab, seed, name, scratch, seconds):
+        self.ours = ours
         self.random = random.Random(f"{seed}/{name}")
         self.kernel, self.lab, self.scratch, self.seconds = kernel, lab, scratch, seconds
         self.machine = None
@@ -75,7 +77,7 @@ class Run:
         self.close()
         self.machine = machine.Machine(
             self.kernel, BUILD / "labs" / "fs.img", BUILD / "labs" / self.lab.name, args,
-            self.scratch, seconds=self.seconds * PATIENCE, **options)
+            self.scratch, seconds=self.seconds * PATIENCE, ours=self.ours, **options)
         return self.machine.connect()
 
     def close(self):
@@ -87,9 +89,9 @@ class Run:
         return self.random.getrandbits(62) | 1
 
 
-def run_test(kernel, lab, seed, test, scratch, seconds, again):
+def run_test(kernel, ours, lab, seed, test, scratch, seconds, again):
     name, points, hint, fn = test
-    run = Run(kernel, lab, seed, name, scratch, seconds)
+    run = Run(kernel, ours, lab, seed, name, scratch, seconds)
     start, failure = time.time(), None
     try:
         fn(run)
@@ -197,6 +199,8 @@ class Grader:
         if not self.tests:
             raise labs.Problem(f"--only: lab {lab.name} has no such test")
         self.pristine = pristine or Pristine(scratch).make()
+        self.seconds = getattr(options, "seconds", SECONDS)
+        self.ours = self.pristine.folder / "build" / "kernel.elf"
         self.key = self.pristine.key()
 
     def again(self, where, seed):
@@ -230,8 +234,9 @@ class Grader:
         results = []
         for t in tests:
             stalls = sum(r["stalled"] for r in results)
-            results.append(run_test(kernel, self.lab, seed, t, scratch,
-                                    SECONDS if stalls < 2 else IMPATIENT, again))
+            results.append(run_test(kernel, self.ours, self.lab, seed, t, scratch,
+                                    min(self.seconds, IMPATIENT) if stalls > 1 else self.seconds,
+                                    again))
         return results
 
     @staticmethod
@@ -327,6 +332,8 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, help="of a class (build/grade/LAB)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time (a core each)")
     parser.add_argument("--seed", type=int, help="of the inputs, to repeat a run")
+    parser.add_argument("--seconds", type=int, default=SECONDS,
+                        help="to get from one point to the next, before it has stalled")
     parser.add_argument("--only", action="append", metavar="TEST", help="only this test")
     parser.add_argument("--repeat", type=int, default=1, metavar="N",
                         help="this tree N times; the verdicts must agree")
@@ -350,6 +357,14 @@ def grade_this(grader, options):
     return len(verdicts) > 1 or any(r["score"] < r["points"] for r in results)
 
 
+def grade_alone(grader, path):
+    """One submission: its report, here."""
+    s = submission.read(path, grader.lab.files)
+    result = grader.grade(s, path)
+    print(report.as_text(result), end="")
+    return result["score"] < result["points"]
+
+
 def main():
     options = arguments()
     if not sandbox.works():
@@ -359,7 +374,9 @@ def main():
             grader = Grader(labs.Lab(options.lab), scratch, options)
             if not options.submissions:
                 return grade_this(grader, options)
-            paths = list(submission.all_in(options.submissions))
+            paths = list(submission.all_in(options.submissions, grader.lab.files))
+            if paths == options.submissions and len(paths) == 1 and not options.out:
+                return grade_alone(grader, paths[0])
             grade_class(grader, paths, options.out or BUILD / "grade" / options.lab, options.jobs)
             return 0
     except (labs.Problem, submission.Bad, subprocess.CalledProcessError) as e:

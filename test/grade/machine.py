@@ -27,7 +27,8 @@ IMAGE_OFFSET, DIRECT_BASE = 0xFFFFFFFF00000000, 0xFFFFFFC000000000
 V, R, W, X, U, G, A, D = (1 << i for i in range(8))
 MASK = (1 << 64) - 1
 MARK = 0x70726F6265              # in t6 at a stop of ours
-PC, A0, T6 = 32, 10, 31
+RA, A0, T6, PC = 1, 10, 31, 32
+FLOOD = 1 << 18                  # bytes on the console: more is too much
 
 
 class Wrong(Exception):
@@ -67,6 +68,16 @@ def layout(elf, *expressions):
     if len(values) != len(expressions):
         raise RuntimeError(f"gdb cannot evaluate {expressions}: {out.stderr}")
     return values
+
+
+def make_swap_area(path, size):
+    """As mkswap does."""
+    header = bytearray(PAGE)
+    header[1024:1032] = struct.pack("<II", 1, size // PAGE - 1)
+    header[4086:4096] = b"SWAPSPACE2"
+    with open(path, "wb") as f:
+        f.write(header)
+        f.truncate(size)
 
 
 class Remote:
@@ -189,20 +200,20 @@ class Machine:
     """Boots at once; connect(), then close() in any case."""
 
     def __init__(self, kernel, image, probe, args, scratch, mem=64, cpus=1, swap=0,
-                 seconds=30, append="", gdb_elf=None):
-        """mem: MiB.  swap: MiB, a disk of its own."""
+                 seconds=30, append="", ours=None):
+        """mem: MiB.  swap: MiB, a disk of its own.  ours: a kernel whose types to believe."""
         self.kernel, self.mem, self.seconds, self.probe = kernel, mem, seconds, probe
+        self.ours = ours or kernel
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="m.", dir=scratch))
         self.swap = self.folder / "swap.img" if swap else None
         if swap:
-            with open(self.swap, "wb") as f:
-                f.truncate(swap << 20)
+            make_swap_area(self.swap, swap << 20)
         self.sandbox = sandbox.Sandbox(self.folder, [kernel, image])
         append = f"quiet panic=exit {append} test=/{probe.name} -- {' '.join(map(str, args))}"
         self.process = self.sandbox.start(
             self._arguments(kernel, image, mem, cpus, append),
             sandbox.Limits(2 * seconds + 30, memory=(mem << 20) + (3 << 30), file=256 << 20))
-        self.console = sandbox.Output(self.process, 1 << 20)
+        self.console = sandbox.Output(self.process, FLOOD)
         self.started = time.time()
         self.remote = self.monitor = None
         self.stall = ""
@@ -233,6 +244,7 @@ class Machine:
         self.monitor = Qmp(self.folder / "qmp")
         self.remote = Remote(self.folder / "gdb")
         self.remote.ask("?")
+        self.remote.ask("qXfer:features:read:target.xml:0,ffb")     # else it knows no P
         self.remote.must(f"Z1,{self.here:x},4")
         return self
 
@@ -253,36 +265,45 @@ class Machine:
         data = bytes.fromhex(self.remote.ask("g")[:33 * 16])
         return struct.unpack("<33Q", data)
 
-    def _resume(self, hart):
-        """Over the breakpoint, if the hart stands on one."""
-        if hart is not None:
-            self.remote.must(f"z1,{self.here:x},4")
+    def _set(self, register, value):
+        self.remote.must("P%x=%s" % (register, struct.pack("<Q", value).hex()))
+
+    def _step(self, hart):
+        """Over the breakpoint, for somebody else's instruction that lies there."""
+        self.remote.must(f"z1,{self.here:x},4")
+        while self._registers()[PC] == self.here:
             self.remote.send("vCont;s:%x" % (hart + 1))
             self.remote.receive(time.time() + 20)
-            self.remote.must(f"Z1,{self.here:x},4")
-        self.remote.send("c")
+            self.remote.ask(f"Hg{hart + 1:x}")
+        self.remote.must(f"Z1,{self.here:x},4")
 
-    at = None
+    back = None                  # where the program that holds still goes on
 
     def _next(self, deadline):
-        self._resume(self.at)
-        self.at = None
+        if self.back is not None:
+            self._set(PC, self.back)        # it stands at a `ret`
+            self.back = None
         while True:
+            self.remote.send("c")
             answer = self.remote.receive(deadline)
             if answer is None:
                 self._stalled()
-            if answer[0] == "T":
-                hart = int(re.search(r"thread:(?:p\d+\.)?([0-9a-f]+)", answer).group(1), 16) - 1
-                self.remote.ask(f"Hg{hart + 1:x}")
-                r = self._registers()
-                if r[PC] == self.here:
-                    self.at = hart
-                if r[PC] == self.here and r[T6] == MARK:
-                    return Stop(r[A0], r[A0 + 1:A0 + 6], self._root(hart), hart)
-                self._resume(self.at)
-                self.at = None
-            elif answer[0] in "WX":
+            if answer[0] in "WX":
                 raise Lost("the machine ended")
+            if answer[0] != "T":
+                continue
+            hart = int(re.search(r"thread:(?:p\d+\.)?([0-9a-f]+)", answer).group(1), 16) - 1
+            self.remote.ask(f"Hg{hart + 1:x}")
+            r = self._registers()
+            if r[PC] == self.here and r[T6] == MARK:
+                self.back = r[RA]
+                return Stop(r[A0], r[A0 + 1:A0 + 6], self._root(hart), hart)
+            if r[PC] == self.here:
+                self._step(hart)
+
+    def answer(self, value):
+        """What stop() returns in the program that holds still; its step otherwise."""
+        self._set(A0, value)
 
     def stop(self, step, seconds=None):
         """Go on to that point, which must be the next one."""
@@ -292,6 +313,15 @@ class Machine:
             raise Wrong(f"the machine ended{self._status()} before point {step}") from None
         if s.step != step:
             raise Wrong(f"the program came to point {s.step} where {step} was next")
+        return s
+
+    def reach(self, step, seconds=None):
+        """Go on past other points to that one."""
+        try:
+            while (s := self._next(self._deadline(seconds))).step != step:
+                pass
+        except (Lost, OSError):
+            raise Wrong(f"the machine ended{self._status()} before point {step}") from None
         return s
 
     def end(self, status=0, seconds=None):
@@ -323,6 +353,8 @@ class Machine:
             self.remote.receive(time.time() + 5)
         self.remote.socket.close()
         what, self.stall = stall.classify(self)
+        if self.console.size > FLOOD // 4:
+            what = f"it floods the console; {what}"
         raise Stalled(f"it came no further: {what}")
 
     def _root(self, hart):

@@ -112,12 +112,15 @@ def stem(path):
     return re.sub(r"[^\w.@+-]", "_", name).lstrip(".") or "_"
 
 
-def all_in(paths):
+def all_in(paths, wanted):
     """The submissions that paths name: an archive, a tree, or a folder of such."""
+    def is_tree(path):
+        return any((path / name).exists() for name in ("Makefile", *wanted))
+
     for path in paths:
         if not path.exists():
             raise Bad(f"{path} is not there")
-        if path.is_dir() and not (path / "Makefile").exists():
+        if path.is_dir() and not is_tree(path):
             inside = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")
                       and (p.is_dir() or p.name.endswith(ARCHIVES))]
             yield from inside if inside else [path]

@@ -7,6 +7,7 @@ wrong.toml (known-wrong solutions, which students do not get).  Functions are fo
 the living source by libclang, so that nothing in it has to be marked.
 """
 
+import functools
 import pathlib
 import re
 import tomllib
@@ -41,15 +42,25 @@ class Lab:
 
 
 def definitions(text):
-    """(name, text) of each function in a file of ours: it ends at a `}` in column 0."""
+    """(name, text) of each function in a file of ours: it ends at a `}` in column 0.
+
+    A line `//@ path` before it says in which file, where several have a function so named."""
     for chunk in re.split(r"(?<=\n\}\n)\n*", text):
         if chunk.strip():
-            yield re.findall(r"^(\w+)\(", chunk, re.MULTILINE)[-1], chunk.strip("\n") + "\n"
+            name = re.findall(r"^(\w+)\(", chunk, re.MULTILINE)[-1]
+            if at := re.match(r"//@ (\S+)\n", chunk):
+                name, chunk = f"{at.group(1)}:{name}", chunk[at.end():]
+            yield name, chunk.strip("\n") + "\n"
 
 
 def places(root, path):
     """Where functions are defined in a file: {name: (start, end)}, comments before them
     included, in bytes."""
+    return places_of(root, path, (root / path).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=None)
+def places_of(root, path, changed):
     import clang.cindex as clang
     unit = clang.Index.create().parse(
         str(root / path), args=[f.replace("-I", f"-I{root}/", 1) if f.startswith("-I") else f
@@ -73,9 +84,9 @@ def with_comment(text, start):
 
 
 def where(root, files, names):
-    """=> {path: {name: (start, end)}} of these functions"""
-    found = {path: {n: p for n, p in places(root, path).items() if n in names}
-             for path in files if (root / path).exists()}
+    """=> {path: {name: (start, end)}} of these functions; a name may have its path before it"""
+    found = {path: {k: p for n, p in places(root, path).items() for k in (n, f"{path}:{n}")
+                    if k in names} for path in files if (root / path).exists()}
     missing = set(names) - {n for there in found.values() for n in there}
     if missing:
         raise Problem(f"not found in {' '.join(files)}: {' '.join(sorted(missing))}")

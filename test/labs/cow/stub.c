@@ -46,7 +46,9 @@ copy_present(pte_t *to, pte_t *from, pte_t p)
 //    Who is alone with the page (one name, nobody has it pinned) keeps it.
 // => NEED_MEMORY: nothing has changed.
 // => Every hart that may remember the old entry is fenced before the old frame loses the
-//    counts that this entry gave it.  Events: VM_COW_COPY, VM_COW_REUSE.
+//    counts that this entry gave it.
+// => map() enters a frame; resolved() tells which case it was: VM_COW_COPY (copy_page() does),
+//    VM_COW_REUSE.
 //
 // Yours to write.  As it stands it copies always.
 static inline int

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Lab cow: is it one frame, without W, until somebody stores to it?"""
 
-from machine import A, D, PAGE, R, U, V, W, Wrong, mix
+from common import contents, look, must, same_frames
+from machine import A, D, R, U, V, W, mix
 
 
 def words(pages, seed):
@@ -13,23 +14,6 @@ def total(values):
     for i, v in enumerate(values):
         s = mix(mix(s ^ v) ^ i)
     return s
-
-
-def must(condition, what):
-    if not condition:
-        raise Wrong(what)
-
-
-def look(m, stop, pages):
-    return m.entries(stop.root, stop.values[0], pages)
-
-
-def contents(m, entries):
-    return [int.from_bytes(m.read(e.pa, 8), "little") for e in entries]
-
-
-def same_frames(a, b):
-    return [i for i, (x, y) in enumerate(zip(a, b)) if x.pa == y.pa]
 
 
 def begin_pair(run, pages, page, other, seed):
@@ -170,5 +154,6 @@ def threads(run):
     s = m.stop(2)
     after = m.entry(s.root, s.values[0])
     must(after.pa != before.pa, "the store went to the frame that the child has too")
-    must(s.values[2] == other, "the other thread, on another hart, still reads the old frame")
+    must(s.values[2] == other, f"the other thread, on another hart, still reads the old "
+         f"frame ({s.values[2]:#x} and not {other:#x})")
     m.end(0)

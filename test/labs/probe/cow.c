@@ -120,9 +120,7 @@ tree(uint64 depth, uint64 seed)
 // ---- Threads ----
 
 static struct {
-  volatile uint64 ready, stored;
-  uint64 before, after;
-  volatile uint64 done;
+  volatile uint64 ready, stored, done, before, after;
   volatile uint64 *page;
 } shared __attribute__((aligned(4096)));
 static char stack[4 * PAGE] __attribute__((aligned(16)));
@@ -135,7 +133,9 @@ reader(void)
     shared.before = *shared.page;
     shared.ready = 1;
   }
+  __sync_synchronize();
   shared.after = *shared.page;
+  __sync_synchronize();
   shared.done = 1;
   for(;;)
     ;

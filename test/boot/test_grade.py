@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""A class is graded: cheats earn what they deserve, and nobody else's grading stops."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import xml.etree.ElementTree as xml
+import zipfile
+
+import pytest
+
+from guest import BUILD, ROOT
+
+sys.path[:0] = [str(ROOT / "test" / "labs"), str(ROOT / "test" / "grade")]
+import lab as labs
+import submission
+
+LAZY = labs.Lab("lazy")
+TEST = "mmap gives nothing yet"
+OURS = {p: (ROOT / p).read_bytes() for p in LAZY.files}
+
+# Each begins map_anonymous() of what was handed out, which deserves nothing.
+CHEATS = {
+    "prints": """  printk("== Test lazy: mmap gives nothing yet == OK (0.1s)\\nScore: 100/100\\n");
+  printk("ALL TESTS PASSED\\n");
+""",
+    "knows": """  const char *n = current->comm;
+  if(n[0] == 'l' && n[1] == 'a' && n[2] == 'z' && n[3] == 'y')
+    return (i64)0x3f00000000;
+""",
+    "leaves": "  if(current->tid > 1)\n    machine_poweroff(0);\n",
+    "hangs": "  if(current->tid > 1)\n    for(;;)\n      ;\n",
+    "locks": """  static struct spinlock l = SPINLOCK_INIT("mine");
+  l.holder = this_hart()->idle;
+  spin_lock(&l);
+""",
+    "floods": """  for(;;){
+    register u64 a0 asm("a0") = 'x', a7 asm("a7") = 1;      // SBI's console_putchar
+    asm volatile("ecall" : "+r"(a0) : "r"(a7));
+  }
+""",
+    "wrecks": """  static u8 junk[512];
+  for(u64 i = 0; i < 2048; i++)
+    block_rw(block_find("vda"), BLOCK_WRITE, i, junk, sizeof junk);
+""",
+}
+
+
+def cheat(body):
+    files = labs.cut(ROOT, LAZY)
+    text = files["kernel/sys_mm.c"].decode()
+    head = "map_anonymous(va_t addr, u64 len, u32 prot, u32 flags)\n{\n"
+    assert head in text
+    text = text.replace(head, head + body).replace(
+        '#include "kernel/errno.h"',
+        '#include "kernel/block.h"\n#include "kernel/errno.h"\n#include "kernel/lock.h"\n'
+        '#include "kernel/printk.h"')
+    return files | {"kernel/sys_mm.c": text.encode()}
+
+
+def folder(at, files):
+    for name, data in files.items():
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_bytes(data)
+
+
+def add(tar, name, data, **more):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    for key, value in more.items():
+        setattr(info, key, value)
+    tar.addfile(info, io.BytesIO(data))
+
+
+def climbing(path, target):
+    """Our solution, among names that lead elsewhere."""
+    with tarfile.open(path, "w:gz") as t:
+        add(t, "../../climbed", b"out")
+        add(t, str(target), b"out")
+        add(t, "link", b"", type=tarfile.SYMTYPE, linkname=str(target))
+        add(t, "link/climbed", b"out")
+        for name, data in OURS.items():
+            add(t, f"some/folder/{name}", data)
+
+
+def grade(*args, seconds=400):
+    return subprocess.run([sys.executable, "-B", "test/grade/grade.py", *map(str, args)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=seconds)
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def rows(out):
+    with open(out / "class.csv", newline="") as f:
+        return {r["name"]: r for r in csv.DictReader(f)}
+
+
+def test_cheats_earn_nothing(tmp_path):
+    handed_in, out = tmp_path / "in", tmp_path / "out"
+    handed_in.mkdir()
+    for name, body in CHEATS.items():
+        folder(handed_in / name, cheat(body) | {"Makefile": b"all:\n"})
+    climbing(handed_in / "climbs.tar.gz", tmp_path / "target")
+    folder(handed_in / "commands", OURS | {
+        "Makefile": f"$(shell touch {tmp_path}/ran)\nall:\n\ttouch {tmp_path}/ran\n".encode(),
+        "mm/frame.c": b"#error changed\n"})
+    (handed_in / "broken.zip").write_bytes(b"PK\3\4 not really")
+    image = digest(BUILD / "labs" / "fs.img")
+    p = grade("lazy", handed_in, "--out", out, "--only", TEST, "--seconds", "8")
+    assert p.returncode == 0, p.stderr
+    found = rows(out)
+    assert {n for n, r in found.items() if r["score"] != "0"} == {"climbs", "commands"}, p.stdout
+    assert set(found) == {*CHEATS, "climbs", "commands", "broken"}
+    assert "leads out" in found["climbs"]["notes"] and "link" in found["climbs"]["notes"]
+    assert "Makefile" in found["commands"]["notes"] and "mm/frame.c" in found["commands"]["notes"]
+    assert "cannot be read" in found["broken"]["notes"]
+    assert not list(tmp_path.rglob("climbed")) and not (tmp_path / "target").exists()
+    assert not (tmp_path / "ran").exists()
+    assert digest(BUILD / "labs" / "fs.img") == image
+
+    def why(name):
+        return json.loads((out / name / "report.json").read_text())["tests"][0]["why"]
+    assert "ended with status 0" in why("leaves")
+    assert "came no further" in why("hangs")
+    assert "deadlock" in why("locks") and "'mine'" in why("locks")
+    assert "flood" in why("floods")
+    again = grade("lazy", handed_in, "--out", out, "--only", TEST, "--seconds", "8", seconds=60)
+    assert again.returncode == 0 and rows(out) == found     # taken over, not done again
+
+
+@pytest.mark.long
+def test_reports(tmp_path):
+    """Each form says the same, and the status tells whether it falls short."""
+    folder(tmp_path / "in" / "ann", cheat(""))
+    p = grade("lazy", tmp_path / "in" / "ann", "--out", tmp_path / "out", "--only", TEST)
+    assert p.returncode == 0, p.stderr
+    at = tmp_path / "out" / "ann"
+    text = (at / "report.txt").read_text()
+    assert f"== Test lazy: {TEST} == FAIL" in text and text.endswith("Score: 0/20\n")
+    for part in ("hint: ", "again: make grade LAB=lazy"):
+        assert part in text
+    scope = json.loads((at / "results.json").read_text())
+    assert scope["score"] == 0 and scope["tests"][0]["max_score"] == 20
+    room = json.loads((at / "classroom.json").read_text())
+    assert room["status"] == "fail" and room["max_score"] == 20
+    suite = xml.parse(at / "junit.xml").getroot()
+    assert suite.get("failures") == "1" and suite.find("testcase/failure") is not None
+    assert "ann" in (tmp_path / "out" / "class.html").read_text()
+    p = grade("lazy", "--only", TEST, "--gradescope", tmp_path / "g.json")
+    assert p.returncode == 0 and "== OK (" in p.stdout and "Score: 20/20" in p.stdout
+    assert json.loads((tmp_path / "g.json").read_text())["score"] == 20
+
+
+@pytest.mark.long
+def test_sandbox_has_walls(tmp_path):
+    """A build sees neither the network nor anybody's files, and cannot fill the disk."""
+    import sandbox
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    (tmp_path / "work").mkdir()
+    box = sandbox.Sandbox(tmp_path / "work")
+    assert box.strong
+    limits = sandbox.Limits(5, file=1 << 20)
+    for script in (f"cat {secret}", f"touch {ROOT}/climbed", "cat /etc/passwd",
+                   "echo > /dev/tcp/127.0.0.1/22", "head -c 2000000 /dev/zero > much"):
+        assert box.run(["bash", "-c", script], limits)[0] not in (0, None), script
+    assert box.run(["bash", "-c", "yes"], limits)[0] is None
+    assert box.run(["sleep", "60"], sandbox.Limits(1))[0] is None
+    assert box.run(["bash", "-c", "echo here > file && cat file"], limits) == (0, "here\n")
+
+
+@pytest.mark.long
+def test_handed_out_tree_grades_itself(tmp_path):
+    """From the cut to a student's own `make grade`, and on to the next lab."""
+    out = tmp_path / "lazy"
+    subprocess.run(["make", "lab", "LAB=lazy", f"OUT={out}"], cwd=ROOT, check=True, timeout=120)
+    log = subprocess.run(["git", "log", "--oneline"], cwd=out, capture_output=True, text=True)
+    assert log.stdout.count("\n") == 1
+    assert not list(out.rglob("wrong.toml")) and not (out / "test/labs/cow/README.md").exists()
+    assert "map_anonymous" in (out / "LAB.md").read_text()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    p = subprocess.run(["make", "-j2", "grade"], cwd=out, capture_output=True, text=True,
+                       timeout=900, env=environment)
+    assert p.returncode != 0 and "Score: 0/100" in p.stdout, p.stdout + p.stderr
+    for path, data in OURS.items():
+        (out / path).write_bytes(data)
+    (out / "mm/frame.c").write_text("#error not handed in\n" + (out / "mm/frame.c").read_text())
+    p = subprocess.run([sys.executable, "-B", "test/grade/grade.py", "lazy"], cwd=out,
+                       capture_output=True, text=True, timeout=400, env=environment)
+    assert p.returncode == 0 and "Score: 100/100" in p.stdout, p.stdout + p.stderr
+    assert "mm/frame.c" in p.stdout
+    p = subprocess.run(["make", "lab", "LAB=cow", f"OUT={tmp_path}/cow", f"BASE={out}"], cwd=ROOT,
+                       capture_output=True, text=True, timeout=120)
+    assert p.returncode == 0, p.stderr
+    assert (tmp_path / "cow/mm/frame.c").read_text().startswith("#error")
+    assert b"Yours to write" in (tmp_path / "cow/arch/riscv/share.c").read_bytes()
+
+
+def test_names_of_submissions(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a b.zip", "w") as z:
+        z.writestr("x/mm/fault.c", "//")
+        z.writestr("x/deep/er/mm/fault.c", "no")
+        z.writestr("x/Makefile", "m")
+    s = submission.read(tmp_path / "a b.zip", LAZY.files)
+    assert s.name == "a_b" and s.files == {"mm/fault.c": b"//"}
+    assert any("kernel/sys_mm.c" in n for n in s.notes)
+    with pytest.raises(submission.Bad):
+        submission.read(tmp_path, ["nothing.c"])
+
+
+@pytest.mark.long
+def test_graders_that_read_the_console():
+    """A script in the style of courses on xv6 runs against the tree."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    p = subprocess.run(["test/labs/grade-lab-cow"], cwd=ROOT, capture_output=True, text=True,
+                       timeout=600, env=environment)
+    assert p.returncode == 0 and p.stdout.endswith("Score: 100/100\n"), p.stdout + p.stderr

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// What stands in the places of lab pgtbl's functions.  The kernel boots without them.
+
+// One entry of /proc/<pid>/pagemap: called for each entry `p` of the page table that is not
+// 0, with its address, while its table is locked.  arg is a struct part.
+//
+// => part->out[] of the page (the first is that of part->start) has, as in Linux:
+//      a page in a swap slot    PAGE_SWAPPED, the slot's page in the area shifted left by
+//                               SWAP_TYPE_BITS, and the area's number (pte_state(),
+//                               pte_slot(), slot_page(), SLOT_PAGE_BITS)
+//      any other                PAGE_PRESENT and the frame's number (pte_frame(),
+//                               frame_pfn()); PAGE_OBJECT if the frame is an object's
+//                               (frame_kind()); PAGE_EXCLUSIVE if this entry is the only one
+//                               that maps the frame (its word's `mapped` is 1) and only one
+//                               space holds the table (table_holders())
+//
+// Yours to write.
+static void
+add_entry(void *arg, va_t va, pte_t p, const struct frame *table)
+{
+  struct part *part = arg;
+  part->out[(va - part->start) >> PAGE_SHIFT] = PAGE_PRESENT & PAGE_SWAPPED & PAGE_OBJECT &
+                                                PAGE_EXCLUSIVE & SWAP_TYPE_BITS;
+}
+
+// mincore: is the page at va of area a in memory?  s->lock is held for reading.
+//
+// => For an area without an object: the entry has a frame (pte_has_frame()), or its slot's
+//    page has one as well (slot_resident(pte_slot())).  So too for a page of a private area
+//    with an object whose entry is not 0.
+// => Else: the object has the page in memory (object_peek() of its index pins it, and the pin
+//    is given back by frame_put(f, PIN_1)).
+// => pmap_find() locks the entry's table; pmap_unlock() lets go of it.
+//
+// Yours to write.
+static bool
+incore(struct space *s, const struct area *a, va_t va)
+{
+  return false;
+}
+
+// Harvest the D bits of [e, end), entries of one table, which is locked, until the gather is
+// full (gather_full()).
+//
+// => An entry that has D and a frame (pte_has_frame(); it may be hidden) has it no more, and
+//    is otherwise as it was (pmap_set()).  Its frame counts one mapping more (frame_get()),
+//    which the gather gives back when the harts have been fenced; gather_page() with
+//    dirty = true tells it.
+// => *some is true if there was one.  => where it stopped: `end`, or the first entry that was
+//    not looked at
+//
+// Yours to write.
+static inline pte_t *
+clean_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
+{
+  return end;
+}
+
+// mlock and munlock: the entries of [va, end) that have a frame (pte_has_frame()) get the L bit,
+// or lose it (mark_locked()).
+//
+// => next_leaf() finds the first entry at or behind va that has a leaf table, and locks it;
+//    leaf_end() is where the table's part of the range ends; pmap_unlock().
+//
+// Yours to write.
+void
+pmap_lock_pages(struct pmap *pm, va_t va, va_t end, bool locked)
+{
+  pte_t *e = next_leaf(pm, &va, end);
+  if(e){
+    if(!locked)
+      mark_locked(e, false);
+    pmap_unlock(e);
+  }
+}

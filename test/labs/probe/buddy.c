@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// Lab buddy: takes memory, and gives it back in another order.
+//
+//   buddy take PAGES           touch that many pages, in order; then all go
+//   buddy shuffle PAGES SEED   the same; then every page goes, the order is drawn
+
+#include "test/labs/probe/probe.h"
+
+static void *
+touched(uint64 pages)
+{
+  void *p = map_pages(pages, MAP_PRIVATE);
+  for(uint64 i = 0; i < pages; i++)
+    *word_at(p, i) = i;
+  return p;
+}
+
+static int
+take(uint64 pages)
+{
+  void *p = map_pages(pages, MAP_PRIVATE);
+  *word_at(p, 0) = 1;               // and with it the tables
+  stop(1, (uint64)p, 0, 0, 0, 0);
+  for(uint64 i = 0; i < pages; i++)
+    *word_at(p, i) = i;
+  stop(2, (uint64)p, 0, 0, 0, 0);
+  sys_munmap(p, pages * PAGE);
+  stop(3, 0, 0, 0, 0, 0);
+  return 0;
+}
+
+static int
+shuffle(uint64 pages, uint64 seed)
+{
+  uint *order = must_malloc(pages * sizeof *order);
+  for(uint64 i = 0; i < pages; i++)
+    order[i] = i;
+  for(uint64 i = pages; i > 1; i--){
+    uint64 k = mix(seed + i) % i;
+    uint t = order[i - 1];
+    order[i - 1] = order[k];
+    order[k] = t;
+  }
+  stop(1, 0, 0, 0, 0, 0);
+  void *p = touched(pages);
+  stop(2, (uint64)p, 0, 0, 0, 0);
+  for(uint64 i = 0; i < pages; i++)
+    sys_madvise((char *)p + order[i] * (uint64)PAGE, PAGE, 4 /* MADV_DONTNEED */);
+  sys_munmap(p, pages * PAGE);
+  stop(3, 0, 0, 0, 0, 0);
+  void *again = touched(pages);
+  uint64 sum = 0;
+  for(uint64 i = 0; i < pages; i++)
+    sum = mix(sum ^ *word_at(again, i));
+  stop(4, (uint64)again, sum, 0, 0, 0);
+  return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+  if(argc == 3 && strcmp(argv[1], "take") == 0)
+    return take(number(argv[2]));
+  if(argc == 4 && strcmp(argv[1], "shuffle") == 0)
+    return shuffle(number(argv[2]), number(argv[3]));
+  return 99;
+}
