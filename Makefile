@@ -105,8 +105,10 @@ flags_of_unit   = $(HOSTCC) $(TFLAGS)
 $(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 # What is seldom run is to be small.
-$(filter $(patsubst %,$K/%,trace/% fs/proc% mm/check% kernel/panic% kernel/main% \
-	$(patsubst %,arch/riscv/%,explain% fdt% discover%)),$(KOBJ)): SMALL := -Os
+SELDOM := trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discover) \
+	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap) \
+	$(patsubst %,mm/%.c,check swap oom) $(patsubst %,fs/%.c,mount qfs_recover qfs_super)
+$(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(filter-out $(NOT_HERE),$(KFLAGS)) $(SMALL) -MMD -MP -c -o $@ $<

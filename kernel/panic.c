@@ -9,7 +9,7 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 
-enum { EXIT_STATUS = 1 };
+enum { EXIT_STATUS = 1, LAST_EVENTS = 24 };
 
 static u32 panics;                 // begun, all harts together
 
@@ -79,6 +79,7 @@ die(const struct trapframe *tf, const char *fmt, va_list ap)
     machine_registers(tf);
   machine_backtrace(tf);
   report_others();
+  trace_print_last(LAST_EVENTS);
   end();
 }
 

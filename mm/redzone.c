@@ -17,7 +17,7 @@
 #include "kernel/task.h"
 #include "mm/slab_inside.h"
 
-enum { RED = 0xbb, POISON = 0x6b, FRESH = 0x5a, CALLERS = 8 };
+enum { CALLERS = 8 };
 
 struct owner {
   u64 caller[CALLERS];

@@ -68,4 +68,7 @@ bool cache_info_at(u32 i, struct cache_info *ci);   // => false past the last ca
 // Caches made from now on check their objects: DEBUG builds do from boot,
 // others with slab_debug on the command line.
 extern bool slab_debug;
+
+// What bytes are then: beside an object, of a free one, and of one that nobody has set yet.
+enum { RED = 0xbb, POISON = 0x6b, FRESH = 0x5a };
 void slab_init(void);

@@ -55,6 +55,8 @@ make [TARGET] [VARIABLE=value ...]
 
   tools/ptcalc      what page tables of any shape cost: entries, bytes, accesses (--help)
 
+  tools/trace2json  what the command `trace` showed, for Perfetto (--help; docs/trace.md)
+
   CPUS=3            harts, 1 to 64
   MEM=128M          memory as QEMU takes it; at least 5M
   SWAP=64M          size of the swap disk; 0 for none

@@ -7,6 +7,7 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
+#include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/vmap.h"
 #include "csr.h"
@@ -53,6 +54,41 @@ region_name(va_t va)
   return "nowhere in the kernel's address space";
 }
 
+// A pointer that was read where there was none: its bytes are all the same.
+static bool
+made_of(va_t va, u8 byte)
+{
+  return va >> 16 == 0x010101010101UL * byte;
+}
+
+// In a sentence what most often leads to such a fault.
+static const char *
+likely_cause(const struct trapframe *tf, u64 cause, va_t va)
+{
+  u64 off;
+  if(ksym(tf->pc, &off) == NULL)
+    return "a function pointer that is null or was overwritten; the caller comes next";
+  if(cause == CAUSE_ILLEGAL || cause == CAUSE_BREAKPOINT)
+    return "a place that was never to be reached, or code that was overwritten";
+  if(made_of(va, POISON))
+    return "a pointer read from an object that was freed before";
+  if(made_of(va, FRESH))
+    return "a pointer read from an object before it was set";
+  if(made_of(va, RED))
+    return "a pointer read beyond the end of an object";
+  if(va < PAGE_SIZE)
+    return "a field of a structure, through a null pointer";
+  if(va < USER_MAX)
+    return "a program's address used as the kernel's own: only user copies may (SUM)";
+  if(kstack_guard_hit(va))
+    return "kernel stack overflow: calls too deep, or a local array beyond its end";
+  if(cause == CAUSE_STORE_PAGE && va >= (va_t)__image_start && va < (va_t)__data_start)
+    return "a store to a constant or to code";
+  if(va >= direct_base && va < VMAP_BASE)
+    return "a physical address or frame number that is no memory";
+  return "a pointer that was overwritten or never set";
+}
+
 void
 trap_panic(const struct trapframe *tf, u64 cause, va_t stval)
 {
@@ -61,8 +97,8 @@ trap_panic(const struct trapframe *tf, u64 cause, va_t stval)
     printk("\n");
     pmap_explain(stval < USER_MAX && current->space ? &current->space->pmap : NULL, stval);
   }
-  panic_trap(tf, "kernel fault %lu: %s: %lx, %s", cause, cause_name(cause), stval,
-             region_name(stval));
+  panic_trap(tf, "kernel fault %lu: %s: %lx, %s\nlikely cause: %s", cause, cause_name(cause),
+             stval, region_name(stval), likely_cause(tf, cause, stval));
 }
 
 // ---- Registers and call chains ----

@@ -230,6 +230,9 @@ trap_kernel(struct trapframe *tf, u64 cause, va_t stval)
 void
 trap_stack_overflow(struct trapframe *tf, va_t stval)
 {
-  panic_trap(tf, "kernel stack overflow: sp %lx is below the stack at %p%s", tf->sp,
-             current->stack, kstack_guard_hit(stval) ? " (guard page hit)" : "");
+  u64 off;
+  const char *name = ksym(tf->pc, &off);
+  panic_trap(tf, "kernel stack overflow in %s: sp %lx is below the stack at %p%s",
+             name ? name : "no function", tf->sp, current->stack,
+             kstack_guard_hit(stval) ? " (guard page hit)" : "");
 }

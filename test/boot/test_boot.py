@@ -135,10 +135,22 @@ def test_no_init_is_failure_and_says_why(boot):
 # What gdb does to a kernel in the middle of a system call -> how the panic begins.
 SABOTAGE = {
     "set $a0 = machine.bootargs\nset $pc = panic": "panic: panic=exit",
-    "set $pc = 16": "panic: .*jump to a page",
-    "set $pc = page_zero\nset $a0 = 24": "panic: .*store",
+    "set $pc = 16": "panic: .*jump to a page.*\nlikely cause: a function pointer that is null",
+    "set $pc = page_zero\nset $a0 = 24": "panic: .*store.*\nlikely cause: .* null pointer",
     "set $sp = (long)((struct task *)$tp)->stack + 16\nset $pc = syscall_dispatch":
-        "panic: kernel stack overflow",
+        r"panic: kernel stack overflow in [a-z]\w+: sp ",
+}
+
+# Addresses that page_zero() is given -> what is said to be the likely cause.
+CAUSES = {
+    "0x6b6b6b6b6b6b6b78": "an object that was freed before",
+    "0x5a5a5a5a5a5a5a60": "an object before it was set",
+    "0xbbbbbbbbbbbbbbc0": "beyond the end of an object",
+    "0x10000": "a program's address used as the kernel's own",
+    "(long)((struct task *)$tp)->stack - 64": "kernel stack overflow",
+    "&__rodata_start": "a store to a constant or to code",
+    "direct_base + 0x1000000000": "a physical address or frame number that is no memory",
+    "0xfffffffffff00000": "overwritten or never set",
 }
 
 
@@ -170,6 +182,21 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
     trace = text[text.index("panic: "):]
     assert "panic=exit" in trace.splitlines()[0] or re.search(r"\bsp +[0-9a-f]{16}\b", trace)
     assert re.search(r"call chain:\n(.*\n)?.* [a-z_]+\w*\+0x[0-9a-f]+\n", trace)
+
+
+@pytest.mark.parametrize("address", [
+    a if i == 0 else pytest.param(a, marks=pytest.mark.long) for i, a in enumerate(CAUSES)])
+def test_panic_says_what_caused_it(boot, tmp_path, address):
+    text = sabotaged(boot, tmp_path, f"set $a0 = {address}\nset $pc = page_zero")
+    assert re.search(f"likely cause: .*{CAUSES[address]}", text)
+
+
+def test_panic_shows_the_last_events(boot, tmp_path):
+    text = sabotaged(boot, tmp_path, next(iter(SABOTAGE)), "echo all > /proc/sys/kernel/trace")
+    said = text[text.index("last events:\n"):].splitlines()[1:25]
+    assert len(said) == 24
+    assert all(re.match(r" *\S+-\d+ +\[00\d\] +\d+\.\d{9}: \w+: ", line) for line in said)
+    assert "sys_enter: " in said[-1] and "sh-" in said[-1]
 
 
 def test_panic_walks_the_page_table(boot, tmp_path):

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Tracing: what /proc/trace tells, against what the kernel counts anyway."""
 
+import json
 import re
+import subprocess
+
+from guest import ROOT
 
 LINE = re.compile(r"(.{16})-(\d+) +\[(\d+)\] +(\d+\.\d{9}): (\w+): (.*)")
 SETTING = "/proc/sys/kernel/trace"
@@ -16,6 +20,30 @@ def events(text):
 
 def lost(text):
     return sum(map(int, re.findall(r"(?m)^# hart \d+: \d+ events, (\d+) lost$", text)))
+
+
+def to_json(text):
+    done = subprocess.run([ROOT / "tools/trace2json"], input=text, text=True, check=True,
+                          capture_output=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+def check_spans(made):
+    """Spans of a task lie within one another, those of a hart behind one another."""
+    tasks, harts = {}, {}
+    for e in made["traceEvents"]:
+        stack = tasks.setdefault(e["tid"], [])
+        if e["ph"] == "B":
+            stack.append(e)
+        elif e["ph"] == "E":
+            begun = stack.pop()
+            assert begun["name"] == e["name"] and begun["ts"] <= e["ts"]
+        elif e["ph"] == "X":
+            harts.setdefault(e["tid"], []).append((e["ts"], e["ts"] + e["dur"]))
+    assert not any(tasks.values())
+    for spans in harts.values():
+        assert all(a[1] <= b[0] + 0.001 for a, b in zip(spans, spans[1:]))
+    return harts
 
 
 def vmstat(shell):
@@ -35,6 +63,10 @@ def test_events_of_a_program(shell):
     for enter, leave in zip(calls[::2], calls[1::2]):
         assert (enter[4], leave[4]) == ("sys_enter", "sys_exit")
         assert enter[5].split()[1] == leave[5].split()[1]
+    made = to_json(text)
+    assert check_spans(made)
+    spans = [e for e in made["traceEvents"] if e["ph"] == "B"]
+    assert {"execve", "read", "write", "fault"} <= {e["name"] for e in spans}
     reads = [e for e in mine if e[4] == "sys_enter" and e[5].startswith("NR 63 ")]
     assert len(reads) >= 2                                       # bytes, then the end
 
@@ -50,6 +82,13 @@ def test_counts_agree_with_vmstat(shell):
     shell.run(f"echo free > {SETTING}")
     assert lost(text) == 0
     seen = events(text)
+    made = to_json(text)
+    counters = {}
+    for e in made["traceEvents"]:
+        if e["ph"] == "C":
+            counters.setdefault(e["name"], {}).update(e["args"])
+    assert made["otherData"]["frame_alloc"] - made["otherData"]["frame_free"] \
+        == sum(counters["frames in use"].values())
     for name, event, arguments in (
             ("pgalloc_normal", "frame_alloc", ""), ("pgfree", "frame_free", ""),
             ("quire_zero_fill", "fault_kind", "kind=quire_zero_fill"),
@@ -58,6 +97,7 @@ def test_counts_agree_with_vmstat(shell):
         # The trace began before the first reading and ended behind the second.
         counted = after[name] - before[name]
         assert 20 <= counted <= n <= counted + 250, name
+        assert n == (counters["faults"][name] if arguments else made["otherData"][event])
 
 
 def test_choice(shell):
