@@ -18,6 +18,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "kernel/bootargs.h"
 #include "kernel/itimer.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
@@ -26,6 +27,7 @@
 #include "mm/vmap.h"
 
 u64 harts_online = 1;
+static bool idle_ticks;       // for QEMU's record, where only time moves what waits
 static u64 idle_harts;        // those waiting for work that nobody has claimed yet
 
 // ---- Queues ----
@@ -64,7 +66,7 @@ dequeue(struct hart *h)
 static void
 tick_change(struct hart *h, bool idle, u64 now)
 {
-  h->tick = idle ? NEVER : now + TICK_NS;
+  h->tick = idle && !idle_ticks ? NEVER : now + TICK_NS;
   if(!idle){
     atomic_and(&idle_harts, ~(1UL << h->index));
     machine_timer_set(min(h->tick, atomic_load(&h->timers.next)));
@@ -319,7 +321,7 @@ idle(struct hart *h)
   bool on = intr_save();
   atomic_or(&idle_harts, 1UL << h->index);
   if(h->nrunnable == 0 && !atomic_load(&machine_stopping) && !steal(h, 1) && !frame_prepare()){
-    machine_timer_set(atomic_load(&h->timers.next));
+    machine_timer_set(min(h->tick, atomic_load(&h->timers.next)));
     machine_idle();
   }
   intr_restore(on);
@@ -329,6 +331,7 @@ void
 hart_main(void)
 {
   struct hart *h = this_hart();
+  idle_ticks = bootarg_is("ticks", "");
   atomic_or(&harts_online, 1UL << h->index);
   intr_restore(true);
   for(;;){

@@ -23,7 +23,7 @@ static const char *const formats[] = {
 static struct sleeplock turn = {
   .name = "trace", .lock = SPINLOCK_INIT("trace"), .waiters = WAITQ_INIT(turn.waiters),
 };
-static u32 chosen;
+u32 trace_events;
 
 // ---- Choosing ----
 
@@ -58,8 +58,9 @@ parse(const char *s, u32 *events)
 static void
 switch_points(void *events)
 {
-  chosen = (u32)(u64)events;
-  machine_points_set(chosen);
+  trace_events = (u32)(u64)events;
+  machine_points_set(trace_events & TRACE_OF_CALLS ? trace_events | 1U << TRACE_SYS_ENTER
+                                                   : trace_events);
 }
 
 int
@@ -74,9 +75,9 @@ trace_choose(const char *s)
   sleep_lock(&turn);
   if(events && !trace_count(0, &seen, &lost))
     err = rings_make();
-  else if(events && !chosen)
+  else if(events && !trace_events)
     rings_clear();
-  if(err == 0 && events != chosen)
+  if(err == 0 && events != trace_events)
     stop_machine(switch_points, (void *)(u64)events);
   if(free)
     rings_free();
@@ -89,7 +90,7 @@ trace_chosen(struct text *t)
 {
   for(u32 e = 0; e < TRACE_EVENT_COUNT; e++){
     int len = (int)(strchr(formats[e], ':') - formats[e]);
-    text_add(t, chosen >> e & 1 ? "[%.*s] " : "%.*s ", len, formats[e]);
+    text_add(t, trace_events >> e & 1 ? "[%.*s] " : "%.*s ", len, formats[e]);
   }
   text_add(t, "\n");
 }
@@ -130,8 +131,10 @@ next_trace(struct text *t, u64 *cursor)
   if(*cursor == 0){
     add_head(t);
     cursor[0] = 1;
-    cursor[1] = machine_time_ns() << KEY_HART_BITS;
   }
+  u64 from = cursor[0];
+  if(cursor[1] == 0)
+    cursor[1] = machine_time_ns() << KEY_HART_BITS;
   for(u32 n = 0; n < LINES_A_PART && more; n++){
     more = trace_find(cursor[0], &r) && record_key(&r) <= cursor[1];
     if(more){
@@ -140,6 +143,8 @@ next_trace(struct text *t, u64 *cursor)
       cursor[0] = record_key(&r) + 1;
     }
   }
+  if(!more && cursor[0] == from)
+    cursor[1] = 0;                 // the end has been seen; who reads on sees what came since
   sleep_unlock(&turn);
   return more;
 }

@@ -4,20 +4,58 @@
 
 #include <pmap.h>
 #include "kernel/block.h"
+#include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/space.h"
 #include "trace/ring.h"
 
+// ---- System calls ----
+
+static bool is_on(enum trace_event e) { return trace_events >> e & 1; }
+
+// What the arguments point to, if they do, up to a zero byte: which argument, from which
+// byte on << 8, how many << 16, and the bytes.  Only what is in memory, so that nothing
+// changes.
+static void
+arguments_hit(const u64 *args)
+{
+  enum { ARGS = 6, MOST = 96 };
+  u64 chunk[3], have = 0;
+  current->faults_off++;
+  for(u64 i = 0; i < ARGS; i++)
+    for(u64 at = 0; at < MOST; at += have){
+      memset(chunk, 0, sizeof chunk);
+      have = args[i] < PAGE_SIZE ? 0 :
+             sizeof chunk - copy_from_user(chunk, args[i] + at, sizeof chunk);
+      if(have == 0)
+        break;
+      trace_record(TRACE_ARG_DATA, i | at << 8 | have << 16, chunk[0], chunk[1], chunk[2]);
+      if(have < sizeof chunk || strnlen((char *)chunk, have) < have)
+        break;
+    }
+  current->faults_off--;
+}
+
 i64
 syscall_traced(u64 nr, const u64 *args)
 {
-  trace_record(TRACE_SYS_ENTER, nr, args[0], args[1], args[2]);
+  if(is_on(TRACE_SYS_ENTER))
+    trace_record(TRACE_SYS_ENTER, nr, args[0], args[1], args[2]);
+  if(is_on(TRACE_ARG_MORE))
+    trace_record(TRACE_ARG_MORE, args[3], args[4], args[5], 0);
+  if(is_on(TRACE_ARG_DATA))
+    arguments_hit(args);
   i64 result = syscall_dispatch(nr, args);
-  trace_record(TRACE_SYS_EXIT, nr, result, 0, 0);
+  if(is_on(TRACE_ARG_DATA))
+    arguments_hit(args);
+  if(is_on(TRACE_SYS_EXIT))
+    trace_record(TRACE_SYS_EXIT, nr, result, 0, 0);
   return result;
 }
+
+// ---- Points ----
 
 static u64 kind_name(u64 word) { return (u64)frame_kind_names[word >> KIND_SHIFT & 0xf]; }
 

@@ -15,6 +15,8 @@ struct record {
 };
 _Static_assert(sizeof(struct record) == 64, "a whole number of them in a page");
 
+extern u32 trace_events;       // those that are on, as a mask
+
 // Events of all harts have an order: by time, and of the same time by hart.
 enum { KEY_HART_BITS = 6 };
 static inline u64

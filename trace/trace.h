@@ -17,6 +17,8 @@
 #define TRACE_EVENTS(X) \
   X(SYS_ENTER, sys_enter, "NR %lu (%lx, %lx, %lx)")     /* see syscall_traced() */ \
   X(SYS_EXIT, sys_exit, "NR %lu = %ld") \
+  X(ARG_MORE, arg_more, "%lx %lx %lx")                  /* of a call: the other arguments */ \
+  X(ARG_DATA, arg_data, "%lx %lx %lx %lx")              /* see arguments_hit() */ \
   X(FAULT_ENTER, fault_enter, "addr=%lx access=%c")     /* address, enum access */ \
   X(FAULT_KIND, fault_kind, "addr=%lx kind=%s")         /* page, entry; more: vm_event */ \
   X(FAULT_EXIT, fault_exit, "addr=%lx result=%lu")      /* address, enum fault */ \
@@ -43,6 +45,8 @@ enum trace_event {
 #undef X
   TRACE_EVENT_COUNT
 };
+#define TRACE_OF_CALLS (1U << TRACE_SYS_ENTER | 1U << TRACE_SYS_EXIT | \
+                        1U << TRACE_ARG_MORE | 1U << TRACE_ARG_DATA)
 
 #define trace(event, a, b) trace_with(event, 0, a, b)
 #define trace_with(event, more, a, b) \
