@@ -213,7 +213,7 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 		--kernel $(KERNEL) usertests $(ARGS)
 
 include test/bench/rules.mk
-include tools/policy/rules.mk
+include tools/policy/rules.mk tools/debugger/rules.mk
 include test/labs/rules.mk
 
 lint: | tools-build

@@ -12,6 +12,11 @@ make [TARGET] [VARIABLE=value ...]
                       CPUS MEM SWAP APPEND DEBUG KASAN UBSAN
   gdb               a debugger connected to it, with quire's helpers
   print-gdbport     the TCP port on which it waits
+  qemu-record       run at one hart and write down what comes from outside
+                      MEM SWAP APPEND
+  qemu-replay       the same run again; BACK=1: waits for `make gdb`, which can then go
+                    backwards too: reverse-continue, reverse-stepi
+                      BACK
   test              unit tests, then boot tests; last line `N passed, N failed`
                       ARGS (`make test ARGS="-k cow"`: only tests named so; ARGS=-v: names)
   test-long         the same, at more machine sizes and for longer
