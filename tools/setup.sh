@@ -54,6 +54,7 @@ probe() {
     python) [ -x "$python" ] && "$python" --version ;;
     qemu) have qemu-system-riscv64 && first_line qemu-system-riscv64 --version ;;
     opensbi) find_opensbi ;;
+    img) first_line qemu-img --version | grep . ;;
     user) have qemu-riscv64 && first_line qemu-riscv64 --version ;;
     libc) [ -n "$prefix" ] && "${prefix}gcc" -print-file-name=libc.a | grep / ;;
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
@@ -75,6 +76,7 @@ package() {
     python) echo python3 ;;
     qemu) if apt-cache show qemu-system-riscv >/dev/null 2>&1; then echo qemu-system-riscv
           else echo qemu-system-misc; fi ;;
+    img) echo qemu-utils ;;
     user) echo qemu-user ;;
     libc) echo libc6-dev-riscv64-cross ;;
     cmocka) echo libcmocka-dev ;;
@@ -92,10 +94,12 @@ tools_of() {
   case $1 in
     build) echo cc cross python ;;
     qemu) echo cc cross python qemu opensbi ;;
+    record) echo cc cross python qemu opensbi img ;;
     gdb) echo cc cross python gdb ;;
     plot) echo cc cross python matplotlib ;;
     lab) echo cc cross python qemu opensbi gdb clang bwrap ;;
-    test) echo cc cross libc python qemu opensbi user gdb cmocka pytest pexpect spin clang bwrap ;;
+    test) echo cc cross libc python qemu opensbi img user gdb cmocka pytest pexpect spin clang \
+      bwrap ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }

@@ -4,12 +4,12 @@
 
 RECORD := $B/record
 
-qemu-record: machine $(KERNEL) image
+qemu-record: machine $(KERNEL) image | tools-record
 	@echo '# Leave with `poweroff`; then `make qemu-replay`, or with BACK=1 and then `make gdb`.'
 	$(if $(V),,@)QEMU=$(QEMU) tools/record.sh record $(RECORD) $(KERNEL) $(MEM) \
 		'$(strip $(APPEND))' $(FS) $(if $(filter-out 0 0M 0G 0K,$(SWAP)),$B/swap.img)
 
-qemu-replay: | tools-qemu
+qemu-replay: | tools-record
 	$(if $(V),,@)QEMU=$(QEMU) tools/record.sh replay $(RECORD) \
 		$(if $(BACK),-S -gdb tcp:127.0.0.1:`tools/gdbport.py --free $B/gdbport`)
 
