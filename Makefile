@@ -106,8 +106,9 @@ $(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 # What is seldom run is to be small.
 SELDOM := trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discover) \
-	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap) \
-	$(patsubst %,mm/%.c,check swap oom) $(patsubst %,fs/%.c,mount qfs_recover qfs_super)
+	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap \
+	tty tty_line job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap) \
+	$(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd filelock tmpfs_options devfs copy)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
