@@ -85,8 +85,8 @@ def chance(run):
 
 @test("esc: idle and clean first", 25, "pass 1 looks for (0,0) and changes nothing")
 def esc(run):
-    c = Class(run, "esc", (5, 3, 1, 1))
-    c.must_be(0.72, 1, 0)
+    c = Class(run, "esc", (14, 4, 1, 1), steals=200)
+    c.must_be(0.9, 1, 0)
     c.must_be(0, 0.03, 2, 3)
 
 
