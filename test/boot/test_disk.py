@@ -3,12 +3,14 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import time
 
 import pytest
 
 from guest import BUILD, IMAGE, KERNEL
+from host import pattern
 
 PROGRAMS = ("init", "sh", "cat", "echo", "ls", "grep", "wc", "seq", "head", "sync", "mkdir", "dd",
             "mount", "poweroff", "dmesg")
@@ -32,12 +34,12 @@ def block_device(node, slot=0, more=""):
     return ("-device", f"virtio-blk-device,drive={node},bus=virtio-mmio-bus.{slot}{more}")
 
 
-def failing(path, rules):
+def failing(path, rules, slot=0):
     """=> QEMU's arguments for a disk that fails as the rules of its blkdebug say"""
-    return ("-blockdev", f"driver=file,filename={path},node-name=f0",
-            "-blockdev", f"driver=blkdebug,image=f0,node-name=d0,{rules}",
-            "-blockdev", "driver=raw,file=d0,node-name=x0",
-            *block_device("x0", more=",rerror=report,werror=report"))
+    return ("-blockdev", f"driver=file,filename={path},node-name=f{slot}",
+            "-blockdev", f"driver=blkdebug,image=f{slot},node-name=d{slot},{rules}",
+            "-blockdev", f"driver=raw,file=d{slot},node-name=x{slot}",
+            *block_device(f"x{slot}", slot, ",rerror=report,werror=report"))
 
 
 @pytest.mark.parametrize("legacy", ["true", "false"])
@@ -93,14 +95,39 @@ NONE = "inject-error.0.event=none,inject-error.0.errno=5,inject-error.0.iotype="
 
 def test_read_errors_reach_the_program(boot, small, tmp_path):
     """One bad sector: what does not need it goes on."""
-    (tmp_path / "victim").write_bytes(b"find me!" * 65536)
-    put(small, tmp_path / "victim")
-    sector = small.read_bytes().index(b"find me!" * 512) // 512 + 64
+    victim = pattern(512, 5)
+    (tmp_path / "victim").write_bytes(victim)
+    put(small, tmp_path / "victim", BUILD / "test/boot/programs/pattern")
+    sector = small.read_bytes().index(victim[:4096]) // 512 + 64
     g = boot(image=None, qemu=failing(small, f"{NONE}read,inject-error.0.sector={sector}"))
     assert "Input/output error" in g.run("cat victim > /dev/null")
     assert g.status("cat victim > /dev/null") != 0
-    assert g.run("head -c 8 victim") == "find me!"
+    assert g.status("pattern map victim 512 5") == 128 + signal.SIGBUS
+    g.check("head -c 4096 victim > /dev/null")
     g.check("ls / | wc")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("errno", [5, 28])
+@pytest.mark.parametrize("once", ["on", "off"])
+@pytest.mark.parametrize("what", ["read", "write", "flush"])
+def test_errors_leave_a_sound_disk(boot, tmp_path, what, once, errno):
+    """Work may fail; the next mount, and fsck, find no fault."""
+    image = tmp_path / "second.img"
+    subprocess.run([BUILD / "mkfs/mkfs", image, "8M", BUILD / "user/ls"], check=True)
+    rules = f"inject-error.0.event=none,inject-error.0.errno={errno},inject-error.0.once={once}," \
+            f"inject-error.0.iotype={what}"
+    g = boot(append="panic=exit quiet", qemu=failing(image, rules, 1))
+    g.run("mkdir /mnt; mount /dev/vdb /mnt")
+    for command in ("seq 20000 > numbers", "sync numbers", "mkdir d", "mv numbers d", "cp ls d/ls",
+                    "sync", "rm ls", "sync d", "wc d/numbers"):
+        g.run(f"cd /mnt && {command}; cd /", 60)
+    assert g.run("echo still here") == "still here"
+    assert g.poweroff()[1] == 0
+    subprocess.run([BUILD / "mkfs/fsck", image], check=True)
+    g = boot(append="panic=exit quiet", qemu=(
+        "-drive", f"file={image},if=none,format=raw,id=x1", *block_device("x1", 1)))
+    g.check("mkdir /mnt; mount /dev/vdb /mnt; ls /mnt; echo more > /mnt/more; umount /mnt")
 
 
 def test_write_errors_are_no_end(boot, small):

@@ -12,6 +12,8 @@
 static struct {
   struct block_device block;
   u32 fail_one_in;
+  u64 requests, fail_at;       // since disk_fail_at
+  bool fail_on;
   bool recording;
   u64 room;                    // for events
 } disk = { .block = { .name = "disk", .pages_max = 5, .has_flush = true } };
@@ -54,11 +56,19 @@ note(enum block_op op, u64 at, const void *data, u32 len)
   memcpy(v->data, data, len);
 }
 
+static bool
+fails(void)
+{
+  disk.requests++;
+  return (disk.fail_one_in && below(disk.fail_one_in) == 0) || disk.requests == disk.fail_at ||
+         (disk.fail_on && disk.requests > disk.fail_at);
+}
+
 static int
 submit(struct block_device *d, struct block_request *r)
 {
   u64 at = r->sector * SECTOR;
-  int err = disk.fail_one_in && below(disk.fail_one_in) == 0 ? -EIO : 0;
+  int err = fails() ? -EIO : 0;
   if(r->op == BLOCK_FLUSH && err == 0)
     note(BLOCK_FLUSH, 0, "", 0);
   for(u32 i = 0, len; i < block_pieces(r) && err == 0; i++, at += len){
@@ -95,6 +105,16 @@ void
 disk_fail(u32 one_in)
 {
   disk.fail_one_in = one_in;
+}
+
+u64
+disk_fail_at(u64 n, bool on)
+{
+  u64 requests = disk.requests;
+  disk.requests = 0;
+  disk.fail_at = n;
+  disk.fail_on = on;
+  return requests;
 }
 
 // ---- fsck ----

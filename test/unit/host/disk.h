@@ -26,6 +26,8 @@ extern u8 *disk_bytes;                         // what is on it
 extern u64 disk_size;
 
 void disk_fail(u32 one_in);                    // requests that end with -EIO; 0 = none
+// The nth from now on, or all from there on; 0 = none.  => how many there were since last time
+u64 disk_fail_at(u64 n, bool on);
 
 // ---- fsck ----
 
