@@ -231,15 +231,17 @@ dir_read(u64 ino, const struct map *m)
   struct dir *d = fsck_memory(sizeof *d);
   u64 pages = min(inode_at(ino)->size / QFS_BLOCK, m->n);
   struct reading r = { d, m, pages, fsck_memory(pages + 1) };
-  bool sound = pages == 0 || read_node(&r, 0, -1, 0, 1UL << 32);
   d->ino = ino;
+  bool orphan = inode_at(ino)->nlink == 0;     // some of its tree may be gone; no names were in it
+  bool sound = !orphan && (pages == 0 || read_node(&r, 0, -1, 0, 1UL << 32));
   for(u64 i = 0; i < pages && sound; i++)
     sound = r.seen[i];
-  if(!sound){
+  if(!sound && !orphan){
     fault("written anew", "directory %lu: its tree is damaged", ino);
-    salvage(&r);
     d->anew = true;
   }
+  if(!sound)
+    salvage(&r);
   sort(d);
   check_twins(d);
   return d;

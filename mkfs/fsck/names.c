@@ -247,6 +247,7 @@ check_dir(struct dir *d)
   struct qfs_dinode *i = inode_at(d->ino);
   if(is_orphan(d->ino))
     return;
+  d->anew |= i->nlink == 0;            // of what is no orphan all is to be sound
   set(d, &i->rdev_or_parent, d->up ? d->up->ino : d->ino, "its parent is");
   set(d, &i->entries, entries_of(d), "its entries are");
   if(d->up)
