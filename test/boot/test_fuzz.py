@@ -111,24 +111,37 @@ def test_all_malformed_programs(boot, image, elves):
 
 DISKS = 7  # beside the root disk
 HOST_TOOLS = ("fsls", "fsget", "fsck", "fsput")
+HOSTED = ["-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{ROOT}/mkfs/host", f"-I{ROOT}"]
+CHECK = list((ROOT / "mkfs/fsck").glob("*.c"))
+
+
+def shared_sources():
+    """What the host's tools have in common."""
+    mains = {f"{name}.c" for name in (*HOST_TOOLS, "mkfs")}
+    shared = [p for p in (ROOT / "mkfs").glob("*.c") if p.name not in mains]
+    shared += (ROOT / "fs").glob("qfs_*.c")
+    return shared + [ROOT / p for p in ("fs/inode.c", "fs/hash.c", "kernel/block.c", "mm/radix.c")]
 
 
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory):
     """The host tools, built with sanitizers."""
     where = tmp_path_factory.mktemp("tools")
-    mains = {f"{name}.c" for name in (*HOST_TOOLS, "mkfs")}
-    shared = [p for p in (ROOT / "mkfs").glob("*.c") if p.name not in mains]
-    checks = list((ROOT / "mkfs/fsck").glob("*.c"))
-    shared += (ROOT / "fs").glob("qfs_*.c")
-    shared += [ROOT / p for p in ("fs/inode.c", "fs/hash.c", "kernel/block.c", "mm/radix.c")]
-    compile = ["cc", *SANITIZE, "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{ROOT}/mkfs/host",
-               f"-I{ROOT}"]
-    build(*compile, "-c", *shared, where=where)
+    build("cc", *SANITIZE, *HOSTED, "-c", *shared_sources(), where=where)
     for name in HOST_TOOLS:
-        build(*compile, "-o", name, ROOT / "mkfs" / f"{name}.c", *where.glob("*.o"),
-              *(checks if name == "fsck" else ()), where=where)
+        build("cc", *SANITIZE, *HOSTED, "-o", name, ROOT / "mkfs" / f"{name}.c",
+              *where.glob("*.o"), *(CHECK if name == "fsck" else ()), where=where)
     return where
+
+
+@pytest.mark.long
+def test_disks_under_libfuzzer(tmp_path):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    build("clang", *SANITIZE, "-fsanitize=fuzzer", *HOSTED, "test/fuzz/qfs.c", *shared_sources(),
+          *CHECK, "-o", tmp_path / "qfs")
+    build(tmp_path / "qfs", "-max_total_time=120", "-max_len=288", "-detect_leaks=0",
+          "-close_fd_mask=2", f"-artifact_prefix={BUILD}/test/qfs-", corpus)
 
 
 def damaged_images(where, count, seed):
