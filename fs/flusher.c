@@ -28,14 +28,15 @@ static struct {
   u64 expire, interval;          // centiseconds
 } set = { .ratio = 20, .background_ratio = 10, .expire = 3000, .interval = 500 };
 
+u64 flusher_background = NEVER;  // these two are from the settings and what there is
+
 static struct {
-  u64 background, upper;         // limits in pages, from the settings and what there is
+  u64 upper;                     // pages
   struct spinlock lock;          // below
   struct waitq work, progress;
   bool wanted;
   u64 in_vain;                   // times that nothing could be written
 } flusher = {
-  .background = NEVER,
   .lock = SPINLOCK_INIT("flusher"),
   .work = WAITQ_INIT(flusher.work),
   .progress = WAITQ_INIT(flusher.progress),
@@ -58,7 +59,7 @@ set_limits(void)
   u64 upper = pages_of(set.ratio, set.bytes, memory);
   u64 background = pages_of(set.background_ratio, set.background_bytes, memory);
   atomic_store(&flusher.upper, upper);
-  atomic_store(&flusher.background, background < upper ? background : upper / 2);
+  atomic_store(&flusher_background, background < upper ? background : upper / 2);
 }
 
 static u64
@@ -96,9 +97,9 @@ wait_for_room(struct object *o)
 }
 
 int
-flusher_admit(struct object *o)
+flusher_admit_slow(struct object *o)
 {
-  if(likely(dirty() <= atomic_load(&flusher.background)) || !object_has_store(o))
+  if(!object_has_store(o))
     return 0;
   want();
   return dirty() > atomic_load(&flusher.upper) ? wait_for_room(o) : 0;
@@ -119,7 +120,7 @@ static void
 write_what_is_too_much(void)
 {
   u64 n = 1;
-  for(set_limits(); n > 0 && dirty() > flusher.background; set_limits()){
+  for(set_limits(); n > 0 && dirty() > flusher_background; set_limits()){
     n = objects_write_back(STEP);
     tell_writers(n == 0);
   }

@@ -4,13 +4,20 @@
 
 #pragma once
 
-#include "kernel/types.h"
+#include "mm/object.h"
 
-struct object;
+extern u64 flusher_background;             // pages, above which the flusher is at work
+
+int flusher_admit_slow(struct object *o);
 
 // Before pages of o become dirty: while there are too many, wait until some are written.
 // The caller holds no lock.  => 0; or the error, if o's cannot be
-int flusher_admit(struct object *o);
+static inline int
+flusher_admit(struct object *o)
+{
+  u64 dirty = atomic_load(&pages_dirty) + atomic_load(&pages_writing);
+  return likely(dirty <= atomic_load(&flusher_background)) ? 0 : flusher_admit_slow(o);
+}
 
 // Settings, as Linux's vm.dirty_*: percentages of the memory that is free or files', bytes
 // (0: it is the percentage that counts, and the other way round), hundredths of a second.

@@ -34,7 +34,7 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_RESCUE] = "quire_rescue",
   [VM_VISIT] = "quire_rmap_visit",
   [VM_WRITE_AHEAD] = "quire_write_ahead",
-  [VM_DIRTIED] = "nr_dirtied",
+  [VM_UNDIRTIED] = "quire_undirtied",
   [VM_WRITTEN] = "nr_written",
 };
 

@@ -286,7 +286,7 @@ object_forget(struct object *o, struct frame **f, u32 n)
     assert(pfn == frame_pfn(f[i]));
   }
   if(object_has_store(o))
-    atomic_add(&pages_dirty, o->pages.marked - marked);
+    object_cleaner(marked - o->pages.marked);
   spin_unlock(&o->lock);
   for(u32 i = 0; i < n; i++){
     frame_put(f[i], SHARE_1);

@@ -71,7 +71,14 @@ object_dirtier(struct object *o)
   if(unlikely(o->pages.marked == 1))
     object_suspect(o);
   atomic_add(&pages_dirty, 1);
-  vm_count(VM_DIRTIED);
+}
+
+// n pages are not any more.
+static inline void
+object_cleaner(u64 n)
+{
+  atomic_add(&pages_dirty, -n);
+  vm_add(VM_UNDIRTIED, n);
 }
 
 // f is marked dirty in the tree, if it is still there.  o->lock is held.

@@ -164,7 +164,7 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   }
   if(n > 0)
     radix_unmark_run(&o->pages, v[0]->index, n);
-  atomic_add(&pages_dirty, -(u64)n);
+  object_cleaner(n);
   atomic_add(&pages_writing, n);
   if(found > 0 && n == 0){
     *wait = v[0];
