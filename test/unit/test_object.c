@@ -362,6 +362,30 @@ mapped_stores_reach_the_store(void)
   end();
 }
 
+// What is old is written, and no more; what cannot be written is tried again.
+static void
+old_pages_are_written(void)
+{
+  start(4 * PAGE_SIZE);
+  set_byte(shared, 1);
+  assert_int_equal(object_sync(object, 0, ~0UL), 0);
+  u64 before = machine_time_ns();
+  objects_write_old(before);
+  set_byte(shared, 2);                   // the page tables alone know
+  assert_int_equal(pages_dirty, 0);
+  objects_write_old(before);
+  assert_int_equal(pages_dirty, 1);
+  assert_int_equal(file->bytes[0], 1);
+  file->fail_write = 1;
+  objects_write_old(machine_time_ns());
+  assert_int_equal(pages_dirty, 1);
+  assert_int_equal(object->errors & ERROR_NUMBER, EIO);
+  objects_write_old(machine_time_ns());
+  assert_int_equal(pages_dirty, 0);
+  assert_int_equal(file->bytes[0], 2);
+  end();
+}
+
 static void
 shrinking_the_cache(void)
 {
@@ -488,7 +512,7 @@ main(void)
     TEST(a_short_copy_loses_nothing), TEST(a_transfer_goes_on_after_a_fault),
     TEST(a_buffer_that_maps_the_file),
     TEST(extension_shows_zeroes), TEST(shrinking), TEST(written_again_while_writing),
-    TEST(mapped_stores_reach_the_store), TEST(shrinking_the_cache), TEST(reads_fail),
+    TEST(mapped_stores_reach_the_store), TEST(old_pages_are_written), TEST(shrinking_the_cache), TEST(reads_fail),
     TEST(writes_fail), TEST(no_space_in_the_store), TEST(shared_anonymous),
   };
   return cmocka_run_group_tests_name("object", tests, NULL, NULL);
