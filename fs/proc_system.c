@@ -112,10 +112,11 @@ show_vmstat(struct text *t, struct task *unused)
   struct usage u;
   get_usage(&u);
   text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
-              "nr_writeback %lu\nnr_dirtied %lu\nnr_shmem %lu\nnr_page_table_pages %lu\nnr_slab %lu\n"
-              "nr_zeroed_pages %lu\n",
+              "nr_writeback %lu\nnr_dirtied %lu\nnr_shmem %lu\nnr_page_table_pages %lu\n"
+              "nr_slab %lu\nnr_zeroed_pages %lu\n",
            u.mi.free, u.frames.held[KIND_ANON], u.file + u.shared, u.dirty, u.writing,
-           u.dirty + vm_counter(VM_UNDIRTIED), u.shared, u.frames.held[KIND_TABLE], u.frames.held[KIND_SLAB], u.mi.zeroed);
+           u.dirty + vm_counter(VM_UNDIRTIED), u.shared, u.frames.held[KIND_TABLE],
+           u.frames.held[KIND_SLAB], u.mi.zeroed);
   text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));

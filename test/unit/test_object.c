@@ -512,7 +512,8 @@ main(void)
     TEST(a_short_copy_loses_nothing), TEST(a_transfer_goes_on_after_a_fault),
     TEST(a_buffer_that_maps_the_file),
     TEST(extension_shows_zeroes), TEST(shrinking), TEST(written_again_while_writing),
-    TEST(mapped_stores_reach_the_store), TEST(old_pages_are_written), TEST(shrinking_the_cache), TEST(reads_fail),
+    TEST(mapped_stores_reach_the_store), TEST(old_pages_are_written),
+    TEST(shrinking_the_cache), TEST(reads_fail),
     TEST(writes_fail), TEST(no_space_in_the_store), TEST(shared_anonymous),
   };
   return cmocka_run_group_tests_name("object", tests, NULL, NULL);
