@@ -152,7 +152,7 @@ def test_requests(boot):
 def test_commits_are_shared(boot, disk):
     """Of eight tasks that fsync as often as they can, each waits for few commits."""
     g = boot(cpus=2, image=None, append="quiet", qemu=(
-        "-drive", f"file={disk},if=none,format=raw,id=x0,snapshot=on,throttling.iops-write=400",
+        "-drive", f"file={disk},if=none,format=raw,id=x0,snapshot=on,throttling.iops-write=150",
         "-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0"))
     before = requests(g)[1]
     g.check("late fsync f 8", 60)
