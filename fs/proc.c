@@ -135,13 +135,14 @@ parse_number(const char *name, u32 len, u64 *number)
   return len > 0 && (name[0] != '0' || len == 1);
 }
 
-// In the root a number is a process, elsewhere something of the directory's process.
+// A number is a task, or something of the directory's task.
 static u32
 process_of(const struct node *dir, u64 *number)
 {
-  u32 pid = dir->pid ? dir->pid : *number;
-  if(dir->pid == 0)
-    *number = 0;
+  if(!S_ISDIR(dir->entry->entries->mode))
+    return dir->pid;
+  u32 pid = *number;
+  *number = 0;
   return pid;
 }
 

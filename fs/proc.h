@@ -22,7 +22,8 @@ struct proc_number {
 // too); number; numbers, if it is an array of which n are wanted (=> how many there are).  It
 // has store if it can be written otherwise than as a number.  A link has link; a directory
 // has nentries entries, or children whose names are numbers, all of one entry, with
-// next_number, which finds the first that is there at or above *number.
+// next_number, which finds the first that is there at or above *number.  Children
+// that are directories are tasks.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.

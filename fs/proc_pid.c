@@ -25,26 +25,48 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000 };
 
 // A copy of what needs the family lock.
 struct family {
-  u32 pid, ppid, pgid, sid, threads, uid, gid;
+  u32 tid, pid, ppid, pgid, sid, threads, uid, gid;
   u64 pending, shared_pending, blocked, ignored, caught;
-  u64 minor, major, cminor, cmajor, cutime, cstime;
+  u64 minor, major, utime, stime, cminor, cmajor, cutime, cstime;
   int exit_status;
 };
 
 static void
-get_family(struct task *t, struct family *f)
+add_task(struct family *f, struct task *t)
+{
+  u64 user, kernel;
+  task_times(t, &user, &kernel);
+  f->utime += user;
+  f->stime += kernel;
+  f->minor += t->minor;
+  f->major += t->major;
+}
+
+// Times and faults are those of the task, or of the whole process.
+static void
+get_family(struct task *t, struct family *f, bool whole)
 {
   struct process *p = t->process;
+  struct task *member;
   bool on = spin_lock_irq(&family_lock);
   *f = (struct family){
-    .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid, .sid = p->sid,
-    .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->pending.set,
+    .tid = t->tid, .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid,
+    .sid = p->sid, .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->pending.set,
     .shared_pending = p->pending.set, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
     .caught = p->sig_handled,
-    .minor = t->minor + p->minor, .major = t->major + p->major, .cminor = p->cminor,
-    .cmajor = p->cmajor, .cutime = p->cutime, .cstime = p->cstime,
+    .cminor = p->cminor, .cmajor = p->cmajor, .cutime = p->cutime, .cstime = p->cstime,
     .exit_status = p->zombie ? p->exit_status : 0,
   };
+  if(whole){
+    f->minor = p->minor;
+    f->major = p->major;
+    f->utime = p->utime;
+    f->stime = p->stime;
+    list_for(member, &p->threads, in_process)
+      add_task(f, member);
+  } else {
+    add_task(f, t);
+  }
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -115,18 +137,16 @@ put_space(struct space *s)
 // ---- stat, statm, status ----
 
 static int
-show_stat(struct text *x, struct task *t)
+show_stat_of(struct text *x, struct task *t, bool whole)
 {
   struct family f;
   struct sizes z;
-  u64 utime, stime;
   struct space *s = task_space(t);
-  get_family(t, &f);
+  get_family(t, &f, whole);
   get_sizes(s, &z);
-  process_times(t->process, &utime, &stime);
   text_add(x, "%u (%s) %c %u %u %u 0 -1 0 %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
-           f.pid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.minor, f.cminor, f.major,
-           f.cmajor, utime / NS_A_TICK, stime / NS_A_TICK, f.cutime / NS_A_TICK,
+           f.tid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.minor, f.cminor, f.major,
+           f.cmajor, f.utime / NS_A_TICK, f.stime / NS_A_TICK, f.cutime / NS_A_TICK,
            f.cstime / NS_A_TICK, f.threads, t->process->start_time / NS_A_TICK,
            z.size * PAGE_SIZE, resident(&z));
   text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
@@ -137,6 +157,9 @@ show_stat(struct text *x, struct task *t)
   put_space(s);
   return 0;
 }
+
+static int show_stat(struct text *x, struct task *t) { return show_stat_of(x, t, true); }
+static int show_task_stat(struct text *x, struct task *t) { return show_stat_of(x, t, false); }
 
 static int
 show_statm(struct text *x, struct task *t)
@@ -193,10 +216,10 @@ show_status(struct text *x, struct task *t)
   struct space *s = task_space(t);
   struct files *fs = task_files(t);
   char letter = task_letter(t);
-  get_family(t, &f);
+  get_family(t, &f, true);
   get_sizes(s, &z);
   text_add(x, "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-           t->comm, letter, state_name(letter), f.pid, f.pid, f.ppid);
+           t->comm, letter, state_name(letter), f.pid, f.tid, f.ppid);
   text_add(x, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t\n", f.uid, f.uid,
            f.uid, f.uid, f.gid, f.gid, f.gid, f.gid, fs ? fs->size : 0);
   if(s){
@@ -453,9 +476,27 @@ next_fd(struct task *t, u64 *number)
   return true;
 }
 
+static bool
+next_task(struct task *t, u64 *number)
+{
+  struct task *next;
+  for(u64 n = *number; n <= 0xffffffff && (next = task_next(n)); n = *number + 1){
+    bool ours = next->process == t->process;
+    *number = next->tid;
+    task_put(next);
+    if(ours)
+      return true;
+  }
+  return false;
+}
+
+static const struct proc_entry proc_task;
 static const struct proc_entry fd = { .mode = S_IFLNK | 0700, .link = link_fd };
 
+// What only a process has is in front, what only a task has at the end.
 static const struct proc_entry entries[] = {
+  { .name = "task", .mode = PROC_DIR, .entries = &proc_task, .next_number = next_task },
+  { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
   { .name = "comm", .mode = PROC_FILE, .show = show_comm },
   { .name = "cwd", .mode = PROC_LINK, .link = link_cwd },
@@ -471,13 +512,22 @@ static const struct proc_entry entries[] = {
   { .name = "root", .mode = PROC_LINK, .link = link_root },
   { .name = "smaps", .mode = PROC_FILE, .show = show_smaps },
   { .name = "smaps_rollup", .mode = PROC_FILE, .show = show_smaps_rollup },
-  { .name = "stat", .mode = PROC_FILE, .show = show_stat },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },
   { .name = "ws_max", .mode = PROC_SETTING, .show = show_ws_max, .store = store_ws_max },
   { .name = "ws_min", .mode = PROC_SETTING, .show = show_ws_min, .store = store_ws_min },
   { .name = "ws_priority", .mode = PROC_SETTING, .show = show_ws_priority,
     .store = store_ws_priority },
+  { .name = "stat", .mode = PROC_FILE, .show = show_task_stat },
 };
 
-const struct proc_entry proc_pid = { .mode = PROC_DIR, PROC_ENTRIES(entries) };
+enum { PROCESS_ONLY = 2, TASK_ONLY = 1 };
+
+const struct proc_entry proc_pid = {
+  .mode = PROC_DIR, .entries = entries, .nentries = count_of(entries) - TASK_ONLY,
+};
+
+static const struct proc_entry proc_task = {
+  .mode = PROC_DIR, .entries = entries + PROCESS_ONLY,
+  .nentries = count_of(entries) - PROCESS_ONLY,
+};

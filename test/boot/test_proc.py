@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from test_demand import wait_for
+from test_swap import hogs              # noqa: F401
+
 
 def test_meminfo(shell):
     fields = dict(re.fullmatch(r"(\w+(?:\(\w+\))?):\s+(\d+) kB", line).groups()
@@ -213,3 +216,29 @@ def test_top_on_a_terminal_ends_with_q(shell):
     shell.send("q")
     shell.wait_prompt(10)
     assert shell.run("echo sane") == "sane"
+
+
+def test_tasks(boot, hogs):             # noqa: F811
+    """A thread has a directory; times and faults there are its own."""
+    g = boot(cpus=2, image=hogs, append="quiet")
+    g.run("hogs -t 3 -n 1000000000 &")
+    def child():                        # the first waits for it
+        family = re.findall(r"^ *(\d+) +(\d+) .*hogs", g.run("ps"), re.M)
+        return [pid for pid, parent in family if parent == family[0][0]]
+    wait_for(child)
+    pid = child()[0]
+    def threads():
+        return re.findall(r"^(\d+) ", g.run(f"ls /proc/{pid}/task"), re.M)
+    wait_for(lambda: len(threads()) == 4)
+    g.run(f"kill -STOP {pid}")
+    tids = sorted(threads(), key=int)
+    assert tids[0] == pid
+    stat = [g.run(f"cat /proc/{pid}/task/{t}/stat").split() for t in tids]
+    whole = g.run(f"cat /proc/{pid}/stat").split()
+    assert [s[0] for s in stat] == tids and {s[19] for s in stat} == {"4"}
+    for field in 9, 13, 14:             # faults, times in user mode and in the kernel
+        assert 0 <= int(whole[field]) - sum(int(s[field]) for s in stat) < 4
+    status = g.run(f"cat /proc/{pid}/task/{tids[2]}/status")
+    assert re.search(rf"Tgid:\t{pid}\nPid:\t{tids[2]}\n", status)
+    assert "No such file" in g.run(f"cat /proc/{pid}/task/1/stat")
+    assert "No such file" in g.run(f"ls /proc/{pid}/task/{pid}/task")
