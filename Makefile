@@ -246,4 +246,4 @@ FORCE:
 .PHONY: all image fs-reset machine qemu qemu-gdb gdb print-gdbport unit test test-long usertests \
 	bench bench-check lint doctor compile_commands.json clean help FORCE $(addprefix tools-,$(SETS))
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -name upstream -prune -o -name '*.d' -print 2>/dev/null)
