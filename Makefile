@@ -44,7 +44,7 @@ KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
 	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(CHECK_$c))
 KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
-	$(if $(CHECKS),@debug/link)
+	$(if $(CHECKS),@kernel/debug/link)
 
 UFLAGS := -std=gnu11 -O2 -g -Wall -Wno-main -Wno-infinite-recursion $(WERROR) -Iuser/include \
 	-march=rv64gc -mabi=lp64d -mcmodel=medany \
@@ -62,12 +62,12 @@ TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,unde
 say = $(if $(V),,@printf '  %-5s %s\n' '$1' '$2';)
 
 # ---- What there is ----
-CHECKERS_DEBUG := debug/free_frame.c debug/lock_order.c debug/fence_ledger.c
-CHECKERS_KASAN := debug/kasan.c debug/free_frame.c
-CHECKERS_UBSAN := debug/ubsan.c
+CHECKERS_DEBUG := kernel/debug/free_frame.c kernel/debug/lock_order.c kernel/debug/fence_ledger.c
+CHECKERS_KASAN := kernel/debug/kasan.c kernel/debug/free_frame.c
+CHECKERS_UBSAN := kernel/debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c \
-	trace/*.c) \
-	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) debug/plant.c debug/user_copy.c))
+	kernel/trace/*.c) \
+	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) kernel/debug/plant.c kernel/debug/user_copy.c))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
 CHECKSRC := $(wildcard mkfs/fsck/*.c)
@@ -102,10 +102,10 @@ flags_of_host   = $(HOSTCC) $(HFLAGS)
 flags_of_unit   = $(HOSTCC) $(TFLAGS)
 
 # What reports an error must not stumble over it.
-$(patsubst %,$K/%.o,debug/kasan.c debug/ubsan.c arch/riscv/explain.c): \
+$(patsubst %,$K/%.o,kernel/debug/kasan.c kernel/debug/ubsan.c arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 # What is seldom run is to be small.
-SELDOM := trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discover) \
+SELDOM := kernel/trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discover) \
 	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap \
 	tty tty_line job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap) \
 	$(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd filelock tmpfs_options devfs copy)

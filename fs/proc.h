@@ -6,7 +6,7 @@
 
 #include "fs/text.h"
 #include "fs/vfs.h"
-#include "trace/trace.h"
+#include "kernel/trace/trace.h"
 
 struct task;
 

@@ -16,10 +16,10 @@
 
 #pragma once
 
-#include "debug/lock_order.h"
+#include "kernel/debug/lock_order.h"
 #include "kernel/lock_types.h"
 #include "kernel/task.h"
-#include "trace/trace.h"
+#include "kernel/trace/trace.h"
 
 // ---- Spinlocks ----
 //

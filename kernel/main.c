@@ -5,9 +5,9 @@
 
 #include <machine.h>
 #include <pmap.h>
-#include "debug/fence_ledger.h"
-#include "debug/kasan.h"
-#include "debug/plant.h"
+#include "kernel/debug/fence_ledger.h"
+#include "kernel/debug/kasan.h"
+#include "kernel/debug/plant.h"
 #include "fs/vfs.h"
 #include "kernel/alarm.h"
 #include "kernel/block.h"

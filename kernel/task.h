@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include "debug/fence_ledger.h"
-#include "debug/lock_order.h"
+#include "kernel/debug/fence_ledger.h"
+#include "kernel/debug/lock_order.h"
 #include "kernel/list.h"
 #include "kernel/lock_types.h"
 #include "kernel/signal_types.h"

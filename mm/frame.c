@@ -13,7 +13,7 @@
 #include "kernel/task.h"
 #include "mm/buddy.h"
 #include "mm/frame_kind.h"
-#include "debug/free_frame.h"
+#include "kernel/debug/free_frame.h"
 #include "mm/frame_lock.h"
 #include "mm/reaper.h"
 #include "mm/slot.h"

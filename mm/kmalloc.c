@@ -3,7 +3,7 @@
 // Memory of any size: caches of a few sizes, and blocks of frames for what is
 // larger than they have.  No locks of its own.
 
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "mm/frame.h"

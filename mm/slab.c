@@ -12,7 +12,7 @@
 // Lock: cache.lock; the buddy's is taken below it.
 
 #include "mm/slab.h"
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/failnth.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"

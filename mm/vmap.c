@@ -13,7 +13,7 @@
 
 #include "mm/vmap.h"
 #include <pmap.h>
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"

@@ -13,7 +13,7 @@
 #include "mm/buddy.h"
 #include "mm/frame_kind.h"
 #include "mm/zeroed.h"
-#include "debug/free_frame.h"
+#include "kernel/debug/free_frame.h"
 #include <machine.h>
 
 enum { RAM_SHARE = 128, POOL_MAX = 1024 };

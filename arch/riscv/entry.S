@@ -94,7 +94,7 @@ _start:
   bnez t3, 1b
 
 #ifdef KASAN
-  // Code marks its locals in a shadow from the start (debug/kasan.c).  Until
+  // Code marks its locals in a shadow from the start (kernel/debug/kasan.c).  Until
   // there is a true one, one page stands for all of it.
   la t1, early_shadow
   la t2, early_shadow_leaf

@@ -9,7 +9,7 @@
 
 #include <machine.h>
 #include <pmap.h>
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "debug/fence_ledger.h"
+#include "kernel/debug/fence_ledger.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
 

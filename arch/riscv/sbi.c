@@ -4,7 +4,7 @@
 // masks of its own hart ids, 64 at a time from a base.  No locks.
 
 #include <machine.h>
-#include "debug/fence_ledger.h"
+#include "kernel/debug/fence_ledger.h"
 #include "fence.h"
 #include "sbi.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels built with checks: each finds the bugs that debug/plant.c commits for it,
+"""Kernels built with checks: each finds the bugs that kernel/debug/plant.c commits for it,
 and none in the kernel itself."""
 
 import re
@@ -80,13 +80,14 @@ def test_planted_bugs_are_found_by_one_check(boot, kernel_with, check):
 
 
 def test_every_planted_bug_has_a_test():
-    names = re.findall(r'\{ "([\w-]+)", \w+ \}', (ROOT / "debug/plant.c").read_text())
+    names = re.findall(r'\{ "([\w-]+)", \w+ \}', (ROOT / "kernel/debug/plant.c").read_text())
     assert sorted(names) == sorted(name for bugs in PLANTS.values() for name in bugs)
 
 
 def test_every_user_copy_is_watched():
     copies = re.findall(r"\.globl (\w+)", (ROOT / "arch/riscv/uaccess.S").read_text())
-    assert sorted(copies) == sorted(re.findall(r"--wrap=(\w+)", (ROOT / "debug/link").read_text()))
+    wrapped = re.findall(r"--wrap=(\w+)", (ROOT / "kernel/debug/link").read_text())
+    assert sorted(copies) == sorted(wrapped)
 
 
 def test_held_locks_are_shown(boot, kernel_with):

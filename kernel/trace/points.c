@@ -9,7 +9,7 @@
 #include "mm/frame.h"
 #include "mm/gather.h"
 #include "mm/space.h"
-#include "trace/ring.h"
+#include "kernel/trace/ring.h"
 
 // ---- System calls ----
 

@@ -10,7 +10,7 @@
 // not have it (trap.S).
 
 #include <machine.h>
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/task.h"
 #include <csr.h>
 

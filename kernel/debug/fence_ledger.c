@@ -16,7 +16,7 @@
 // Lock: `busy`, a bare word with interrupts off; nothing is called under it.
 
 #include <machine.h>
-#include "debug/fence_ledger.h"
+#include "kernel/debug/fence_ledger.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"

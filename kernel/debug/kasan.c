@@ -11,7 +11,7 @@
 //
 // This file itself is compiled without those calls.  Lock: kasan.lock, above kmap's.
 
-#include "debug/kasan.h"
+#include "kernel/debug/kasan.h"
 #include <pmap.h>
 #include "kernel/errno.h"
 #include "kernel/printk.h"

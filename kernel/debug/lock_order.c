@@ -13,7 +13,7 @@
 // Lock: `registry`, a bare word with interrupts off; nothing is called under it.
 
 #include <machine.h>
-#include "debug/lock_order.h"
+#include "kernel/debug/lock_order.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"

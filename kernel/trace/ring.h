@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "trace/trace.h"
+#include "kernel/trace/trace.h"
 
 struct record {
   u64 stamp;             // ns since boot, and later than the hart's one before

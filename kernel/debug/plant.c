@@ -4,7 +4,7 @@
 // plant=NAME: the kernel commits it before the first program runs.  If nothing
 // stops it there, it says so.
 
-#include "debug/plant.h"
+#include "kernel/debug/plant.h"
 #include <machine.h>
 #include <pmap.h>
 #include "kernel/bootargs.h"

@@ -11,7 +11,7 @@
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
-#include "trace/ring.h"
+#include "kernel/trace/ring.h"
 
 // Each is the name, a colon, and how the arguments are shown.
 static const char *const formats[] = {

@@ -4,9 +4,9 @@
 // again.  A DEBUG=1 build fills them: who writes to one later, through a stale
 // translation, a stray pointer or a device, has changed the filling.
 
-#include "debug/free_frame.h"
-#include "debug/fence_ledger.h"
-#include "debug/kasan.h"
+#include "kernel/debug/free_frame.h"
+#include "kernel/debug/fence_ledger.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/printk.h"
 #include "mm/frame.h"
 

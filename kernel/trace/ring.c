@@ -4,7 +4,7 @@
 // Readers go by what they find and look afterwards whether it was overwritten
 // meanwhile.  No locks; a hart's interrupts are off while it writes.
 
-#include "trace/ring.h"
+#include "kernel/trace/ring.h"
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/string.h"
