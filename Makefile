@@ -109,7 +109,7 @@ SELDOM := kernel/trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discov
 	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap \
 	tty tty_line job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap) \
 	$(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd filelock tmpfs_options devfs copy)
-$(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os
+$(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(filter-out $(NOT_HERE),$(KFLAGS)) $(SMALL) -MMD -MP -c -o $@ $<

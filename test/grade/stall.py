@@ -24,7 +24,8 @@ def look(machine):
     for command in ("current", "thread apply all backtrace 12", "tasks"):
         args += ["-ex", f"echo == {command}\\n", "-ex", command]
     for lock in ("(struct spinlock *)l", "(struct sleeplock *)l", "(struct rwlock *)l"):
-        args += ["-ex", f"echo == lock\\n", "-ex", f"lock {lock}"]
+        args += ["-ex", "echo == lock\\n",        # wherever on a stack its address is known
+                 "-ex", f"thread apply all -s frame apply 4 -s lock {lock}"]
     _, text = box.run([*args, str(machine.kernel)], sandbox.Limits(30))
     return text
 
