@@ -324,6 +324,15 @@ frames_for_programs(void)
 
 // The last count takes kind and flags with it: a frame of a kind that has counts
 // always has some.
+static bool
+held_code(u64 w)
+{
+  u64 kind = w & KIND(0xf);
+  return !(w & FRAME_STALE) && (kind == KIND(KIND_ANON) || kind == KIND(KIND_OBJECT));
+}
+
+// Bytes that were code are overwritten: QEMU looks closely at every store to a page of which
+// it still has translated code, so that a kernel stack there would be slow for ever.
 void
 frame_put_slow(struct frame *f, u64 counts)
 {
@@ -343,6 +352,8 @@ frame_put_slow(struct frame *f, u64 counts)
     assert(!(w & (FRAME_BUSY | FRAME_WRITING)));
     if(f->slot)
       slot_forget(f);
+    if(unlikely(held_code(w)))
+      page_zero(frame_kva(f));
     give_back(f, w);
   }
   preempt_on();
