@@ -215,7 +215,7 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 
 include test/bench/rules.mk
 include tools/policy/rules.mk tools/debugger/rules.mk
-include test/labs/rules.mk
+include test/labs/rules.mk tools/viz/rules.mk
 
 lint: | tools-build
 	@tools/lint

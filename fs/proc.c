@@ -332,7 +332,8 @@ text_read(struct file *f, va_t buf, u64 n, u64 *pos)
   struct node *node = node_of(f->inode);
   struct open_text *o = f->priv;
   sleep_lock(&o->lock);
-  i64 r = *pos == 0 || *pos < o->start || o->text.s == NULL ? begin(node, o) : 0;
+  bool anew = *pos == 0 || *pos < o->start || o->text.s == NULL || o->text.failed;
+  i64 r = anew ? begin(node, o) : 0;
   if(r == 0)
     r = go_on(node, o, *pos);
   u64 at = *pos - o->start;

@@ -153,7 +153,7 @@ add_mappings(struct text *x, struct frame *f, struct mapping **v, u32 *room)
 bool
 next_frames(struct text *x, u64 *cursor)
 {
-  enum { FRAMES_A_PART = 64 };
+  enum { FRAMES_A_PART = 16 };        // its text in one frame, as a rule
   struct mapping *v = NULL;
   u32 room = 0;
   if(*cursor == 0)

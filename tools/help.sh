@@ -38,6 +38,9 @@ make [TARGET] [VARIABLE=value ...]
   tlb               run a program under modelled TLBs: hit rates, walks, effective access
                     time, with small pages and large
                       RUN (`make tlb RUN="sort README.md"`)
+  viz               run a program and draw what memory did meanwhile: build/viz.html, for any
+                    browser; see docs/viz.md
+                      RUN MEM SWAP CPUS (`make viz RUN="sort README.md" MEM=16M`)
   thrash            plot throughput by the number of programs that need memory, with load
                     control and without: build/plots/thrash.png
                       HOGS SECONDS PLOT

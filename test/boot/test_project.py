@@ -19,7 +19,7 @@ def test_help_names_every_target_and_variable():
     text = make("help").stdout
     for word in ("qemu", "qemu-gdb", "gdb", "print-gdbport", "test", "test-long", "usertests",
                  "bench", "bench-check", "lint", "fs-reset", "clean", "doctor", "help",
-                 "compile_commands.json", "policy", "trace", "CPUS",
+                 "compile_commands.json", "policy", "trace", "viz", "CPUS",
                  "MEM", "SWAP", "TOOLPREFIX", "DEBUG", "APPEND", "V="):
         assert re.search(rf"(?m)^  {re.escape(word)}", text), word
 
