@@ -324,15 +324,17 @@ frames_for_programs(void)
 
 // The last count takes kind and flags with it: a frame of a kind that has counts
 // always has some.
-static bool
-held_code(u64 w)
+// A user's page that instruction caches may know.  Bytes that were code are overwritten:
+// QEMU looks closely at every store to a page of which it still has translated code, so that
+// a kernel stack there would be slow for ever.
+static __attribute__((noinline, cold)) void
+forget_code(struct frame *f, u64 w)
 {
   u64 kind = w & KIND(0xf);
-  return !(w & FRAME_STALE) && (kind == KIND(KIND_ANON) || kind == KIND(KIND_OBJECT));
+  if(kind == KIND(KIND_ANON) || kind == KIND(KIND_OBJECT))
+    page_zero(frame_kva(f));
 }
 
-// Bytes that were code are overwritten: QEMU looks closely at every store to a page of which
-// it still has translated code, so that a kernel stack there would be slow for ever.
 void
 frame_put_slow(struct frame *f, u64 counts)
 {
@@ -352,8 +354,8 @@ frame_put_slow(struct frame *f, u64 counts)
     assert(!(w & (FRAME_BUSY | FRAME_WRITING)));
     if(f->slot)
       slot_forget(f);
-    if(unlikely(held_code(w)))
-      page_zero(frame_kva(f));
+    if(unlikely(!(w & FRAME_STALE)))
+      forget_code(f, w);
     give_back(f, w);
   }
   preempt_on();
