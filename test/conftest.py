@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "boot"))
 from guest import BUILD, ROOT, Guest, GuestError, file_name
+from host import swap_image, tool
 
 DEFAULT = {"cpus": 3, "mem": "128M"}
 
@@ -136,6 +137,23 @@ def image(tmp_path):
     copy = tmp_path / "fs.img"
     shutil.copyfile(BUILD / "test" / "fs.img", copy)
     return copy
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """disk(MiB) => a swap disk; see swap_image"""
+    def make(mib=64, **more):
+        return swap_image(tmp_path / "swap.img", mib, **more)
+    return make
+
+
+@pytest.fixture
+def hogs(cross, image, tmp_path):
+    """An image with a program of the stock compiler's that does everything to memory."""
+    subprocess.run([f"{cross}gcc", "-O1", "-pthread", "-static", "-o", tmp_path / "hogs",
+                    ROOT / "test/abi/programs/hogs.c"], check=True, timeout=120)
+    tool("fsput", image, tmp_path / "hogs", "/")
+    return image
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -235,6 +235,15 @@ class Qmp:
         self.socket.close()
 
 
+def wait_for(what, seconds=60):
+    """Until what() is true; what is waited for may take its time."""
+    for _ in range(int(seconds * PATIENCE) * 5):
+        if what():
+            return
+        time.sleep(0.2)
+    raise AssertionError("it never came")
+
+
 def file_name(text):
     """Make a name for a log file out of a test's name."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disk images from the host's side: mkfs, fsput, fsget and fsls."""
+"""Disk images from the host's side: mkfs, fsput, fsget and fsls; swap disks."""
 
 import struct
 import subprocess
@@ -32,3 +32,16 @@ def pattern(kib, seed):
         x ^= x >> 27
         out.append(x * 0x2545F4914F6CDD1D & MASK)
     return struct.pack(f"<{len(out)}Q", *out)
+
+
+def swap_image(path, mib, pages=None):
+    """A swap disk with the header that util-linux's mkswap writes."""
+    path.write_bytes(b"")
+    with open(path, "r+b") as f:
+        f.truncate(mib << 20)
+    subprocess.run(["/sbin/mkswap", path], check=True, capture_output=True)
+    if pages is not None:
+        with open(path, "r+b") as f:
+            f.seek(1028)
+            f.write(struct.pack("<I", pages))
+    return path

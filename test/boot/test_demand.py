@@ -3,12 +3,11 @@
 
 import re
 import sys
-import time
 
 import pytest
 
-from guest import ROOT
-from test_swap import disk, nth, swap_disk, swaps, vmstat
+from guest import ROOT, wait_for
+from test_swap import hogs_of, kill_hogs, nth, swap_disk, swaps, vmstat
 
 sys.path.append(str(ROOT / "tools/policy"))
 from thrash import run_hogs
@@ -18,19 +17,6 @@ def status(g, pid):
     """=> the numbers of /proc/<pid>/status"""
     text = g.run(f"cat /proc/{pid}/status", 60)
     return {k: int(v) for k, v in re.findall(r"(\w+):\s+(\d+)", text)}
-
-
-def hogs(g):
-    """=> the pids of those that run"""
-    return [int(line.split()[0]) for line in g.run("ps", 60).splitlines() if "thrash" in line]
-
-
-def wait_for(what, seconds=60):
-    for _ in range(seconds * 5):
-        if what():
-            return
-        time.sleep(0.2)
-    raise AssertionError("it never came")
 
 
 # ---- Load control ----
@@ -54,16 +40,14 @@ def test_the_shell_goes_on(boot, disk):
     g.run("for i in 1 2 3 4 5 6; do thrash -p rand -s $i -t 1000000000 4 & done")
     wait_for(lambda: vmstat(g)["load_suspended"] > 0)
     assert status(g, 1)["Suspended"] == 0 == status(g, g.run("echo $$"))["Suspended"]
-    victim = next(p for _ in range(100) for p in hogs(g) if status(g, p).get("Suspended"))
+    victim = next(p for _ in range(100) for p in hogs_of(g) if status(g, p).get("Suspended"))
     g.check(f"kill -9 {victim}")
-    wait_for(lambda: victim not in hogs(g))
+    wait_for(lambda: victim not in hogs_of(g))
     g.check("echo 0 > /proc/sys/vm/load_control")
     wait_for(lambda: vmstat(g)["load_suspended"] == 0)
     g.check("echo 1 > /proc/sys/vm/load_control")
     wait_for(lambda: vmstat(g)["load_suspended"] > 0)
-    for pid in hogs(g):
-        g.run(f"kill -9 {pid}")
-    wait_for(lambda: not hogs(g))
+    kill_hogs(g)
     g.vm_check()
 
 
@@ -94,7 +78,7 @@ def test_working_set(boot, disk):
     g.run("thrash -p rand -t 1000000000 2 & thrash -p rand -t 1000000000 20 &")
 
     def shown():
-        both = sorted((status(g, p) for p in hogs(g)), key=lambda s: s["VmSize"])
+        both = sorted((status(g, p) for p in hogs_of(g)), key=lambda s: s["VmSize"])
         return (len(both) == 2 and 1500 < both[0]["VmWset"] < 4500 and both[1]["VmWset"] > 8000 and
                 both[1]["FaultFreq"] > 2 * both[0]["FaultFreq"])
     wait_for(shown)
@@ -106,10 +90,10 @@ def test_working_set(boot, disk):
 
 def limited(g, command, limit, kib):
     """Run a command in the background with a limit. => its pid"""
-    before = hogs(g)
+    before = hogs_of(g)
     g.run(f"{command} &")
-    wait_for(lambda: len(hogs(g)) > len(before))
-    pid = (set(hogs(g)) - set(before)).pop()
+    wait_for(lambda: len(hogs_of(g)) > len(before))
+    pid = (set(hogs_of(g)) - set(before)).pop()
     g.check(f"echo {kib} > /proc/{pid}/{limit}")
     return pid
 
@@ -135,7 +119,7 @@ def test_ws_max(boot, disk):
     """It takes from itself only, for a price that memory's size has no part in."""
     g = boot(cpus=2, mem="512M", swap=disk(32))
     g.run("thrash -p rand -t 1000000000 8 &")
-    other = hogs(g)[0]
+    other = hogs_of(g)[0]
     wait_for(lambda: status(g, other)["VmRSS"] > 8 * 1024)
     pid = limited(g, "thrash -p rand -t 1000000000 4", "ws_max", 1024)
     wait_for(lambda: vmstat(g)["pgsteal_kswapd"] > 2000)
@@ -178,7 +162,7 @@ def test_allotments(boot, disk, how):
     g.run("thrash -p rand -t 1000000000 12 &")
 
     def shared():
-        sets = sorted((status(g, p) for p in hogs(g)), key=lambda s: s["VmSize"])
+        sets = sorted((status(g, p) for p in hogs_of(g)), key=lambda s: s["VmSize"])
         if len(sets) < 2 or sets[0]["VmSwap"] + sets[0]["VmRSS"] < 12000:
             return False
         ratio = sets[1]["VmRSS"] / max(sets[0]["VmRSS"], 1)
@@ -232,7 +216,7 @@ def test_write_ahead(boot, disk):
     """Cold pages are written while nothing else happens; then they go for nothing."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
     g.run("thrash -p rand -t 1000000000 10 &")
-    pid = hogs(g)[0]
+    pid = hogs_of(g)[0]
     wait_for(lambda: status(g, pid)["VmRSS"] > 10000)
     g.run(f"kill -STOP {pid}")
     assert "ok" in g.check("thrash -t 0 6", 60)      # the hand comes round
@@ -252,7 +236,7 @@ def test_write_ahead(boot, disk):
     g.vm_check()
     g.run(f"kill -CONT {pid}")                       # who finds every page as it was
     g.run("sleep 2")
-    assert hogs(g) == [pid]
+    assert hogs_of(g) == [pid]
 
 
 def steady(g, name):

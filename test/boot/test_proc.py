@@ -6,7 +6,6 @@ import re
 import pytest
 
 from test_demand import wait_for
-from test_swap import hogs              # noqa: F401
 
 
 def test_meminfo(shell):
@@ -218,7 +217,7 @@ def test_top_on_a_terminal_ends_with_q(shell):
     assert shell.run("echo sane") == "sane"
 
 
-def test_tasks(boot, hogs):             # noqa: F811
+def test_tasks(boot, hogs):
     """A thread has a directory; times and faults there are its own."""
     g = boot(cpus=2, image=hogs, append="quiet")
     g.run("hogs -t 3 -n 1000000000 &")

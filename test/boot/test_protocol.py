@@ -4,22 +4,10 @@ under the load that would break it.  The models (test_model.py) and the unit tes
 the rest."""
 
 import re
-import subprocess
 
 import pytest
 
 ALL = ("DEBUG", "KASAN", "UBSAN")
-
-
-@pytest.fixture
-def swap(tmp_path):
-    def make(mib, name="swap.img"):
-        path = tmp_path / name
-        with open(path, "wb") as f:
-            f.truncate(mib << 20)
-        subprocess.run(["/sbin/mkswap", path], check=True, capture_output=True)
-        return path
-    return make
 
 
 def paging(g, what, mib, timeout=300):
@@ -29,25 +17,25 @@ def paging(g, what, mib, timeout=300):
     return out
 
 
-def test_tables_go_while_pages_do(boot, swap):
+def test_tables_go_while_pages_do(boot, disk):
     """Whole tables are unmapped while the reverse map walks to their entries."""
-    g = boot(cpus=4, mem="16M", swap=swap(64))
+    g = boot(cpus=4, mem="16M", swap=disk(64))
     paging(g, "tables", 8)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [2, 4])
-def test_tables_go_while_pages_do_checked(boot, swap, kernel_with, cpus):
+def test_tables_go_while_pages_do_checked(boot, disk, kernel_with, cpus):
     """The same where freed frames are poisoned and every fence is in a ledger."""
-    g = boot(kernel=kernel_with(*ALL), cpus=cpus, mem="32M", swap=swap(64), append="panic=exit")
+    g = boot(kernel=kernel_with(*ALL), cpus=cpus, mem="32M", swap=disk(64), append="panic=exit")
     for what in ("tables", "moving", "hiding", "sharing", "forking"):
         paging(g, what, 14, 1200)
 
 
 @pytest.mark.long
-def test_nothing_is_found_under_pressure(boot, swap, kernel_with):
+def test_nothing_is_found_under_pressure(boot, disk, kernel_with):
     """The kernel with all checks, short of memory."""
-    g = boot(kernel=kernel_with(*ALL), cpus=2, mem="28M", swap=swap(64), append="panic=exit quiet")
+    g = boot(kernel=kernel_with(*ALL), cpus=2, mem="28M", swap=disk(64), append="panic=exit quiet")
     for line in ("restart", "thrash -p rand -t 2000 -f 1 12", "paging forking 8"):
         g.check(line, 200)
         g.vm_check()
@@ -55,8 +43,8 @@ def test_nothing_is_found_under_pressure(boot, swap, kernel_with):
 
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_nothing_is_found_by_all_programs_under_pressure(boot, swap, kernel_with, cpus):
-    g = boot(kernel=kernel_with(*ALL), cpus=cpus, mem="32M", swap=swap(128),
+def test_nothing_is_found_by_all_programs_under_pressure(boot, disk, kernel_with, cpus):
+    g = boot(kernel=kernel_with(*ALL), cpus=cpus, mem="32M", swap=disk(128),
              append="panic=exit quiet")
     for line in ("cowtest", "lazytests", "forktest", "mmaptest", "restart", "grind 300",
                  "churn 200", "thrash -p rand -f 2 24", "thrash -p zipf 40", "fuzz -n 50000 -p 6",
@@ -67,9 +55,9 @@ def test_nothing_is_found_by_all_programs_under_pressure(boot, swap, kernel_with
 
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_all_programs_under_pressure(boot, swap, cpus):
+def test_all_programs_under_pressure(boot, disk, cpus):
     """While somebody else takes what memory there is."""
-    g = boot(cpus=cpus, mem="16M", swap=swap(128), append="quiet")
+    g = boot(cpus=cpus, mem="16M", swap=disk(128), append="quiet")
     g.run("thrash -p rand -f 1 -t 1000000000 10 &")
     for line in ("cowtest", "lazytests", "mmaptest", "restart", "grind 300", "churn 200",
                  "fuzz -n 50000 -p 6", "usertests -q"):
@@ -82,15 +70,15 @@ USERTESTS = ("fork_copies shared_memory sbrk_zeroes sbrk_unmaps malloc_random st
 
 
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_usertests_under_pressure(boot, swap, cpus):
-    g = boot(cpus=cpus, mem="16M", swap=swap(64), append="quiet")
+def test_usertests_under_pressure(boot, disk, cpus):
+    g = boot(cpus=cpus, mem="16M", swap=disk(64), append="quiet")
     g.run("thrash -p rand -t 1000000000 14 &")
     assert g.check(f"usertests {USERTESTS}", 120).splitlines()[-1] == "ALL TESTS PASSED"
 
 
-def test_file_through_its_own_mapping(boot, swap):
+def test_file_through_its_own_mapping(boot, disk):
     """write and read where the buffer maps the same file, and neither is in memory."""
-    paging(boot(cpus=2, mem="16M", swap=swap(8)), "self", 1)
+    paging(boot(cpus=2, mem="16M", swap=disk(8)), "self", 1)
 
 
 def test_everything_dirty_through_a_mapping(boot):
@@ -98,26 +86,26 @@ def test_everything_dirty_through_a_mapping(boot):
     paging(boot(cpus=2, mem="8M"), "dirtying", 24)
 
 
-def test_cost_of_eviction_is_not_the_familys(boot, swap):
+def test_cost_of_eviction_is_not_the_familys(boot, disk):
     """1,000 forked children, and a page's entries are found at once."""
-    g = boot(cpus=2, mem="256M", swap=swap(64))
+    g = boot(cpus=2, mem="256M", swap=disk(64))
     visits, gone = map(int, re.search(r"(\d+) visits for (\d+) pages",
                                       paging(g, "family", 1)).groups())
     assert gone >= 3900 and visits <= 4 * gone
 
 
-def test_instructions_with_the_least_memory(boot, swap):
+def test_instructions_with_the_least_memory(boot, disk):
     """Several programs, each with hardly more frames than one instruction needs."""
-    g = boot(cpus=4, mem="16M", swap=swap(32))
+    g = boot(cpus=4, mem="16M", swap=disk(32))
     g.run("echo 48 > /proc/$$/ws_max")
     g.run("restart > a & restart > b & restart > c & restart > d & wait", 200)
     for name in "abcd":
         assert "ALL RESTART TESTS PASSED" in g.run(f"tail -n 1 {name}")
 
 
-def test_swapoff_in_a_fork_storm(boot, swap):
+def test_swapoff_in_a_fork_storm(boot, disk):
     """A tiny area on a slow disk is left and entered again while its pages' owners fork."""
-    path = swap(6)
+    path = disk(6)
     g = boot(cpus=4, mem="16M", append="quiet",
              qemu=("-drive", f"file={path},if=none,format=raw,id=x1,snapshot=on,"
                              "throttling.iops-total=1000",

@@ -10,7 +10,7 @@ import pytest
 
 from browser import Browser
 from guest import ROOT
-from test_swap import swap_image
+from host import swap_image
 
 sys.path.append(str(ROOT / "tools/viz"))
 import page
