@@ -4,31 +4,28 @@
 // tools/ksyms.py from the first link of the image, in which it is empty.
 
 #include "kernel/printk.h"
+#include "kernel/string.h"
 
-struct ksym {
-  u32 offset;        // from __text_start
-  u32 name;          // where it begins in the names
-};
-
-// kernel.ld.  Sorted; the last entry only marks where the text ends.  The names
-// follow the entries.
+// kernel.ld.  The length of each function, in units of an instruction's least; they
+// follow one another from __text_start.  Behind the lengths are the names, in the
+// same order.
+enum { UNIT = 2 };
 extern const char __text_start[];
-extern const struct ksym __ksyms_start[], __ksyms_end[];
+extern const u16 __ksyms_start[], __ksyms_end[];
 
 const char *
 ksym(va_t va, u64 *off)
 {
-  const struct ksym *low = __ksyms_start, *high = __ksyms_end;
-  u64 at = va - (u64)__text_start;
-  while(low < high){               // => low: the first symbol beyond va
-    const struct ksym *mid = low + (high - low) / 2;
-    if(mid->offset <= at)
-      low = mid + 1;
-    else
-      high = mid;
+  const char *name = (const char *)__ksyms_end;
+  va_t start = (va_t)__text_start;
+  for(const u16 *length = __ksyms_start; length < __ksyms_end; length++) {
+    u64 size = *length * UNIT;
+    if(va - start < size) {
+      *off = va - start;
+      return name;
+    }
+    start += size;
+    name += strlen(name) + 1;
   }
-  if(low == __ksyms_start || low == __ksyms_end)
-    return NULL;
-  *off = at - low[-1].offset;
-  return (const char *)__ksyms_end + low[-1].name;
+  return NULL;
 }

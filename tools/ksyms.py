@@ -8,7 +8,7 @@
 # The kernel is linked twice: once without the table, then again with ksyms.S
 # compiled (with the kernel's own flags) and added to the objects.  The table
 # goes behind the text, so the addresses of the first link stay true.  One entry
-# is the offset of a function from __text_start and of its name in the names.
+# is the length of a function in halfwords, the names follow in the same order.
 
 import sys
 
@@ -30,19 +30,21 @@ def functions(lines):
             found.setdefault(address, name)
     if start is None or end is None:
         sys.exit("ksyms.py: no __text_start and __text_end on standard input")
-    inside = sorted((a - start, n) for a, n in found.items() if start <= a < end)
-    return inside + [(end - start, "")]
+    inside = sorted((a, n) for a, n in found.items() if start < a < end)
+    first = (start, found.get(start, "_start"))
+    return [first, *inside, (end, "")]
 
 
 def main():
     symbols = functions(sys.stdin)
-    print('  .section .ksyms, "a"\n  .balign 4')
-    at = 0
-    for offset, name in symbols:
-        print(f"  .word {offset}, {at}")
-        at += len(name) + 1
+    print('  .section .ksyms, "a"\n  .balign 2')
+    for (at, name), (after, _) in zip(symbols, symbols[1:]):
+        length = (after - at) // 2
+        if length > 0xffff:
+            sys.exit(f"ksyms.py: {name} is longer than an entry can say")
+        print(f"  .half {length}")
     print('  .section .ksyms.names, "a"')
-    for _, name in symbols:
+    for _, name in symbols[:-1]:
         print(f'  .asciz "{name}"')
 
 
