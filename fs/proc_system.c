@@ -24,20 +24,23 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
 
 // ---- Memory ----
 
-// What memory is used for, in pages.
+// What memory is used for, in pages; `kernel`: all that has no line of its own.
 struct usage {
   struct mem_info mi;
   struct frame_census frames;
-  u64 file, dirty, writing, shared;
+  u64 objects, kernel, dirty, writing, shared;
   u64 swap_total, swap_free, swap_cached;
 };
 
 static void
 get_usage(struct usage *u)
 {
+  preempt_off();                     // a frame that changes hands here does so as a whole
   frame_info(&u->mi);
   frame_census(&u->frames);
-  u->file = object_pages_total();
+  preempt_on();
+  u->objects = u->frames.held[KIND_OBJECT];
+  u->kernel = u->frames.held[KIND_KERNEL] + u->frames.held[KIND_ZERO];
   u->dirty = atomic_load(&pages_dirty);
   u->writing = atomic_load(&pages_writing);
   u->shared = object_shared_pages();
@@ -58,12 +61,13 @@ show_meminfo(struct text *t, struct task *unused)
 {
   struct usage u;
   get_usage(&u);
-  u64 easy = u.mi.free + u.file - min(u.dirty + u.writing, u.file) + slab_spare() + kstack_spare();
+  u64 stay = min(u.dirty + u.writing + u.shared, u.objects);
+  u64 easy = u.mi.free + u.objects - stay + slab_spare() + kstack_spare();
   kib(t, "MemTotal", u.mi.total);
   kib(t, "MemFree", u.mi.free);
   kib(t, "MemAvailable", easy - min(u.mi.watermark_min, easy));
   kib(t, "Buffers", 0);
-  kib(t, "Cached", u.file + u.shared);
+  kib(t, "Cached", u.objects);
   kib(t, "SwapCached", u.swap_cached);
   kib(t, "SwapTotal", u.swap_total);
   kib(t, "SwapFree", u.swap_free);
@@ -74,6 +78,7 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "Shmem", u.shared);
   kib(t, "Slab", u.frames.held[KIND_SLAB]);
   kib(t, "PageTables", u.frames.held[KIND_TABLE]);
+  kib(t, "Kernel", u.kernel);
   return 0;
 }
 
@@ -113,10 +118,10 @@ show_vmstat(struct text *t, struct task *unused)
   get_usage(&u);
   text_add(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n"
               "nr_writeback %lu\nnr_dirtied %lu\nnr_shmem %lu\nnr_page_table_pages %lu\n"
-              "nr_slab %lu\nnr_zeroed_pages %lu\n",
-           u.mi.free, u.frames.held[KIND_ANON], u.file + u.shared, u.dirty, u.writing,
+              "nr_slab %lu\nnr_kernel %lu\nnr_zeroed_pages %lu\n",
+           u.mi.free, u.frames.held[KIND_ANON], u.objects, u.dirty, u.writing,
            u.dirty + vm_counter(VM_UNDIRTIED), u.shared, u.frames.held[KIND_TABLE],
-           u.frames.held[KIND_SLAB], u.mi.zeroed);
+           u.frames.held[KIND_SLAB], u.kernel, u.mi.zeroed);
   text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));

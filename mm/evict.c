@@ -216,6 +216,7 @@ finish_write(const struct owner *o, struct write *w)
     else
       frame_put(w->v[i], PIN_1);
   }
+  vm_add(VM_VICTIM_DIRTY, freed);
   return freed;
 }
 
@@ -256,6 +257,7 @@ evict_to_slots(const struct owner *o, struct frame **v, u32 n)
       freed++;
     }
   }
+  vm_add(VM_VICTIM_CLEAN, freed);
   return freed + (dirty ? write_out(o, v, dirty) : 0);
 }
 
@@ -271,6 +273,7 @@ evict_anonymous(const struct owner *o, struct frame **v, u32 n)
     else
       blank[blanks++] = v[i];
   u64 freed = blanks ? object_forget_idle(o->object, blank, blanks) : 0;
+  vm_add(VM_VICTIM_CLEAN, freed);
   return freed + (k ? evict_to_slots(o, v, k) : 0);
 }
 

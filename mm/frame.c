@@ -238,16 +238,16 @@ frames_alloc(u32 order, enum frame_kind kind, u32 flags)
     return frame_alloc(kind, flags);
   if(failnth())
     return NULL;
+  preempt_off();
   struct frame *f = order <= MAX_ORDER ? buddy_alloc(order, must_keep(flags)) : NULL;
+  for(u64 i = 0; f && i < 1UL << order; i++)
+    frame_taken(f + i, kind);
+  preempt_on();
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
   if(f == NULL)
     return no_block(order);
   frames_handed_out(f, 1UL << order);
-  preempt_off();
-  for(u64 i = 0; i < 1UL << order; i++)
-    frame_taken(f + i, kind);
-  preempt_on();
   for(u64 i = 0; flags & ALLOC_ZERO && i < 1UL << order; i++)
     page_zero(frame_kva(f + i));
   return f;
@@ -265,9 +265,9 @@ frames_release(struct frame *f, u32 order)
     assert((f[i].word & COUNTS) == 0);
     frame_freed(f + i, f[i].word);
   }
-  preempt_on();
   frames_came_back(f, 1UL << order);
   buddy_free(f, order);
+  preempt_on();
 }
 
 // ---- Figures ----

@@ -31,11 +31,23 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_SWAP_AHEAD_HIT] = "swap_ra_hit",
   [VM_SCAN] = "pgscan_kswapd",
   [VM_STEAL] = "pgsteal_kswapd",
+  [VM_VICTIM_CLEAN] = "quire_victim_clean",
+  [VM_VICTIM_DIRTY] = "quire_victim_dirty",
   [VM_RESCUE] = "quire_rescue",
   [VM_VISIT] = "quire_rmap_visit",
   [VM_WRITE_AHEAD] = "quire_write_ahead",
   [VM_UNDIRTIED] = "quire_undirtied",
   [VM_WRITTEN] = "nr_written",
+  [VM_WAITS + WAIT_MEMORY] = "quire_wait_memory",
+  [VM_WAITS + WAIT_FILE] = "quire_wait_file",
+  [VM_WAITS + WAIT_PLACE] = "quire_wait_place",
+  [VM_WAITS + WAIT_SWAP] = "quire_wait_swap",
+  [VM_WAITS + WAIT_BUSY] = "quire_wait_busy",
+  [VM_WAITED + WAIT_MEMORY] = "quire_wait_memory_ns",
+  [VM_WAITED + WAIT_FILE] = "quire_wait_file_ns",
+  [VM_WAITED + WAIT_PLACE] = "quire_wait_place_ns",
+  [VM_WAITED + WAIT_SWAP] = "quire_wait_swap_ns",
+  [VM_WAITED + WAIT_BUSY] = "quire_wait_busy_ns",
 };
 
 u64

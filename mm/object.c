@@ -446,21 +446,18 @@ object_make_dirty(struct object *o, struct frame *f)
 
 // ---- Figures ----
 
-static u64
-sum_pages(bool with_store)
+u64
+object_shared_pages(void)
 {
   u64 n = 0;
   struct object *o;
   spin_lock(&all_objects_lock);
   list_for(o, &all_objects, link)
-    if(object_has_store(o) == with_store)
+    if(!object_has_store(o))
       n += o->pages.count - o->away;
   spin_unlock(&all_objects_lock);
   return n;
 }
-
-u64 object_pages_total(void) { return sum_pages(true); }
-u64 object_shared_pages(void) { return sum_pages(false); }
 
 static u64
 mapped_pages(struct object *o, u64 unused)

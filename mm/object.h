@@ -209,8 +209,7 @@ object_note_error(struct object *o, int err)
 // Drop clean pages, mapped or not, that nobody has pinned. => frames freed
 u64 objects_shrink(u64 want);
 
-u64 object_pages_total(void);            // pages of all objects with a store
-u64 object_shared_pages(void);           // pages of those without one
+u64 object_shared_pages(void);           // pages of objects without a store
 u64 object_mapped_pages(void);           // pages in some page table; may sleep
 
 void objects_init(void);

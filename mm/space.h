@@ -198,12 +198,18 @@ void vm_populate_locked(struct space *s, va_t addr, u64 len);
 // Recount everything (check.c). => number of lies found, each printk'd
 u64 vm_check(void);
 
+// What a fault may have to wait for: a free frame, a page to be read from a file, a place for
+// one in the file system, pages from swap, somebody else's I/O.
+enum { WAIT_MEMORY, WAIT_FILE, WAIT_PLACE, WAIT_SWAP, WAIT_BUSY, WAITS };
+
 enum vm_event {
   VM_FAULT, VM_MAJOR, VM_ZERO_FILL, VM_ZERO_MAP, VM_FILE_MAP, VM_COW_COPY, VM_COW_REUSE,
   VM_SPURIOUS, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
   VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_MAP, VM_SWAP_AHEAD_HIT,
-  VM_SCAN, VM_STEAL, VM_RESCUE, VM_VISIT, VM_WRITE_AHEAD, VM_UNDIRTIED, VM_WRITTEN,
-  VM_EVENTS,
+  VM_SCAN, VM_STEAL, VM_VICTIM_CLEAN, VM_VICTIM_DIRTY, VM_RESCUE, VM_VISIT, VM_WRITE_AHEAD,
+  VM_UNDIRTIED, VM_WRITTEN,
+  VM_WAITS, VM_WAITED = VM_WAITS + WAITS,     // of faults, by what for; nanoseconds
+  VM_EVENTS = VM_WAITED + WAITS,
 };
 
 // Another hart's counter is hit if the task moves between the two steps, so the

@@ -460,10 +460,13 @@ object_evict(struct object *o, struct frame **v, u32 n)
   u64 index = v[0]->index, end = v[n - 1]->index + 1UL, written = 0;
   struct frame *dirty[EVICT_MAX];
   u32 ndirty = 0, freed = forget_idle(o, v, n, object_has_store(o) ? dirty : NULL, &ndirty);
+  vm_add(VM_VICTIM_CLEAN, freed);
   if(ndirty == 0)
     return freed;
   object_write_dirty(o, &index, end, n, &written);
-  return freed + object_forget_idle(o, dirty, take_clean(dirty, ndirty));
+  u32 late = object_forget_idle(o, dirty, take_clean(dirty, ndirty));
+  vm_add(VM_VICTIM_DIRTY, late);
+  return freed + late;
 }
 
 // Each object is moved to the end of the list.

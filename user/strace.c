@@ -266,41 +266,6 @@ event(long tid, uint64 ns, const char *name, const char *args)
   }
 }
 
-// task-tid [hart] seconds: event: arguments; the task has 16 columns.
-static void
-line(const char *s)
-{
-  enum { TASK = 16 };
-  const char *time, *name, *args;
-
-  if(s[0] == '#' || strlen(s) < TASK || !(time = strchr(s + TASK, ']')))
-    return;
-  time = skip_blanks(time + 1);
-  name = strchr(time, ':');
-  args = name ? strchr(name + 1, ':') : NULL;
-  if(args)
-    event(number(s + TASK + 1), number(time) * 1000000000 + number(strchr(time, '.') + 1),
-          skip_blanks(name + 1), skip_blanks(args + 1));
-}
-
-// What there is now.  Lines may come in parts.
-static void
-read_events(int fd)
-{
-  static struct text rest;
-  static char buf[16384];
-  long n;
-
-  while((n = sys_read(fd, buf, sizeof buf)) > 0)
-    for(long i = 0; i < n; i++)
-      if(buf[i] != '\n'){
-        text_put(&rest, buf[i]);
-      } else if(rest.n){
-        line(rest.s);
-        text_clear(&rest);
-      }
-}
-
 // ---- The program ----
 
 static void
@@ -352,25 +317,10 @@ watch_all(int fd, long pid, int *status)
     if(mine && sys_wait4(pid, status, WNOHANG, NULL) == pid)
       mine = false;
     over = all_gone() || (!mine && !follow && !exists(pid));
-    read_events(fd);
+    events_read(fd, event);
   }
   for(size_t i = 0; i < tasks.n; i++)
     finish(tasks.p[i], false);
-}
-
-static void
-say_lost(void)
-{
-  struct text t = { 0 };
-  long lost = 0;
-
-  setting_read(events, &t);
-  for(const char *s = t.s; (s = strchr(s, '#')) != NULL && starts_with(s, "# "); s++)
-    if(starts_with(s, "# hart"))
-      lost += number(strchr(s, ',') + 1);
-  if(lost)
-    warn("%ld events were lost", lost);
-  text_free(&t);
 }
 
 int
@@ -406,7 +356,9 @@ main(int argc, char **argv)
   if(fd >= 0 && pid > 0)
     watch_all(fd, pid, &status);
   choose("off");
-  say_lost();
+  long lost = events_lost(fd);
+  if(lost)
+    warn("%ld events were lost", lost);
   if(count_only)
     show_totals();
   choose("free");

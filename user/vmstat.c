@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // vmstat: what the system does, a line every SECONDS, COUNT times or for ever; without
-// them one line.  Rates are for a second: the first line's, since boot.
+// them one line.  Rates are for a second: the first line's, since boot.  -s: what memory is
+// used for, and since boot faults by kind, what they waited for, and what replacing cost.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -76,14 +77,75 @@ line(const struct sample *a, const struct sample *b)
   out_flush();
 }
 
+// ---- -s ----
+
+static const struct { const char *name, *says; } uses[] = {
+  { "MemTotal", "of memory" }, { "MemFree", "free" },
+  { "AnonPages", "of programs' own pages" }, { "Cached", "of files and shared memory" },
+  { "PageTables", "of page tables" }, { "Slab", "of kernel objects" },
+  { "Kernel", "of the kernel's else" }, { "SwapTotal", "of swap" }, { "SwapFree", "free in swap" },
+}, counts[] = {
+  { "pgfault", "page faults" },
+  { "quire_zero_fill", "  got a new page of zeroes" },
+  { "quire_zero_map", "  read memory never written to: the page of zeroes" },
+  { "quire_file_map", "  mapped a page of a file" },
+  { "quire_cow_copy", "  copied a shared page to write to it" },
+  { "quire_cow_reuse", "  had a page alone that was shared before" },
+  { "quire_swap_map", "  mapped a page that came from swap" },
+  { "quire_spurious", "  found it done already" },
+  { "pgmajfault", "  of all these, had to read a disk" },
+  { "pgsteal_kswapd", "pages were replaced" },
+  { "quire_victim_clean", "  were clean: one transfer, for the page that comes" },
+  { "quire_victim_dirty", "  were dirty: two transfers, and had to wait for their own" },
+  { "quire_write_ahead", "dirty pages were written ahead of that" },
+  { "quire_rescue", "were wanted again before they were gone" },
+  { "pswpin", "pages were read from swap" }, { "pswpout", "pages were written to swap" },
+  { "oom_kill", "processes were killed for want of memory" },
+}, waits[] = {
+  { "quire_wait_memory", "for a free page" }, { "quire_wait_file", "for a page of a file" },
+  { "quire_wait_place", "for a place in the file system" },
+  { "quire_wait_swap", "for a page in swap" }, { "quire_wait_busy", "for another's transfer" },
+};
+
+#define COUNT(table) (sizeof table / sizeof table[0])
+
+static void
+say_waits(void)
+{
+  struct text name = { 0 };
+
+  for(size_t i = 0; i < COUNT(waits); i++){
+    text_clear(&name);
+    text_format(&name, "%s_ns", waits[i].name);
+    long n = figure(vmstat.s, waits[i].name), us = figure(vmstat.s, name.s) / 1000;
+    out("%12ld waits of faults %s: %ld.%03ld ms, %ld us each\n", n, waits[i].says, us / 1000,
+        us % 1000, n ? us / n : 0);
+  }
+  text_free(&name);
+}
+
+static int
+say_all(void)
+{
+  setting_read("/proc/meminfo", &meminfo);
+  setting_read("/proc/vmstat", &vmstat);
+  for(size_t i = 0; i < COUNT(uses); i++)
+    out("%12ld KiB %s\n", figure(meminfo.s, uses[i].name), uses[i].says);
+  for(size_t i = 0; i < COUNT(counts); i++)
+    out("%12ld %s\n", figure(vmstat.s, counts[i].name), counts[i].says);
+  say_waits();
+  return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "", "vmstat [seconds [count]]" };
+  struct options o = { argc, argv, "s", "vmstat [-s | seconds [count]]" };
   struct sample last = { 0 };
   long seconds = 0, count = -1;
 
-  option(&o);
+  if(option(&o) == 's' && o.at == argc)
+    return say_all();
   if(argc - o.at > 2 || (argc > o.at && (!parse_long(argv[o.at], &seconds) || seconds < 1)) ||
      (argc - o.at == 2 && (!parse_long(argv[o.at + 1], &count) || count < 1)))
     usage(&o);

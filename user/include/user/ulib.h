@@ -132,6 +132,11 @@ void setting_write(const char *path, long n);
 long figure(const char *text, const char *name);
 long setting_figure(const char *path, const char *name);
 
+// What is in /proc/trace, open as fd, since it was read last; and once tracing is off, how many
+// events were overwritten before they were read.
+void events_read(int fd, void (*each)(long tid, uint64 ns, const char *name, const char *args));
+long events_lost(int fd);
+
 // ---- Processes ----
 
 struct process {
