@@ -6,6 +6,7 @@
 #include "fs/load.h"
 #include "fs/proc.h"
 #include "kernel/block.h"
+#include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
@@ -20,7 +21,8 @@
 #include "mm/swap.h"
 #include "mm/vmap.h"
 
-enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
+enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100,
+       NS_A_SECOND = 1000000000 };
 
 // ---- Memory ----
 
@@ -166,20 +168,14 @@ show_slabinfo(struct text *t, struct task *unused)
 
 // ---- Time and harts ----
 
-static u64
-idle_ns(u32 hart)
-{
-  const struct hart *h = &harts[hart];
-  u64 now = h->current == h->idle ? machine_time_ns() - h->idle->mark : 0;
-  return h->idle->cpu_time + now;
-}
-
 static int
 show_uptime(struct text *t, struct task *unused)
 {
-  u64 up = machine_time_ns() / NS_A_TICK, idle = 0;
-  for(u32 k = 0; k < nharts; k++)
-    idle += idle_ns(k) / NS_A_TICK;
+  u64 up = machine_time_ns() / NS_A_TICK, idle = 0, ns;
+  for(u32 k = 0; k < nharts; k++){
+    hart_busy(&harts[k], &ns);
+    idle += ns / NS_A_TICK;
+  }
   text_add(t, "%lu.%02lu %lu.%02lu\n", up / TICKS_A_SECOND, up % TICKS_A_SECOND,
            idle / TICKS_A_SECOND, idle % TICKS_A_SECOND);
   return 0;
@@ -192,13 +188,10 @@ struct cpu { u64 user, system, idle; };
 static struct cpu
 cpu_times(u32 k)
 {
-  const struct hart *h = &harts[k];
-  u64 total = machine_time_ns() / NS_A_TICK, ticks = h->user_ticks + h->kernel_ticks;
-  struct cpu c = { .idle = min(idle_ns(k) / NS_A_TICK, total) };
-  u64 busy = total - c.idle;
-  c.user = ticks ? busy * h->user_ticks / ticks : 0;
-  c.system = busy - c.user;
-  return c;
+  struct hart *h = &harts[k];
+  u64 idle, busy = hart_busy(h, &idle);
+  struct told t = time_split(&h->told, busy, h->user_ticks, h->kernel_ticks);
+  return (struct cpu){ t.user / NS_A_TICK, t.kernel / NS_A_TICK, idle / NS_A_TICK };
 }
 
 static void
@@ -257,12 +250,10 @@ show_stat(struct text *t, struct task *unused)
     add_cpu(t, &c);
     switches += harts[k].switches;
   }
-  struct timespec now;
-  time_now(&now);
   struct task_count tasks = count_tasks();
   text_add(t, "intr %lu\n", all_interrupts());
   text_add(t, "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n", switches,
-           now.sec - machine_time_ns() / 1000000000, tasks.last, tasks.running, tasks.blocked);
+           time_at_boot / NS_A_SECOND, tasks.last, tasks.running, tasks.blocked);
   return 0;
 }
 

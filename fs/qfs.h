@@ -249,6 +249,7 @@ void qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool 
 
 // The file's pages are written before the transaction is.
 void qfs_log_data(struct qfs *fs, struct qfs_inode *qi);
+void qfs_log_data_gone(struct qfs *fs, struct qfs_inode *qi);    // or need not be any more
 
 int qfs_commit(struct qfs *fs, u64 sequence);    // that transaction is on the disk. => or -EIO
 int qfs_commit_all(struct qfs *fs);      // all of them are; nothing is done if there is nothing

@@ -44,6 +44,7 @@ free_memory(struct qfs_inode *qi)
   if(qi->top)
     qfs_meta_put(qi->top);
   qfs_map_forget(qi);
+  qfs_log_data_gone(qfs_of(qi), qi);
   if(has_pages(qi))
     object_put(&qi->vfs.object);
   else

@@ -133,6 +133,18 @@ qfs_log_data(struct qfs *fs, struct qfs_inode *qi)
   spin_unlock(&g->lock);
 }
 
+void
+qfs_log_data_gone(struct qfs *fs, struct qfs_inode *qi)
+{
+  struct qfs_log *g = &fs->log;
+  spin_lock(&g->lock);
+  bool listed = !list_empty(&qi->ordered);
+  list_remove(&qi->ordered);
+  spin_unlock(&g->lock);
+  if(listed)
+    object_put(&qi->vfs.object);
+}
+
 static struct qfs_inode *
 take_data(struct qfs_log *g)
 {

@@ -16,7 +16,7 @@ enum { RTC_TIME_LOW = 0x00, RTC_TIME_HIGH = 0x04 };
 
 #define TIME_OF_SEEDED_BOOT 1000000000000000000UL
 
-static u64 time_at_boot;     // ns since 1970
+u64 time_at_boot;
 
 void
 clock_init(void)

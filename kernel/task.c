@@ -127,17 +127,41 @@ task_files(struct task *t)
   return f;
 }
 
+struct told
+time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks)
+{
+  static struct spinlock lock = SPINLOCK_INIT("times");
+  u64 ticks = user_ticks + kernel_ticks, user = ticks ? busy / ticks * user_ticks : busy;
+  bool on = spin_lock_irq(&lock);
+  busy = max(busy, told->user + told->kernel);
+  told->user = max(min(user, busy - told->kernel), told->user);
+  told->kernel = busy - told->user;
+  struct told now = *told;
+  spin_unlock_irq(&lock, on);
+  return now;
+}
+
+u64
+hart_busy(struct hart *h, u64 *idle)
+{
+  bool on = spin_lock_irq(&h->lock);
+  u64 now = machine_time_ns();
+  *idle = h->idle->cpu_time + (h->current == h->idle ? now - h->idle->mark : 0);
+  spin_unlock_irq(&h->lock, on);
+  return now - *idle;
+}
+
 // The time a task has run is exact; how much of it in user mode is estimated from
 // what timer interrupts saw.
 void
-task_times(const struct task *t, u64 *utime, u64 *stime)
+task_times(struct task *t, u64 *utime, u64 *stime)
 {
   u64 total = t->cpu_time;
   if(t->state == TASK_RUNNING)
     total += machine_time_ns() - t->mark;
-  u64 ticks = t->user_ticks + t->kernel_ticks;
-  *utime = ticks ? total / ticks * t->user_ticks : total;
-  *stime = total - *utime;
+  struct told told = time_split(&t->told, total, t->user_ticks, t->kernel_ticks);
+  *utime = told.user;
+  *stime = told.kernel;
 }
 
 char

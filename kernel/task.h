@@ -73,6 +73,9 @@ struct process {
   u64 cminor, cmajor;
 };
 
+// Times in ns that somebody was told: they never go back.
+struct told { u64 user, kernel; };
+
 // Offsets of the first fields are known to the assembly (arch/riscv/offsets.h).
 struct task {
   void *stack;              // lowest address of the kernel stack, KSTACK_SIZE of it
@@ -120,6 +123,7 @@ struct task {
   u64 cpu_time, mark;       // ns it has run; when it began to run
   i64 slice;                // ns it may still run before it goes to the end of the queue
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
+  struct told told;
   u64 minor, major;         // faults
   u64 switches;
   u64 fail_nth;             // this many allocations from now one fails; see failnth.h
@@ -149,6 +153,7 @@ struct hart {
   u64 tick;                 // time of the next tick, ~0 when idle
   struct timers timers;
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
+  struct told told;
   u64 switches;             // from one task to another
   u64 timer_interrupts, ipis;
   void *stopped_at;         // its stack frame, once a panic has stopped it
@@ -216,7 +221,10 @@ struct task *task_find(u32 tid);         // => referenced, or NULL
 struct task *task_next(u32 tid);         // the first with this tid or above; referenced, or NULL
 struct space *task_space(struct task *t);     // => referenced, or NULL
 struct files *task_files(struct task *t);     // => referenced, or NULL
-void task_times(const struct task *t, u64 *utime, u64 *stime);          // ns
+void task_times(struct task *t, u64 *utime, u64 *stime);                // ns
+u64 hart_busy(struct hart *h, u64 *idle);                               // ns since boot
+// Of `busy` ns, how many in user mode, if so many ticks were: more than was told before.
+struct told time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks);
 void process_times(struct process *p, u64 *utime, u64 *stime);          // ns, all threads
 char task_letter(const struct task *t);  // R S T Z, as in /proc/<pid>/stat
 void task_dump(void);                    // every task in a line of its own, by printk
