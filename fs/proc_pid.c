@@ -27,46 +27,25 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000 };
 struct family {
   u32 tid, pid, ppid, pgid, sid, threads, uid, gid;
   u64 pending, shared_pending, blocked, ignored, caught;
-  u64 minor, major, utime, stime, cminor, cmajor, cutime, cstime;
+  struct used used, waited;
   int exit_status;
 };
-
-static void
-add_task(struct family *f, struct task *t)
-{
-  u64 user, kernel;
-  task_times(t, &user, &kernel);
-  f->utime += user;
-  f->stime += kernel;
-  f->minor += t->minor;
-  f->major += t->major;
-}
 
 // Times and faults are those of the task, or of the whole process.
 static void
 get_family(struct task *t, struct family *f, bool whole)
 {
   struct process *p = t->process;
-  struct task *member;
+  struct used used = whole ? process_used(p) : task_used(t);
   bool on = spin_lock_irq(&family_lock);
   *f = (struct family){
     .tid = t->tid, .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid,
     .sid = p->sid, .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->pending.set,
     .shared_pending = p->pending.set, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
     .caught = p->sig_handled,
-    .cminor = p->cminor, .cmajor = p->cmajor, .cutime = p->cutime, .cstime = p->cstime,
+    .used = used, .waited = p->waited,
     .exit_status = p->zombie ? p->exit_status : 0,
   };
-  if(whole){
-    f->minor = p->minor;
-    f->major = p->major;
-    f->utime = p->utime;
-    f->stime = p->stime;
-    list_for(member, &p->threads, in_process)
-      add_task(f, member);
-  } else {
-    add_task(f, t);
-  }
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -145,10 +124,10 @@ show_stat_of(struct text *x, struct task *t, bool whole)
   get_family(t, &f, whole);
   get_sizes(s, &z);
   text_add(x, "%u (%s) %c %u %u %u 0 -1 0 %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
-           f.tid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.minor, f.cminor, f.major,
-           f.cmajor, f.utime / NS_A_TICK, f.stime / NS_A_TICK, f.cutime / NS_A_TICK,
-           f.cstime / NS_A_TICK, f.threads, t->process->start_time / NS_A_TICK,
-           z.size * PAGE_SIZE, resident(&z));
+           f.tid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.used.minor, f.waited.minor,
+           f.used.major, f.waited.major, f.used.user / NS_A_TICK, f.used.kernel / NS_A_TICK,
+           f.waited.user / NS_A_TICK, f.waited.kernel / NS_A_TICK, f.threads,
+           t->process->start_time / NS_A_TICK, z.size * PAGE_SIZE, resident(&z));
   text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
            f.pending | f.shared_pending, f.blocked, f.ignored, f.caught,
            t->hart ? t->hart->index : 0);

@@ -137,8 +137,8 @@ tell_parent(struct process *p, struct process *parent)
   if(!p->zombie && signal_has_flag(parent, SIGCHLD, SA_NOCLDSTOP))
     return;
   siginfo_child(&si, p->pid, p->uid, p->zombie ? p->exit_status : p->news);
-  si.utime = p->utime / NS_PER_TICK;
-  si.stime = p->stime / NS_PER_TICK;
+  si.utime = p->gone.user / NS_PER_TICK;
+  si.stime = p->gone.kernel / NS_PER_TICK;
   signal_send_locked(parent, NULL, &si);
 }
 
@@ -200,23 +200,11 @@ become_zombie(struct process *p)
     process_reap(p);
 }
 
-// What the thread used stays on the process's account.
-static void
-settle(struct process *p, struct task *t)
-{
-  u64 utime, stime;
-  task_times(t, &utime, &stime);
-  p->utime += utime;
-  p->stime += stime;
-  p->minor += t->minor;
-  p->major += t->major;
-}
-
 void
 process_leave(struct task *t)
 {
   struct process *p = t->process;
-  settle(p, t);
+  used_add(&p->gone, task_used(t));
   list_remove(&t->in_process);
   if(p->pending.set)
     signals_retell(p);
@@ -246,18 +234,14 @@ process_take_lead(struct process *p, struct task *t)
 
 // ---- Times ----
 
-void
-process_times(struct process *p, u64 *utime, u64 *stime)
+struct used
+process_used(struct process *p)
 {
   bool on = spin_lock_irq(&family_lock);
-  *utime = p->utime;
-  *stime = p->stime;
+  struct used sum = p->gone;
   struct task *t;
-  list_for(t, &p->threads, in_process){
-    u64 user, kernel;
-    task_times(t, &user, &kernel);
-    *utime += user;
-    *stime += kernel;
-  }
+  list_for(t, &p->threads, in_process)
+    used_add(&sum, task_used(t));
   spin_unlock_irq(&family_lock, on);
+  return sum;
 }

@@ -48,32 +48,21 @@ find_child(u32 kind, u32 id, u32 options, bool *any)
 
 // ---- What they tell ----
 
-static void
-inherit_usage(struct process *p, struct process *child)
-{
-  p->cutime += child->utime + child->cutime;
-  p->cstime += child->stime + child->cstime;
-  p->cminor += child->minor + child->cminor;
-  p->cmajor += child->major + child->cmajor;
-}
-
 // family_lock held.
 static void
 take_news(struct process *child, u32 options, struct child_news *n)
 {
   n->pid = child->pid;
   n->uid = child->uid;
-  n->utime = child->utime + child->cutime;
-  n->stime = child->stime + child->cstime;
-  n->minor = child->minor + child->cminor;
-  n->major = child->major + child->cmajor;
+  n->used = child->gone;
+  used_add(&n->used, child->waited);
   n->status = child->zombie ? child->exit_status : child->news;
   if(options & WNOWAIT)
     return;
   if(!child->zombie){
     child->news = 0;
   } else {
-    inherit_usage(current->process, child);
+    used_add(&current->process->waited, n->used);
     process_reap(child);
   }
 }

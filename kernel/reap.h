@@ -20,8 +20,7 @@ enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
 struct child_news {
   u32 pid, uid;         // pid 0: nothing yet (WNOHANG)
   int status;
-  u64 utime, stime;     // ns
-  u64 minor, major;
+  struct used used;
 };
 
 // Wait for news of a child; one that has ended is no more afterwards, but for WNOWAIT.

@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "kernel/types.h"
+#include "kernel/task.h"
 
 struct timeval { i64 sec, usec; };
 
@@ -22,10 +22,10 @@ timeval_of(u64 ns)
 }
 
 static inline void
-rusage_set(struct rusage *r, u64 utime, u64 stime, u64 minor, u64 major)
+rusage_set(struct rusage *r, const struct used *u)
 {
   *r = (struct rusage){
-    .utime = timeval_of(utime), .stime = timeval_of(stime),
-    .minflt = (i64)minor, .majflt = (i64)major,
+    .utime = timeval_of(u->user), .stime = timeval_of(u->kernel),
+    .minflt = (i64)u->minor, .majflt = (i64)u->major,
   };
 }

@@ -138,22 +138,21 @@ sys_getrusage(const u64 *a)
 {
   struct process *p = current->process;
   struct rusage r;
-  u64 utime, stime;
+  struct used u;
   switch((i32)a[0]){
   case RUSAGE_SELF:
-    process_times(p, &utime, &stime);
-    rusage_set(&r, utime, stime, p->minor + current->minor, p->major + current->major);
+    u = process_used(p);
     break;
   case RUSAGE_CHILDREN:
-    rusage_set(&r, p->cutime, p->cstime, p->cminor, p->cmajor);
+    u = p->waited;
     break;
   case RUSAGE_THREAD:
-    task_times(current, &utime, &stime);
-    rusage_set(&r, utime, stime, current->minor, current->major);
+    u = task_used(current);
     break;
   default:
     return -EINVAL;
   }
+  rusage_set(&r, &u);
   return copy_to_user(a[1], &r, sizeof r) ? -EFAULT : 0;
 }
 

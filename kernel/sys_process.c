@@ -104,7 +104,7 @@ static int
 put_usage(va_t va, const struct child_news *n)
 {
   struct rusage usage;
-  rusage_set(&usage, n->utime, n->stime, n->minor, n->major);
+  rusage_set(&usage, &n->used);
   return va && copy_to_user(va, &usage, sizeof usage) ? -EFAULT : 0;
 }
 

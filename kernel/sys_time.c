@@ -18,15 +18,11 @@ cpu_clock_read(i32 clock, u64 *ns)
 {
   u32 tid = (u32)~(clock >> 3);
   struct task *t = task_find(tid ? tid : current->tid);
-  u64 utime, stime;
   if(t == NULL)
     return -EINVAL;
-  if(clock & CLOCK_OF_THREAD)
-    task_times(t, &utime, &stime);
-  else
-    process_times(t->process, &utime, &stime);
+  struct used u = clock & CLOCK_OF_THREAD ? task_used(t) : process_used(t->process);
   task_put(t);
-  *ns = utime + stime;
+  *ns = u.user + u.kernel;
   return 0;
 }
 
@@ -91,10 +87,8 @@ sys_times(const u64 *a)
 {
   enum { TICKS = 100 };
   struct process *p = current->process;
-  u64 t[4];
-  process_times(p, &t[0], &t[1]);
-  t[2] = p->cutime;
-  t[3] = p->cstime;
+  struct used u = process_used(p);
+  u64 t[] = { u.user, u.kernel, p->waited.user, p->waited.kernel };
   for(u32 i = 0; i < count_of(t); i++)
     t[i] /= SECOND / TICKS;
   if(a[0] && copy_to_user(a[0], t, sizeof t))

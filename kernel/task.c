@@ -153,15 +153,14 @@ hart_busy(struct hart *h, u64 *idle)
 
 // The time a task has run is exact; how much of it in user mode is estimated from
 // what timer interrupts saw.
-void
-task_times(struct task *t, u64 *utime, u64 *stime)
+struct used
+task_used(struct task *t)
 {
   u64 total = t->cpu_time;
   if(t->state == TASK_RUNNING)
     total += machine_time_ns() - t->mark;
   struct told told = time_split(&t->told, total, t->user_ticks, t->kernel_ticks);
-  *utime = told.user;
-  *stime = told.kernel;
+  return (struct used){ told.user, told.kernel, t->minor, t->major };
 }
 
 char

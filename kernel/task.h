@@ -38,6 +38,16 @@ enum {
 #define LIMIT_NONE (~0UL)
 struct rlimit { u64 soft, hard; };
 
+// Of the processor, in ns, in user mode and in the kernel; and faults.
+struct used { u64 user, kernel, minor, major; };
+
+static inline void
+used_add(struct used *sum, struct used u)
+{
+  *sum = (struct used){ sum->user + u.user, sum->kernel + u.kernel, sum->minor + u.minor,
+                        sum->major + u.major };
+}
+
 // What a process is beyond its threads: exit, wait and signals work on it.
 struct process {
   u64 refs;
@@ -67,10 +77,8 @@ struct process {
   u64 sig_ignored, sig_handled;     // by SIG_IGN; by a handler.  Bit n-1 for signal n
   struct sig_action *actions;       // as they were set; NULL if none ever was
   struct itimers *itimers;          // NULL if none ever was set
-  u64 utime, stime;                 // ns of the threads that have gone
-  u64 cutime, cstime;               // of the children waited for, and theirs
-  u64 minor, major;                 // faults of the threads that have gone
-  u64 cminor, cmajor;
+  struct used gone;                 // by the threads that have gone
+  struct used waited;               // by the children waited for, and theirs
 };
 
 // Times in ns that somebody was told: they never go back.
@@ -221,11 +229,11 @@ struct task *task_find(u32 tid);         // => referenced, or NULL
 struct task *task_next(u32 tid);         // the first with this tid or above; referenced, or NULL
 struct space *task_space(struct task *t);     // => referenced, or NULL
 struct files *task_files(struct task *t);     // => referenced, or NULL
-void task_times(struct task *t, u64 *utime, u64 *stime);                // ns
+struct used task_used(struct task *t);
 u64 hart_busy(struct hart *h, u64 *idle);                               // ns since boot
 // Of `busy` ns, how many in user mode, if so many ticks were: more than was told before.
 struct told time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks);
-void process_times(struct process *p, u64 *utime, u64 *stime);          // ns, all threads
+struct used process_used(struct process *p);         // all threads
 char task_letter(const struct task *t);  // R S T Z, as in /proc/<pid>/stat
 void task_dump(void);                    // every task in a line of its own, by printk
 extern struct spinlock family_lock;      // the process tree; taken with spin_lock_irq

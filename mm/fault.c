@@ -444,18 +444,6 @@ wait_for(struct space *s, va_t va, struct wanted *w, int what)
 
 _Static_assert(NEED_FRAME - NEED_MEMORY == WAIT_BUSY, "what is waited for");
 
-static enum fault
-timed_wait(struct space *s, va_t va, struct wanted *w, int what)
-{
-  u64 start = machine_time_ns();
-  enum fault r = wait_for(s, va, w, what);
-  if(what <= NEED_FRAME){
-    vm_count(VM_WAITS + (what - NEED_MEMORY));
-    vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
-  }
-  return r;
-}
-
 // Wait for what the last attempt needed and start from the top, as often as it
 // takes.  Apart from vm_fault, whose ordinary way it would make longer.
 static __attribute__((noinline)) int
@@ -464,7 +452,12 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
   bool major = false;
   while(what >= NEED_MEMORY){
     major |= what == NEED_SLOTS || (what == NEED_PAGE && object_has_store(w->object));
-    enum fault waited = timed_wait(s, va, w, what);
+    u64 start = machine_time_ns();
+    enum fault waited = wait_for(s, va, w, what);
+    if(what <= NEED_FRAME){
+      vm_count(VM_WAITS + (what - NEED_MEMORY));
+      vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
+    }
     if(waited != FAULT_OK)
       return (int)waited;
     what = attempt(s, va, access, w);

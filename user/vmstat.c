@@ -144,9 +144,11 @@ main(int argc, char **argv)
   struct sample last = { 0 };
   long seconds = 0, count = -1;
 
-  if(option(&o) == 's' && o.at == argc)
+  bool words = option(&o) == 's';
+  if(words && o.at == argc)
     return say_all();
-  if(argc - o.at > 2 || (argc > o.at && (!parse_long(argv[o.at], &seconds) || seconds < 1)) ||
+  if(words || argc - o.at > 2 ||
+     (argc > o.at && (!parse_long(argv[o.at], &seconds) || seconds < 1)) ||
      (argc - o.at == 2 && (!parse_long(argv[o.at + 1], &count) || count < 1)))
     usage(&o);
   if(seconds == 0)

@@ -199,6 +199,21 @@ def test_vmstat_command(shell):
     assert row["free"] > 0
 
 
+def test_vmstat_in_words(shell):
+    """The figures of the files, each with what it means."""
+    def figure(out, words):
+        return int(re.search(rf"(?m)^ *(\d+) +{words}", out)[1])
+    total = re.search(r"MemTotal: +(\d+)", shell.run("cat /proc/meminfo"))[1]
+    before = shell.run("vmstat -s")
+    shell.run("echo 3 > /proc/sys/vm/drop_caches; cat /usertests > /dev/null")
+    after = shell.run("vmstat -s")
+    assert figure(after, "KiB of memory") == int(total)
+    assert figure(after, "page faults") > figure(before, "page faults")
+    waits = r"waits of faults for a page of a file: \d+\.\d{3} ms, [1-9]\d* us each"
+    assert figure(after, waits) > figure(before, r"waits of faults for a page of a file")
+    assert shell.status("vmstat -s 1 2> /dev/null") == 1
+
+
 def test_top(shell):
     out = shell.run("spin & top -b -n 2 -d 1")
     first, second = re.split(r"(?m)^up \d+ s, ", out)[1:]

@@ -100,6 +100,22 @@ def test_counts_agree_with_vmstat(shell):
         assert n == (counters["faults"][name] if arguments else made["otherData"][event])
 
 
+def test_faults_by_kind(shell):
+    """How many, and how long they took."""
+    before = vmstat(shell)
+    out = shell.run("trace -c sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do /true; done'", 60)
+    after = vmstat(shell)
+    rows = {kind: (int(n), int(ms), int(each), int(most)) for n, ms, each, most, kind in re.findall(
+        r"(?m)^ *(\d+) +(\d+)\.\d+ +(\d+) +(\d+)  (\w+)$", out)}
+    lost = int((re.search(r"trace: (\d+) events were lost", out) or (0, 0))[1])
+    for kind in ("quire_zero_fill", "quire_cow_copy"):
+        n, ms, each, most = rows[kind]
+        counted = after[kind] - before[kind]    # the readers', the shell's and trace's too
+        assert counted >= n >= max(counted - lost - 100, 10)
+        assert most >= each
+    assert "[" not in shell.run(f"cat {SETTING}")
+
+
 def test_choice(shell):
     assert "[" not in shell.run(f"cat {SETTING}")
     shell.run(f"echo fault,switch > {SETTING}")
