@@ -66,7 +66,7 @@ CHECKERS_DEBUG := kernel/debug/free_frame.c kernel/debug/lock_order.c kernel/deb
 CHECKERS_KASAN := kernel/debug/kasan.c kernel/debug/free_frame.c
 CHECKERS_UBSAN := kernel/debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c \
-	kernel/trace/*.c) \
+	kernel/trace/*.c kernel/checkpoint/*.c) \
 	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) kernel/debug/plant.c kernel/debug/user_copy.c))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
@@ -104,12 +104,11 @@ flags_of_unit   = $(HOSTCC) $(TFLAGS)
 # What reports an error must not stumble over it.
 $(patsubst %,$K/%.o,kernel/debug/kasan.c kernel/debug/ubsan.c arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
-# What is seldom run is to be small.
-SELDOM := kernel/trace/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt discover kmap) \
-	$(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount sys_swap tty \
-	tty_line job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap ring \
-	load local reaper vmap redzone) $(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd \
-	filelock tmpfs_options devfs copy rename flusher sync tmpfs_dir fs_pos)
+SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt \
+	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount \
+	sys_swap tty tty_line job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap \
+	oom remap ring load local reaper vmap redzone) $(patsubst %,fs/%.c,mount qfs_recover qfs_super \
+	epoll eventfd filelock tmpfs_options devfs copy rename flusher sync tmpfs_dir fs_pos)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)

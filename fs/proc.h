@@ -8,6 +8,7 @@
 #include "fs/vfs.h"
 #include "kernel/trace/trace.h"
 
+struct space;
 struct task;
 
 // A setting that is a number within bounds.
@@ -56,6 +57,7 @@ int show_maps(struct text *text, struct task *t);
 int show_smaps(struct text *text, struct task *t);
 int show_smaps_rollup(struct text *text, struct task *t);
 i64 pagemap(struct task *t, u64 first, u64 n, u64 *out);
+i64 space_pagemap(struct space *s, u64 first, u64 n, u64 *out);
 
 // and about frames, by number.
 i64 kpagecount(struct task *unused, u64 first, u64 n, u64 *out);

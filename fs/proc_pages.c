@@ -45,19 +45,25 @@ add_entry(void *arg, va_t va, pte_t p, const struct frame *table)
 }
 
 i64
-pagemap(struct task *t, u64 first, u64 n, u64 *out)
+space_pagemap(struct space *s, u64 first, u64 n, u64 *out)
 {
   if(first >= USER_MAX / PAGE_SIZE)
-    return 0;
-  struct space *s = task_space(t);
-  if(s == NULL)
     return 0;
   struct part part = { .start = first << PAGE_SHIFT, .out = out };
   n = min(n, USER_MAX / PAGE_SIZE - first);
   memset(out, 0, n * sizeof *out);
   pmap_scan(&s->pmap, part.start, part.start + (n << PAGE_SHIFT), NULL, add_entry, &part);
-  space_put(s);
   return (i64)n;
+}
+
+i64
+pagemap(struct task *t, u64 first, u64 n, u64 *out)
+{
+  struct space *s = task_space(t);
+  i64 got = s ? space_pagemap(s, first, n, out) : 0;
+  if(s)
+    space_put(s);
+  return got;
 }
 
 // ---- /proc/kpagecount, kpageflags ----

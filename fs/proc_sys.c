@@ -135,8 +135,12 @@ store_trace(const char *s, struct task *unused)
   return trace_choose(s);
 }
 
+static u64 last_pid(void) { return pid_last; }
+static void set_last_pid(u64 n) { pid_last = (u32)n; }
+
 static const struct proc_entry kernel[] = {
   { .name = "hostname", .mode = PROC_FILE, .says = UTS_NODENAME "\n" },
+  { .name = "ns_last_pid", PROC_NUMBER(1, PID_MAX - 1, last_pid, set_last_pid) },
   { .name = "osrelease", .mode = PROC_FILE, .says = UTS_RELEASE "\n" },
   { .name = "ostype", .mode = PROC_FILE, .says = UTS_SYSNAME "\n" },
   { .name = "pid_max", .mode = PROC_FILE, .show = show_pid_max },

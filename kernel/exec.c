@@ -210,9 +210,8 @@ build_space(struct exec *x)
   return err;
 }
 
-// The task's user memory is that of s from now on. => what it was before
-static struct space *
-adopt(struct space *s)
+struct space *
+space_adopt(struct space *s)
 {
   struct space *old = current->space;
   bool on = spin_lock_irq(&family_lock);
@@ -278,7 +277,7 @@ load(struct exec *x)
     err = build_space(x);
   if(err)
     return err;
-  struct space *old = adopt(x->space);
+  struct space *old = space_adopt(x->space);
   err = elf_clear_tails(&x->elf);
   if(err == 0 && x->linker_file)
     err = elf_clear_tails(&x->linker);
@@ -287,7 +286,7 @@ load(struct exec *x)
   if(err == 0)
     err = files_unshare();
   if(err){
-    adopt(old);
+    space_adopt(old);
     return err;
   }
   x->space = NULL;                 // it is the task's now

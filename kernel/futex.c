@@ -313,7 +313,7 @@ enum {
 };
 
 // FUTEX_WAIT: for some time.  Interrupted, it goes on with the same deadline.
-static i64
+i64
 wait_on_until(const struct restart *r)
 {
   i64 err = futex_wait(r->va, r->value, ~0U, r->bits, r->deadline);

@@ -16,7 +16,7 @@ enum { PID_FIRST = 2 };      // 1 is init's
 
 static struct radix numbers;
 static struct cache pids;
-static u32 last_given = PID_FIRST - 1;
+u32 pid_last = PID_FIRST - 1;
 static u64 limit;            // numbers in use at once
 
 // A process needs some eight frames of the kernel's own: its stack, page tables
@@ -35,7 +35,7 @@ pid_init(void)
 static u32
 free_number(void)
 {
-  u32 nr = last_given;
+  u32 nr = pid_last;
   do
     nr = nr + 1 < PID_MAX ? nr + 1 : PID_FIRST;
   while(radix_get(&numbers, nr) != 0);
@@ -57,7 +57,7 @@ pid_create(u32 nr)
     return NULL;
   }
   if(nr == 0)
-    last_given = pid->nr;
+    pid_last = pid->nr;
   pid->users = 1;
   list_init(&pid->group);
   return pid;

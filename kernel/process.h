@@ -54,6 +54,11 @@ void task_release(struct task *t);      // one that never ran: gives up all it h
 void exit_killed(void) __attribute__((noreturn));   // of the current task: somebody wants it
 void vfork_done(struct task *t);        // the current task needs its parent's space no more
 
+// ---- checkpoint/freeze.c ----
+
+// The current thread, of p, waits until that is thawed.  family_lock held.
+void freeze_here(struct process *p);
+
 // ---- oom.c ----
 
 void oom_victim_gone(struct task *t);   // family_lock not held

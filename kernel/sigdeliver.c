@@ -26,8 +26,9 @@ bool
 signal_pending(void)
 {
   struct task *t = current;
-  return t->killed || t->process->stopped || t->fault.signo || t->sig_restore ||
-         itimers_due(t->process) || signals_deliverable(t) != 0;
+  struct process *p = t->process;
+  return t->killed || p->stopped || p->frozen || t->fault.signo || t->sig_restore ||
+         itimers_due(p) || signals_deliverable(t) != 0;
 }
 
 bool
@@ -126,7 +127,9 @@ next_handler(struct siginfo *si, struct sig_action *act)
   atomic_and(&t->notify, ~(u32)NOTIFY_SIGNAL);
   itimers_send(p);
   while(!found && !t->killed){
-    if(p->stopped){
+    if(p->frozen){
+      freeze_here(p);
+    } else if(p->stopped){
       wait_stopped(&p->child_event, &family_lock);
     } else if(!take_signal(t, si)){
       break;

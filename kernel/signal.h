@@ -89,11 +89,22 @@ void signal_exec(struct task *t);                  // handlers are no more
 u64 signals_dropped(const struct process *p);      // which do nothing when they come
 bool signal_has_flag(const struct process *p, int sig, u64 flag);      // SA_*
 
+// ---- How calls go on: sys_time.c, futex.c ----
+
+i64 sleep_on(const struct restart *r);
+i64 wait_on_until(const struct restart *r);
+
 // ---- sys_signal.c ----
 
 void signal_start(void);                           // boot
+int signal_map_trampoline(struct space *s, va_t va);  // va 0: anywhere. => 0 or as vm_map
 
 // ---- sigpending.c ----
+
+struct queued {            // what is known of a signal that waits
+  struct list link;
+  struct siginfo info;
+};
 
 void sigpending_init(struct sigpending *q);
 int sigpending_add(struct sigpending *q, const struct siginfo *si);    // => 0 or -EAGAIN

@@ -12,11 +12,6 @@
 
 enum { QUEUE_MAX = 1024 };       // real-time signals that may wait; RLIMIT_SIGPENDING
 
-struct queued {
-  struct list link;
-  struct siginfo info;
-};
-
 static struct cache queued_cache;
 
 void

@@ -184,17 +184,15 @@ signal_start(void)
 }
 
 // Threads may come here together: then one mapping is left unused.
-static int
-map_trampoline(struct space *s)
+int
+signal_map_trampoline(struct space *s, va_t va)
 {
-  if(s->trampoline)
-    return 0;
   object_get(trampoline);
-  i64 at = vm_map(s, 0, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, trampoline, 0, NULL);
-  if(at < 0)
-    return (int)at;
-  s->trampoline = (va_t)at;
-  return 0;
+  i64 at = vm_map(s, va, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | (va ? MAP_FIXED : 0),
+                  trampoline, 0, NULL);
+  if(at >= 0)
+    s->trampoline = (va_t)at;
+  return at < 0 ? (int)at : 0;
 }
 
 i64
@@ -210,7 +208,8 @@ sys_rt_sigaction(const u64 *a)
     if(signal_bit(sig) & SIGNALS_FORCED)
       return -EINVAL;
   }
-  int err = a[1] && act.handler > SIG_IGN ? map_trampoline(current->space) : 0;
+  struct space *s = current->space;
+  int err = a[1] && act.handler > SIG_IGN && !s->trampoline ? signal_map_trampoline(s, 0) : 0;
   if(err == 0)
     err = signal_set_action(sig, a[1] ? &act : NULL, &old);
   if(err)

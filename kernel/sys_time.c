@@ -110,7 +110,7 @@ sleep_until(u64 deadline)
 }
 
 // A sleep of some length: after a signal the deadline stays, unless a handler ran.
-static i64
+i64
 sleep_on(const struct restart *r)
 {
   i64 err = sleep_until(r->deadline);

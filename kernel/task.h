@@ -70,6 +70,8 @@ struct process {
   bool exiting;                     // all threads are to go, exit_status is set
   bool zombie;                      // all threads have gone
   bool stopped;                     // threads wait for SIGCONT on the way to user mode
+  bool frozen;                      // they wait there until somebody has had a look; and so
+  u32 parked;                       // many do
   bool execed;                      // has called execve since the fork
   bool immune;                      // to signals: init and the kernel's own tasks
   int news;                         // wait status of a stop or continue not yet reported

@@ -291,7 +291,10 @@ give_back(u32 s)
   }
   if(!w->closed)
     atomic_add(bad ? &swap_total : &swap_free, bad ? -1UL : 1);
+  bool emptied = w->emptied && w->free == w->usable;
   spin_unlock(&w->lock);
+  if(emptied)
+    w->emptied(w);
 }
 
 void

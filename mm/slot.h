@@ -43,6 +43,8 @@ struct swap {
   u32 nextents;
   struct file *file;           // what was named
   const void *identity;        // of the store
+  int (*read)(struct swap *w, u32 s, struct frame **f, u32 n);   // NULL: from the device
+  void (*emptied)(struct swap *w);     // called with a table locked; comes with read
   struct list link;            // all areas, the highest priority first
 
   struct spinlock lock;        // below

@@ -25,7 +25,7 @@ u32
 slots_run(u32 s, u32 n)
 {
   const struct swap *w = swap_of(s);
-  u64 page = slot_page(s), most = min((u64)n, (u64)w->device->pages_max);
+  u64 page = slot_page(s), most = w->read ? n : min((u64)n, (u64)w->device->pages_max);
   if(w->extent){
     const struct extent *e = extent_of(w, page);
     most = min(most, e->page + e->pages - page);
@@ -36,8 +36,10 @@ slots_run(u32 s, u32 n)
 int
 slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n)
 {
-  const struct swap *w = swap_of(s);
+  struct swap *w = swap_of(s);
   u64 page = slot_page(s), base = 0;
+  if(w->read)
+    return w->read(w, s, f, n);
   if(w->extent){
     const struct extent *e = extent_of(w, page);
     base = e->sector;
@@ -51,5 +53,5 @@ slots_start(struct block_request *r, bool write, u32 s, struct frame **f, u32 n)
 int
 slots_wait(struct block_request *r, u32 s)
 {
-  return block_wait(swap_of(s)->device, r);
+  return swap_of(s)->read ? 0 : block_wait(swap_of(s)->device, r);
 }

@@ -324,7 +324,7 @@ swap_info_at(u32 i, struct swap_info *info)
   bool found = false;
   spin_lock(&swaps_lock);
   list_for(w, &swaps, link)
-    if(i-- == 0){
+    if(w->read == NULL && i-- == 0){
       *info = (struct swap_info){ .file = w->file, .is_device = w->extent == NULL,
         .used = w->usable - w->free, .priority = w->priority };
       info->pages = w->closed ? info->used : w->usable;

@@ -40,8 +40,8 @@ fp_enable(void)
 }
 
 // Make task->fp say what the registers say.
-static void
-fp_store(void)
+void
+fp_keep(void)
 {
   bool on = intr_save();
   if(fp_status() == SSTATUS_FS_DIRTY)
@@ -52,7 +52,7 @@ fp_store(void)
 void
 fp_fork(struct task *child)
 {
-  fp_store();
+  fp_keep();
   child->fp_used = current->fp_used;
   if(child->fp_used)
     memcpy(child->fp, current->fp, sizeof child->fp);
@@ -80,7 +80,7 @@ fp_reset(void)
 int
 fp_to_user(va_t at)
 {
-  fp_store();
+  fp_keep();
   return current->fp_used && copy_to_user(at, current->fp, sizeof current->fp) ? -EFAULT : 0;
 }
 

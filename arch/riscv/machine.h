@@ -153,6 +153,7 @@ void user_enter(void) __attribute__((noreturn));
 // Floating-point state: the child of fork gets a copy, exec forgets it.
 void fp_fork(struct task *child);
 void fp_reset(void);
+void fp_keep(void);                // task->fp of the current task says what they are
 
 // ---- Console of last resort, and the end ----
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+//
+// Between the files of checkpoints: a frozen process, and pages that come from files.
+
+#pragma once
+
+#include "fs/text.h"
+#include "kernel/types.h"
+#include "kernel/checkpoint/format.h"
+
+struct file;
+struct frame;
+struct process;
+struct space;
+struct task;
+
+enum { WHY = 160 };              // room for a reason, with its NUL
+
+// A process as it was at one moment.
+struct frozen {
+  struct text records;
+  struct space *space;           // a copy of its memory, which nobody runs
+  char *path;                    // scratch, PATH_MAX
+  char why[WHY];                 // of a refusal
+};
+
+// ---- record.c ----
+
+// Say of p, whose memory is s, all that format.h has records for.  With `stopped` it is,
+// and nothing of it changes; else what tasks are doing is left out.
+// => 0; -EOPNOTSUPP and z->why: it has something that cannot be saved; -ENOMEM, -ESRCH
+int record_process(struct frozen *z, struct process *p, struct space *s, bool stopped);
+
+// ---- image.c ----
+
+struct file *image_file(struct frozen *z);       // takes over z; => NULL without memory
+void frozen_free(struct frozen *z);
+
+// The page of s at va, wherever it is now.  Sleeps. => 0 and *f pinned (NULL: nothing but
+// zeroes was ever there), or -EFAULT
+int space_pin(struct space *s, u64 va, u32 access, struct frame **f);
+
+// ---- pages.c ----
+
+// Pages of checkpoint files, which tasks find by faults as if they had been swapped out.
+struct page_store;
+
+// The files are those of a chain, the newest first; takes over their references, also on
+// failure.  `runs` become the store's too. => 0, -EINVAL (they make no sense), -ENOMEM,
+// -EPERM (too many)
+int pages_open(struct file **file, u32 nfiles, struct ck_run *runs, u64 nruns,
+               struct page_store **out);
+
+// s, which nobody runs yet, has these pages; the store goes when it needs none of them any
+// more.  On failure too it takes over the store. => 0, -EINVAL, -ENOMEM, -EINTR
+int pages_enter(struct page_store *ps, struct space *s);

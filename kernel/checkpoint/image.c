@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+//
+// A frozen process as an open file: its records, which of its pages there are, and its
+// memory, each at its place.  Programs make of it what they want.
+//
+// Locks: of the clone's memory, as for a fault.
+
+#include <machine.h>
+#include <pmap.h>
+#include "fs/proc.h"
+#include "kernel/checkpoint/checkpoint.h"
+#include "kernel/errno.h"
+#include "kernel/files.h"
+#include "mm/frame.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+// => is there an entry with a frame? Then *f is pinned, or NULL: all zeroes
+static bool
+pin_entry(struct space *s, va_t va, u32 access, struct frame **f)
+{
+  bool found = false;
+  rw_read_lock(&s->lock);
+  pte_t *e = pmap_find(&s->pmap, va);
+  if(e){
+    found = pte_has_frame(*e) && (access != ACCESS_WRITE || pte_writable(*e));
+    if(found){
+      *f = pte_is_zero(*e) ? NULL : pte_frame(*e);
+      if(*f)
+        frame_get(*f, PIN_1);
+    }
+    pmap_unlock(e);
+  }
+  rw_read_unlock(&s->lock);
+  return found;
+}
+
+int
+space_pin(struct space *s, u64 va, u32 access, struct frame **f)
+{
+  while(!pin_entry(s, va, access, f))
+    if(vm_fault(s, va, access) != FAULT_OK)
+      return -EFAULT;
+  return 0;
+}
+
+// ---- Reading ----
+
+static i64
+read_records(struct frozen *z, va_t buf, u64 n, u64 off)
+{
+  n = min(n, z->records.len - min(off, z->records.len));
+  return copy_to_user(buf, z->records.s + off, n) ? -EFAULT : (i64)n;
+}
+
+static i64
+read_map(struct frozen *z, va_t buf, u64 n, u64 off)
+{
+  u64 entry[64];
+  i64 got = off % sizeof *entry ? -EINVAL :
+            space_pagemap(z->space, off / sizeof *entry, min(n / sizeof *entry, count_of(entry)),
+                          entry);
+  if(got > 0 && copy_to_user(buf, entry, (u64)got * sizeof *entry))
+    return -EFAULT;
+  return got > 0 ? got * (i64)sizeof *entry : got;
+}
+
+static i64
+read_page(struct frozen *z, va_t buf, u64 n, va_t va)
+{
+  struct frame *f;
+  if(va >= USER_MAX)
+    return 0;
+  int err = space_pin(z->space, page_down(va), ACCESS_KEEP, &f);
+  if(err)
+    return err;
+  u64 in_page = va & PAGE_MASK;
+  n = min(n, PAGE_SIZE - in_page);
+  bool bad = f ? copy_to_user(buf, (char *)frame_kva(f) + in_page, n) : zero_user(buf, n);
+  if(f)
+    frame_put(f, PIN_1);
+  return bad ? -EFAULT : (i64)n;
+}
+
+typedef i64 read_some(struct frozen *z, va_t buf, u64 n, u64 off);
+
+static i64
+image_read(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  read_some *some = *pos >= CK_MEMORY ? read_page : *pos >= CK_MAP ? read_map : read_records;
+  u64 base = *pos >= CK_MEMORY ? CK_MEMORY : *pos >= CK_MAP ? CK_MAP : CK_RECORDS;
+  i64 got = 1;
+  u64 done = 0;
+  while(done < n && got > 0 && !current->killed){
+    got = some(f->priv, buf + done, n - done, *pos - base);
+    if(got > 0){
+      done += (u64)got;
+      *pos += (u64)got;
+    }
+  }
+  return done ? (i64)done : got;
+}
+
+// ---- Life ----
+
+void
+frozen_free(struct frozen *z)
+{
+  text_free(&z->records);
+  if(z->space)
+    space_put(z->space);
+  kfree(z->path);
+  kfree(z);
+}
+
+static void
+image_release(struct file *f)
+{
+  frozen_free(f->priv);
+}
+
+struct file *
+image_file(struct frozen *z)
+{
+  static const struct file_ops ops = { .read = image_read, .release = image_release };
+  struct file *f = file_nameless(&ops, O_RDONLY, z);
+  if(f == NULL)
+    frozen_free(z);
+  else
+    f->seekable = true;
+  return f;
+}

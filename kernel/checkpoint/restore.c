@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MIT
+//
+// restore: the current process becomes the one that a checkpoint file tells of, with the
+// open files and the current directory that it has, which the program has set up for it.
+//
+// All is read, checked and built beside what there is; then nothing can fail any more but
+// to have threads for all, which ends the process.
+//
+// Lock: family_lock, while the process changes.
+
+#include <machine.h>
+#include <trapframe.h>
+#include "kernel/checkpoint/checkpoint.h"
+#include "kernel/errno.h"
+#include "kernel/exec.h"
+#include "kernel/files.h"
+#include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "kernel/string.h"
+#include "kernel/syscall.h"
+#include "kernel/timespec.h"
+#include "mm/local.h"
+#include "mm/object.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+
+struct restore {
+  u32 nfiles;
+  int fd[CK_FILES_MAX];
+  struct file *file[CK_FILES_MAX];       // referenced, until pages_open has them
+  struct ck_header header;
+  void *records;
+  const struct ck_process *process;
+  struct ck_run *runs;
+  struct space *space;
+  struct task **thread;                  // but for the first
+  u32 nthreads;
+  char why[WHY];
+};
+
+static int __attribute__((format(printf, 3, 4)))
+refuse(struct restore *x, int err, const char *fmt, ...)
+{
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintk(x->why, sizeof x->why, fmt, ap);
+  va_end(ap);
+  return err;
+}
+
+// ---- Reading ----
+
+static int
+read_part(struct restore *x, const struct ck_part *part, const char *what, void **out)
+{
+  enum { PART_MAX = 64 * MiB };
+  u64 size = x->file[0]->inode->object.size;
+  if(part->bytes % 8 || part->bytes > PART_MAX || part->offset > size ||
+     part->bytes > size - part->offset)
+    return refuse(x, -EINVAL, "the %s are not in the file", what);
+  void *p = *out = kmalloc(max(part->bytes, 8UL));
+  if(p == NULL)
+    return -ENOMEM;
+  i64 n = file_read_kernel(x->file[0], p, part->bytes, part->offset);
+  if(n < 0)
+    return (int)n;
+  if((u64)n != part->bytes || ck_sum(p, part->bytes) != part->sum)
+    return refuse(x, -EINVAL, "the %s are damaged", what);
+  return 0;
+}
+
+static const struct ck_record *
+next_record(const struct restore *x, const struct ck_record *r, u32 type)
+{
+  const char *p = r ? (const char *)r + r->bytes : x->records;
+  const char *end = (const char *)x->records + x->header.records.bytes;
+  for(; p < end; p += r->bytes){
+    r = (const struct ck_record *)p;
+    if(r->type == type)
+      return r;
+  }
+  return NULL;
+}
+
+#define each_record(x, kind, r) \
+  r = NULL; (r = (const void *)next_record(x, (const struct ck_record *)r, kind)) != NULL;
+
+// Are records as long as they should be, and their paths ended?
+static bool
+records_ok(struct restore *x)
+{
+  static const struct { u32 bytes; bool path; } known[] = {
+    [CK_PROCESS] = { sizeof(struct ck_process), true },
+    [CK_TASK] = { sizeof(struct ck_task), false },
+    [CK_AREA] = { sizeof(struct ck_area), true },
+    [CK_FILE] = { sizeof(struct ck_file), true },
+    [CK_SIGNAL] = { sizeof(struct ck_signal), false },
+  };
+  const char *p = x->records;
+  for(u64 left = x->header.records.bytes; left > 0;){
+    const struct ck_record *r = (const struct ck_record *)p;
+    if(left < sizeof *r || r->bytes > left || r->bytes % 8 || r->type >= count_of(known) ||
+       known[r->type].bytes == 0 || r->bytes < known[r->type].bytes ||
+       (known[r->type].path && r->bytes > known[r->type].bytes && p[r->bytes - 1]))
+      return false;
+    p += r->bytes;
+    left -= r->bytes;
+  }
+  x->process = (const struct ck_process *)next_record(x, NULL, CK_PROCESS);
+  return x->process && next_record(x, NULL, CK_TASK) &&
+         x->process->exe <= x->process->record.bytes - sizeof *x->process;
+}
+
+static int
+read_file(struct restore *x)
+{
+  struct ck_header *h = &x->header;
+  i64 n = file_read_kernel(x->file[0], h, sizeof *h, 0);
+  if(n < 0)
+    return (int)n;
+  if(n != sizeof *h || memcmp(h->magic, CK_MAGIC, sizeof h->magic) != 0)
+    return refuse(x, -EINVAL, "it is no checkpoint");
+  if(h->version != CK_VERSION)
+    return refuse(x, -EINVAL, "it is of version %u, not %u", h->version, CK_VERSION);
+  if(ck_sum(h, offsetof(struct ck_header, sum)) != h->sum)
+    return refuse(x, -EINVAL, "its header is damaged");
+  int err = read_part(x, &h->records, "records", &x->records);
+  if(err == 0)
+    err = read_part(x, &h->runs, "runs of pages", (void **)&x->runs);
+  if(err == 0 && !records_ok(x))
+    err = refuse(x, -EINVAL, "the records make no sense");
+  return err;
+}
+
+// ---- Memory ----
+
+static int
+open_mapped(struct restore *x, const struct ck_area *r, struct file **f)
+{
+  int err = vfs_open(NULL, r->path, r->open & O_ACCMODE, 0, f);
+  if(err)
+    return refuse(x, err, "%s, which it maps, cannot be opened", r->path);
+  struct inode *i = (*f)->inode;
+  bool same = i->object.size == r->size &&
+              (u64)i->mtime.sec * SECOND + (u64)i->mtime.nsec == r->mtime;
+  if(S_ISREG(i->mode) && (*f)->ops->map && ((r->flags & AREA_SHARED) || same))
+    return 0;
+  file_put(*f);
+  return refuse(x, -EINVAL, "%s, which it maps, has changed", r->path);
+}
+
+static int
+map_area(struct restore *x, const struct ck_area *r)
+{
+  struct file *f = NULL;
+  struct object *o = NULL;
+  u32 flags = MAP_FIXED | MAP_NORESERVE | (r->flags & AREA_SHARED ? MAP_SHARED : MAP_PRIVATE);
+  if(r->flags & AREA_MAYWRITE)
+    flags |= MAP_MAYWRITE;
+  if(r->start >= r->end || r->start == 0)
+    return -EINVAL;
+  if(r->kind == CK_TRAMPOLINE)
+    return signal_map_trampoline(x->space, r->start);
+  int err = r->kind == CK_OF_FILE ? open_mapped(x, r, &f) : 0;
+  if(err)
+    return err;
+  if(f)
+    o = f->ops->map(f);
+  i64 at = vm_map(x->space, r->start, r->end - r->start, r->prot & 7, flags, o,
+                  o ? r->offset : 0, f);
+  u32 more = r->flags & (AREA_STACK | AREA_HEAP | AREA_LOCKED | AREA_ONFAULT);
+  if(at >= 0 && more)
+    at = vm_change_flags(x->space, r->start, r->end - r->start, 0, more, NULL);
+  return at < 0 ? (int)at : 0;
+}
+
+static int
+set_up_space(struct restore *x)
+{
+  const struct ck_process *p = x->process;
+  struct space *s = x->space;
+  if(p->brk_start > p->brk || p->brk > USER_TOP)
+    return -EINVAL;
+  s->brk_start = p->brk_start;
+  s->brk = p->brk;
+  s->mmap_top = min(p->mmap_top, USER_TOP);
+  s->stack_limit = page_up(min(p->stack_limit, USER_TOP));
+  s->size_max = p->size_max;
+  s->heap_max = p->heap_max;
+  s->arg_start = p->arg_start;
+  s->arg_end = p->arg_end;
+  s->env_start = p->env_start;
+  s->env_end = p->env_end;
+  s->future = p->future & (AREA_LOCKED | AREA_ONFAULT);
+  s->oom_score_adj = max(-1000, min((i32)p->oom_adj, 1000));
+  s->pid = current->process->pid;
+  const char *exe = p->path + p->exe;
+  if(p->exe < p->record.bytes - sizeof *p && *exe && vfs_open(NULL, exe, O_RDONLY, 0, &s->exe))
+    s->exe = NULL;                     // nobody needs it to run
+  return 0;
+}
+
+static int
+build_space(struct restore *x)
+{
+  const struct ck_area *r;
+  struct page_store *pages;
+  int err = (x->space = space_create()) == NULL ? -ENOMEM : 0;
+  if(err)
+    return err;
+  for(each_record(x, CK_AREA, r))
+    if((err = map_area(x, r)))
+      return x->why[0] ? err : refuse(x, err, "there is no room for memory at %lx", r->start);
+  err = pages_open(x->file, x->nfiles, x->runs, x->header.runs.bytes / sizeof *x->runs, &pages);
+  memset(x->file, 0, sizeof x->file);
+  x->runs = NULL;
+  if(err == 0)
+    err = pages_enter(pages, x->space);
+  if(err == -EINVAL)
+    return refuse(x, err, "the runs of pages make no sense");
+  return err ? err : set_up_space(x);
+}
+
+// ---- Tasks ----
+
+static struct trapframe
+frame_of(const struct ck_task *r)
+{
+  struct trapframe tf = { .pc = r->regs[0] };
+  for(u32 k = 1; k < TF_REGISTERS; k++)
+    *tf_slot(&tf, k) = r->regs[k];
+  return tf;
+}
+
+// => NULL: it begins anew
+static i64 (*restart_of(u64 call))(const struct restart *)
+{
+  return call == SYS_nanosleep || call == SYS_clock_nanosleep ? sleep_on :
+         call == SYS_futex ? wait_on_until : NULL;
+}
+
+// A call that had begun goes on, for the time that was left: as restart_syscall would.
+static void
+resume_call(void *unused)
+{
+  struct task *t = current;
+  do {
+    i64 r = t->restart.fn(&t->restart);
+    if(r != -ERESTART && r != -EINTR){
+      tf_end_call(t->tf, r);
+      break;
+    }
+    t->interrupted = (i32)r;
+    signal_deliver();
+  } while(t->interrupted);
+  t->interrupted = 0;
+  user_enter();
+}
+
+static void
+set_up_task(struct task *t, const struct ck_task *r)
+{
+  t->fp_used = r->fp_used && machine.fpu;
+  memcpy(t->fp, r->fp, sizeof t->fp);
+  t->sig_blocked = r->blocked & ~SIGNALS_FORCED;
+  t->sigstack = (struct sig_stack){ r->stack_sp, (u32)r->stack_flags, r->stack_size };
+  t->clear_tid = r->clear_tid;
+  t->robust_list = r->robust_list;
+  t->restart = (struct restart){
+    .fn = r->restarts ? restart_of(r->regs[17]) : NULL,
+    .deadline = r->restart_left == NEVER ? NEVER : machine_time_ns() + r->restart_left,
+    .va = r->restart_va, .value = r->restart_value, .bits = (u32)r->restart_bits,
+  };
+  memcpy(t->comm, r->name, sizeof t->comm - 1);
+}
+
+static int
+make_threads(struct restore *x)
+{
+  const struct ck_task *r;
+  u32 n = 0;
+  for(each_record(x, CK_TASK, r))
+    n++;
+  x->thread = kzalloc(n * sizeof *x->thread);
+  for(u32 i = 1; x->thread && i < n; i++, x->nthreads++)
+    if((x->thread[i - 1] = task_create("")) == NULL)
+      return -ENOMEM;
+  return x->thread ? 0 : -ENOMEM;
+}
+
+// The next thread, with its number if nobody has it.
+static int
+start_thread(struct task *t, const struct ck_task *r)
+{
+  struct task *me = current;
+  struct trapframe tf = frame_of(r);
+  process_get(t->process = me->process);
+  files_get(t->files = me->files);
+  fs_pos_get(t->fs = me->fs);
+  space_get(t->space = me->space);
+  set_up_task(t, r);
+  context_init_user(t, &tf);
+  if(t->restart.fn){
+    context_init_kernel(t, resume_call, NULL);
+    *t->tf = tf;
+    t->tf->task = t;
+  }
+  if(process_enter(t, r->tid, NULL) != 0 && process_enter(t, 0, NULL) != 0){
+    task_release(t);
+    return -EAGAIN;
+  }
+  task_start(t);
+  return 0;
+}
+
+// ---- Becoming it ----
+
+static void
+set_up_signals(struct restore *x)
+{
+  const struct ck_process *p = x->process;
+  const struct ck_signal *r;
+  struct sig_action old;
+  for(int sig = 1; sig <= CK_ACTIONS; sig++){
+    const u64 *a = p->actions[sig - 1];
+    bool ignored = p->ignored & signal_bit(sig);
+    struct sig_action act = { ignored ? SIG_IGN : a[0], a[1], a[2] };
+    if(act.handler && !(signal_bit(sig) & SIGNALS_FORCED))
+      signal_set_action(sig, &act, &old);
+  }
+  bool on = spin_lock_irq(&family_lock);
+  for(each_record(x, CK_SIGNAL, r)){
+    struct siginfo si;
+    memcpy(&si, r->info, sizeof si);
+    if(si.signo > 0 && si.signo <= SIGNALS)
+      signal_send_locked(current->process, r->tid == p->pid ? current : NULL, &si);
+  }
+  spin_unlock_irq(&family_lock, on);
+}
+
+static void
+set_up_process(struct restore *x)
+{
+  struct process *me = current->process;
+  const struct ck_process *p = x->process;
+  bool on = spin_lock_irq(&family_lock);
+  if(me->uid == 0){
+    me->uid = p->uid;
+    me->gid = p->gid;
+  }
+  memcpy(me->limits, p->limits, sizeof me->limits);
+  me->execed = true;
+  spin_unlock_irq(&family_lock, on);
+  current->files->limit = (u32)min(me->limits[RLIMIT_NOFILE].soft, (u64)FILES_LIMIT_MAX);
+}
+
+static void __attribute__((noreturn))
+become(struct restore *x)
+{
+  struct task *t = current;
+  const struct ck_task *r = (const void *)next_record(x, NULL, CK_TASK);
+  struct space *old = space_adopt(x->space);
+  for(u32 i = 0; i < x->nfiles; i++)
+    fd_close(x->fd[i]);
+  signal_exec(t);
+  fp_reset();
+  set_up_process(x);
+  struct trapframe tf = frame_of(r);
+  tf.task = t;
+  *t->tf = tf;
+  set_up_task(t, r);
+  set_up_signals(x);
+  local_exec(t->space, old);
+  space_put(old);
+  for(u32 i = 0; i < x->nthreads; i++){
+    r = (const void *)next_record(x, &r->record, CK_TASK);
+    if(start_thread(x->thread[i], r) != 0)
+      signal_raise(SIGKILL);
+  }
+  vm_populate_locked(t->space, USER_MIN, USER_TOP - USER_MIN);
+  kfree(x->thread);
+  kfree(x->records);
+  kfree(x);
+  if(t->restart.fn)
+    resume_call(NULL);
+  user_enter();
+}
+
+// ---- The call ----
+
+static int
+get_files(struct restore *x, const u64 *a)
+{
+  x->nfiles = (u32)a[1];
+  if(a[1] == 0 || a[1] > CK_FILES_MAX)
+    return -EINVAL;
+  if(copy_from_user(x->fd, a[0], x->nfiles * sizeof x->fd[0]))
+    return -EFAULT;
+  for(u32 i = 0; i < x->nfiles; i++){
+    struct file *f = x->file[i] = fd_file(x->fd[i]);
+    if(f == NULL || !S_ISREG(f->inode->mode) || f->inode->object.refs == 0 ||
+       (f->flags & O_ACCMODE) == O_WRONLY)
+      return -EBADF;
+  }
+  return current->process->nthreads == 1 && !current->vforked ? 0 : -EBUSY;
+}
+
+static int
+prepare(struct restore *x, const u64 *a)
+{
+  int err = get_files(x, a);
+  if(err == 0)
+    err = read_file(x);
+  if(err == 0)
+    err = build_space(x);
+  if(err == 0)
+    err = make_threads(x);
+  return err ? err : files_unshare();
+}
+
+static void
+give_up(struct restore *x)
+{
+  for(u32 i = 0; i < x->nfiles; i++)
+    file_put(x->file[i]);
+  for(u32 i = 0; i < x->nthreads; i++)
+    task_release(x->thread[i]);
+  if(x->space)
+    space_put(x->space);
+  kfree(x->thread);
+  kfree(x->records);
+  kfree(x->runs);
+  kfree(x);
+}
+
+// restore(descriptors, n, why, room): of a chain, the newest first.  => never; or -errno,
+// nothing has changed, and why[] may say more
+i64
+sys_restore(const u64 *a)
+{
+  struct restore *x = kzalloc(sizeof *x);
+  if(x == NULL)
+    return -ENOMEM;
+  int err = prepare(x, a);
+  if(err == 0)
+    become(x);
+  if(a[2] && copy_to_user(a[2], x->why, min(a[3], (u64)WHY)))
+    err = -EFAULT;
+  give_up(x);
+  return err;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// hashes KIB ROUNDS [FILE]: a long chain of hashes over a working set, each word of which
+// depends on all before it; a line for every round, and at the end what came out.  With
+// FILE the lines go there, and half-way it waits until there is FILE.go.  It computes with
+// floating point on the way, and sleeps.
+
+#include "user/abi.h"
+#include "user/sys.h"
+#include "user/ulib.h"
+#include "user/user.h"
+
+enum { STEPS = 20000, PART = 64 * 1024 };
+
+static uint64 *set, words;
+static volatile double walk = 1.5;
+
+static uint64
+mix(uint64 x)
+{
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
+  return x ^ x >> 31;
+}
+
+// Mostly in one part of the set, another one in each round.
+static uint64
+round_of(uint64 h)
+{
+  uint64 start = mix(h) % words;
+
+  for(int i = 0; i < STEPS; i++){
+    uint64 *at = &set[(start + mix(h + i) % (i % 256 ? PART : words)) % words];
+    h = mix(h ^ *at);
+    *at = h;
+    walk = walk * 1.0000001 + (double)(h & 0xff);
+    if(walk > 1e6)
+      walk /= 1024.0;
+  }
+  return h + (uint64)(walk * 1000.0);
+}
+
+// A line for round i.
+static void
+tell(int fd, int i, uint64 h)
+{
+  struct text line = { 0 };
+
+  text_format(&line, "%d %lx\n", i, h);
+  if(write_all(fd, line.s, line.n) < 0)
+    die("no room");
+  text_free(&line);
+}
+
+int
+main(int argc, char **argv)
+{
+  int kib = argc >= 3 ? atoi(argv[1]) : 0, rounds = argc >= 3 ? atoi(argv[2]) : 0;
+  long fd = argc == 4 ? sys_open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
+  struct timespec nap = { 0, 1000000 };
+  struct text go = { 0 };
+  struct kstat st;
+  uint64 h = 1;
+
+  text_format(&go, "%s.go", argc == 4 ? argv[3] : "");
+  words = kib * 1024UL / sizeof *set;
+  set = mmap(NULL, words * sizeof *set, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if(kib == 0 || set == (void *)-1)
+    die("no working set");
+  for(int i = 1; i <= rounds; i++){
+    h = round_of(h);
+    if(fd >= 0)
+      tell(fd, i, h);
+    do
+      sys_nanosleep(&nap, NULL);
+    while(fd >= 0 && i == rounds / 2 && sys_stat(go.s, &st) < 0);
+  }
+  printf("hashes: %d rounds, %lx\n", rounds, h);
+  return 0;
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Checkpoints: a process saved while it runs goes on from there, whenever and wherever."""
+
+import random
+import re
+import subprocess
+
+import pytest
+
+from host import get, tool
+
+PAGE = 4096
+HEADER = 576                       # bytes of struct ck_header
+
+
+def pids(g, name):
+    return [int(line.split()[0]) for line in g.run("ps").splitlines() if line.split()[-1] == name]
+
+
+def lines(g, path):
+    return int(g.run(f"wc {path}").split()[0])
+
+
+def wait_lines(g, path, n):
+    for _ in range(600):
+        if lines(g, path) >= n:
+            return
+        g.run("sleep 0.1")
+    g.fail(f"{path} has no {n} lines")
+
+
+def start(g, command, name=None):
+    """=> the number of a program in the background"""
+    name = name or command.split()[0]
+    before = pids(g, name)
+    g.run(command + " &")
+    for _ in range(600):
+        new = [p for p in pids(g, name) if p not in before]
+        if new:
+            return new[0]
+    g.fail(f"{name} did not start")
+
+
+def save(g, pid, path, more=""):
+    out = g.check(f"checkpoint {more} {pid} {path}", 120)
+    assert re.search(r"\d+ KiB, \d+ pages", out)
+    g.vm_check()
+    return int(re.search(r"(\d+) pages", out)[1])
+
+
+def kill(g, pid):
+    g.run(f"kill -9 {pid}")
+    g.run("wait", 60)
+    assert pid not in pids(g, "hashes")
+
+
+def restore(g, what, timeout=120):
+    """=> what the process said from then on"""
+    out = g.check(f"restore {what}", timeout)
+    g.vm_check()
+    return out
+
+
+def test_goes_on_after_a_reboot(boot, image):
+    """Its pages are only read when they are touched; the number of the process is the same."""
+    g = boot(cpus=2, image=image, snapshot=False)
+    want = g.check("hashes 1500 60", 120)
+    pid = start(g, "hashes 1500 60 /out")
+    wait_lines(g, "/out", 5)
+    assert save(g, pid, "/saved") >= 375
+    kill(g, pid)
+    g.check("touch /out.go")
+    g.poweroff()
+    g = boot(cpus=1, image=image, snapshot=False)
+    assert restore(g, "/saved") == want
+    assert [int(l.split()[0]) for l in g.run("cat /out").splitlines()] == list(range(1, 61))
+
+
+def test_refusals(boot):
+    """By name, and nothing has happened to the process."""
+    g = boot(cpus=2)
+    for command, why in (
+            ("sleep 100 < /dev/zero", r"descriptor 0, /dev/zero, is a device"),
+            ("cat /dev/null | sleep 100", r"descriptor 0, .*, is a pipe")):
+        pid = start(g, command, "sleep")
+        assert re.search(f"process {pid}: {why}", g.run(f"checkpoint {pid} /c"))
+        assert "No such file" in g.run("ls /c") and "No such file" in g.run("ls /c.new")
+    g.run(" ".join(["kill", *map(str, pids(g, "sleep"))]))
+    assert "No such process" in g.run("checkpoint 999 /c")
+    assert "usage" in g.run("checkpoint 1")
+    assert "Invalid argument" in g.run("checkpoint 1 /c")
+    assert "no checkpoint" in g.run("restore /README.md")
+    assert "No such file" in g.run("restore /nowhere")
+
+
+def damaged(data, rng):
+    """Ways to spoil a file: every word of its header, any other byte, cut off anywhere."""
+    for at in range(0, HEADER, 8):
+        yield data[:at] + bytes(b ^ 1 + rng.randrange(255) for b in data[at:at + 8]) + data[at + 8:]
+    for _ in range(60):
+        at = rng.choice([rng.randrange(len(data)), PAGE * rng.randrange(len(data) // PAGE)])
+        yield data[:at]
+    for _ in range(120):
+        at = rng.randrange(PAGE, len(data))
+        yield data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:]
+
+
+@pytest.mark.long
+def test_damaged_files(boot, image, tmp_path):
+    """Refused, with a reason; what says nothing of itself is found by -c; nothing is left."""
+    rng = random.Random(9)
+    g = boot(cpus=2, image=image, snapshot=False)
+    pid = start(g, "hashes 40 200 /out")
+    wait_lines(g, "/out", 5)
+    save(g, pid, "/saved")
+    kill(g, pid)
+    g.poweroff()
+    data = get(image, "/saved", tmp_path / "saved")
+    bad = list(damaged(data, rng))
+    for n, content in enumerate(bad):
+        (tmp_path / f"bad.{n}").write_bytes(content)
+    tool("fsput", image, *(tmp_path / f"bad.{n}" for n in range(len(bad))), "/")
+    g = boot(cpus=2, image=image, snapshot=False)
+    for n in range(len(bad)):
+        out = g.run(f"restore -c /bad.{n}; echo =$?")
+        assert re.search(r"restore: /bad.\d+ (is|has) .*\n=1$", out), (n, out)
+    assert pids(g, "hashes") == []
+    g.vm_check()
+    # A page that nobody looked at beforehand: it is found when it is touched.
+    at = 5 * PAGE
+    (tmp_path / "page").write_bytes(data[:at] + bytes(PAGE) + data[at + PAGE:])
+    g.poweroff()
+    tool("fsput", image, tmp_path / "page", "/")
+    g = boot(cpus=2, image=image, snapshot=False)
+    g.check("touch /out.go")
+    assert "=135" in g.run("restore /page; echo =$?", 60)        # SIGBUS
+    assert "is damaged" in g.run("dmesg | tail -n 1")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_larger_than_memory(boot, image, disk, cpus):
+    """Under swap, at random moments, killed and restored again and again."""
+    rng = random.Random(cpus)
+    program = "hashes 20000 60"
+    options = {"cpus": cpus, "mem": "16M", "swap": disk(64), "image": image, "snapshot": False}
+    g = boot(**options)
+    want = g.check(program, 600)
+    g.run("touch /out.go")
+    pid = start(g, program + " /out")
+    for n in range(4):
+        wait_lines(g, "/out", rng.randrange(6 * n, 6 * n + 8))
+        assert save(g, pid, "/saved") > 100
+        kill(g, pid)
+        if n % 2:
+            g.poweroff()
+            g = boot(**options)
+        if n < 3:
+            pid = start(g, "restore /saved", "hashes")
+    assert restore(g, "/saved", 600) == want
+
+
+@pytest.mark.long
+def test_program_of_linux(boot, image, tmp_path, cross):
+    """Static glibc, with malloc, stdio, floating point and a signal handler."""
+    source = tmp_path / "chain.c"
+    source.write_text(CHAIN)
+    subprocess.run([f"{cross}gcc", "-O1", "-static", "-o", tmp_path / "chain", source, "-lm"],
+                   check=True, timeout=120)
+    tool("fsput", image, tmp_path / "chain", "/")
+    g = boot(cpus=2, image=image)
+    want = g.check("/chain 400 > /want; cat /want", 120)
+    pid = start(g, "chain 400 > /out")
+    wait_lines(g, "/out", 20)
+    save(g, pid, "/saved")
+    g.run(f"kill -9 {pid}; wait")
+    g.check("restore -c /saved", 120)
+    assert g.run("cat /out", 60) == want
+
+
+CHAIN = r"""
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+static volatile int ticks;
+static void tick(int sig) { ticks++; }
+int main(int argc, char **argv)
+{
+  unsigned long h = 1;
+  signal(SIGUSR1, tick);
+  for(int i = 0; i < atoi(argv[1]); i++){
+    char *p[64];
+    for(int k = 0; k < 64; k++){
+      p[k] = malloc(100 + h % 5000);
+      memset(p[k], h >> k, 100);
+      h = h * 6364136223846793005UL + p[k][99] + (unsigned long)(1000 * sin(h));
+    }
+    for(int k = 0; k < 64; k++)
+      free(p[k]);
+    raise(SIGUSR1);
+    printf("%d %lx %d\n", i, h, ticks);
+    fflush(stdout);
+  }
+  return 0;
+}
+"""
