@@ -249,6 +249,8 @@ evict_to_slots(const struct owner *o, struct frame **v, u32 n)
   for(u32 i = 0; i < n; i++){
     u64 w = atomic_load(&v[i]->word);
     if(kept(o, w)){
+      if(w & FRAME_DIRTY)
+        slot_drop(v[i]);               // which has older bytes, or none
       let_go(v[i]);
     } else if(w & FRAME_DIRTY){
       v[dirty++] = v[i];

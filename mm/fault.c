@@ -462,6 +462,8 @@ retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
       return (int)waited;
     what = attempt(s, va, access, w);
   }
+  if(what == FAULT_OK)
+    local_need(s, va);
   if(major){
     vm_count(VM_MAJOR);
     rate_add(&s->demand.faults, demand_second(), 1);

@@ -153,6 +153,28 @@ local_exec(struct space *to, struct space *from)
   spin_unlock(&all_spaces_lock);
 }
 
+// ---- What a space needs at once ----
+
+u32 local_spares, local_spared;
+
+void
+local_need(struct space *s, va_t va)
+{
+  atomic_store(&s->needs[atomic_add(&s->nneeds, 1) % NEEDS], (u32)(va >> PAGE_SHIFT));
+}
+
+bool
+local_needs(const struct space *s, va_t va)
+{
+  u32 at = atomic_load(&s->nneeds);
+  u32 n = min((u32)min(atomic_load(&s->refs) * WS_LEAST, (u64)NEEDS), at);
+  while(n > 0 && atomic_load(&s->needs[(at - n) % NEEDS]) != va >> PAGE_SHIFT)
+    n--;
+  if(n > 0)
+    atomic_store(&local_spared, true);
+  return n > 0;
+}
+
 // ---- Giving up pages ----
 
 static u64
@@ -160,7 +182,6 @@ limit_of(const struct space *s)
 {
   return max(atomic_load(&s->ws_limit), WS_LEAST * atomic_load(&s->refs));
 }
-
 
 void
 local_make_room(struct space *s)

@@ -32,13 +32,27 @@ const char *local_allotment(void);
 // it, wait until some of its pages have gone, or cannot go.  No lock is held; sleeps.
 void local_make_room(struct space *s);
 
+// What an instruction needs at once must not go while the last of it comes: each thread's
+// last WS_LEAST pages that a fault waited for stay (of more than eight threads, the last
+// NEEDS of all), as long as there is anything else to take: while local_spares, the reaper's.
+extern u32 local_spares, local_spared;         // spared: some have stayed for that
+void local_need(struct space *s, va_t va);     // such a page has come
+bool local_needs(const struct space *s, va_t va);   // it may: then it was spared
+
 extern bool local_promised;                    // there has been a minimum
 
-// The reaper's: does s have no more than it may keep?
+// Does s have no more than it may keep,
 static inline bool
-local_keeps(const struct space *s)
+local_keeps_all(const struct space *s)
 {
   return unlikely(s->ws_min > 0) && atomic_load(&s->resident) <= s->ws_min;
+}
+
+// or need just this page?
+static inline bool
+local_keeps(const struct space *s, va_t va)
+{
+  return local_keeps_all(s) || (atomic_load(&local_spares) && local_needs(s, va));
 }
 
 void local_count(void);                        // before a pass that may take pages

@@ -145,25 +145,17 @@ ring_offer(struct frame *f)
   spin_unlock(&offers.lock);
 }
 
-static bool
-next_offer(u64 *place)
-{
-  spin_lock(&offers.lock);
-  bool any = offers.n > 0;
-  if(any)
-    *place = offers.pfn[--offers.n] - frame_first;
-  spin_unlock(&offers.lock);
-  return any;
-}
-
 // Whatever a frame holds by now, it is of the best class to go, or stays.
 static void
 take_offers(u32 want)
 {
-  u64 place;
-  while(rings.n < want && next_offer(&place))
+  while(rings.n < want && atomic_load(&offers.n) > 0){
+    spin_lock(&offers.lock);
+    u64 place = offers.pfn[--offers.n] - frame_first;
+    spin_unlock(&offers.lock);
     if(present(&rings.ring, place) && ring_use(&rings.ring, place) == 0)
       policy_stats.victims[0] += take(&rings.ring, place);
+  }
 }
 
 // ---- Batches ----
@@ -207,6 +199,18 @@ reclaim_now(u64 want)
   return freed;
 }
 
+// What programs need at once goes only when there is nothing else, and then a page at a
+// time, for one of them has to get on.
+static u64
+reclaim_sparing(u64 want)
+{
+  atomic_store(&local_spares, true);
+  u64 freed = reclaim_now(want);
+  atomic_store(&local_spares, false);
+  bool more = atomic_swap(&local_spared, false) && freed == 0 && !rings.writing;
+  return more ? reclaim_now(1) : freed;
+}
+
 // A page that somebody else writes can go when that is over, and it will be: who writes
 // waits for nothing but the disk.
 u64
@@ -214,7 +218,7 @@ ring_reclaim(u64 want)
 {
   u64 freed;
   set_up();
-  while((freed = reclaim_now(want)) == 0 && rings.writing){
+  while((freed = reclaim_sparing(want)) == 0 && rings.writing){
     frame_wait(rings.writing, FRAME_WRITING);
     rings.writing = NULL;
   }

@@ -77,7 +77,7 @@ look(struct space *s, va_t va, struct frame *f, bool forget, u32 *use)
     p = pmap_forget_use(e);
     rate_add(&s->demand.used, demand_turn, 1);
   }
-  if(names && local_keeps(s))
+  if(names && local_keeps_all(s))
     *use |= KEPT;
   if(names)
     *use |= (pte_used(p) ? USED : 0) | (pte_dirty(p) ? MODIFIED : 0);
@@ -167,7 +167,7 @@ change_entry(struct space *s, struct frame *f, struct gather *g, change_fn *fn)
   if(e == NULL)
     return false;
   bool names = pte_names(*e, f);
-  if(names && !pte_is_locked(*e) && !local_keeps(s)){
+  if(names && !pte_is_locked(*e) && !local_keeps(s, va)){
     fn(s, f, e, g);
     gather_range(g, va, va + PAGE_SIZE);
   }

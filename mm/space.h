@@ -56,6 +56,8 @@ struct area {
   struct list in_space;        // on its way in or out
 };
 
+enum { NEEDS = 64 };
+
 struct space {
   struct rwlock lock;          // areas and brk; read: faults, write: changes
   u64 refs;
@@ -91,6 +93,7 @@ struct space {
   u64 ws_min, ws_max;          // pages it keeps, and may have (0: any number); see local.h
   u64 ws_priority, ws_limit;   // ws_max or less, with what is allotted to it
   u64 resident;                // about; atomic
+  u32 needs[NEEDS], nneeds;    // pages it waited for last, by number; atomic
   bool full;                   // it has to give up pages
   u32 laps;                    // of its hand since then
 

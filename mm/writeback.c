@@ -18,6 +18,7 @@
 #include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
+#include "mm/local.h"
 #include "mm/objects.h"
 
 enum {
@@ -27,22 +28,25 @@ enum {
 
 // ---- Walking the mappings ----
 
-enum take { TAKE_IDLE, TAKE_ALL };      // locked areas keep what is idle
+enum take { TAKE_IDLE, TAKE_ALL };      // idle: not from those who may keep it
 
 // From f's entry, if that is what e is; its table is locked.
 static void
-take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f)
+take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f, enum take what)
 {
   enum pte_state st = pte_state(*e);
   if((st != PTE_PRESENT && st != PTE_HIDDEN) || pte_frame(*e) != f)
     return;
+  if(what == TAKE_IDLE && local_keeps(g->space, va))
+    return;
+  atomic_add(&g->space->resident, -1UL);
   gather_page(g, f, pte_dirty(pmap_set(e, 0)));
   gather_range(g, va, va + PAGE_SIZE);
 }
 
 // A table stays locked from one page to the next if it serves both.
 static void
-take_from_area(struct area *a, struct frame **v, u32 n)
+take_from_area(struct area *a, struct frame **v, u32 n, enum take what)
 {
   struct gather g;
   pte_t *e = NULL;
@@ -60,7 +64,7 @@ take_from_area(struct area *a, struct frame **v, u32 n)
     e = here;
     before = va;
     if(e)
-      take_entry(&g, e, va, v[i]);
+      take_entry(&g, e, va, v[i], what);
   }
   if(e)
     pmap_unlock(e);
@@ -81,7 +85,7 @@ take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
   spin_lock(&o->areas_lock);
   list_for(a, &o->areas, in_object)
     if(!(what == TAKE_IDLE && (a->flags & AREA_LOCKED)))
-      take_from_area(a, v + unmapped, n - unmapped);
+      take_from_area(a, v + unmapped, n - unmapped, what);
   spin_unlock(&o->areas_lock);
 }
 

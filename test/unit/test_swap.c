@@ -326,6 +326,7 @@ static void
 begin_families(void)
 {
   static struct member ancestor;
+  steps = host_rounds(500);
   ancestor.space = make_space();
   run_space(ancestor.space);
   for(u64 page = 0; page < PAGES; page++)
@@ -351,7 +352,6 @@ static void
 families(void)
 {
   start(AREA_PAGES);
-  steps = host_rounds(500);
   begin_families();
   run_families();
   assert_true(vm_counter(VM_SWAP_OUT) > PAGES && vm_counter(VM_SWAP_IN) > PAGES);
@@ -364,7 +364,6 @@ static void
 families_on_a_bad_disk(void)
 {
   start(AREA_PAGES);
-  steps = host_rounds(500);
   may_fail = may_be_short = true;    // slots that cannot be written are lost for good
   disk_fail(12);
   begin_families();
@@ -378,7 +377,6 @@ static void
 families_short_of_slots(void)
 {
   start(SMALL);
-  steps = host_rounds(500);
   may_be_short = true;
   begin_families();
   run_families();
@@ -390,7 +388,6 @@ static void
 families_without_memory_at_times(void)
 {
   start(AREA_PAGES);
-  steps = host_rounds(500);
   may_be_short = fail_allocations = true;
   begin_families();
   run_families();
@@ -473,24 +470,17 @@ enum { FEW = 4 };
 static struct member pair[2], late;
 
 static void
-look(void)
+each_page(void (*fn)(struct member *m, u64 page))
 {
   struct member *m = &pair[current->hart->index];
   run_space(m->space);
   for(u64 page = 0; page < FEW; page++)
-    load(m, page);
+    fn(m, page);
   run_space(NULL);
 }
 
-static void
-store_all(void)
-{
-  struct member *m = &pair[current->hart->index];
-  run_space(m->space);
-  for(u64 page = 0; page < FEW; page++)
-    store(m, page);
-  run_space(NULL);
-}
+static void look(void) { each_page(load); }
+static void store_all(void) { each_page(store); }
 
 static void
 forget_all(void)
@@ -501,7 +491,15 @@ forget_all(void)
 }
 
 static void turn_off(void) { assert_int_equal(area_off(0), 0); }
-static void push_out(void) { ring_reclaim(2 * FEW); }
+
+// As if nobody needed at once what came last.
+static void
+push_out(void)
+{
+  pair[0].space->nneeds = pair[1].space->nneeds = 0;
+  ring_reclaim(2 * FEW);
+}
+
 static void fork_late(void) { fork_into(&late, &pair[current->hart->index]); }
 
 enum how_they_are { IN_MEMORY, AWAY, UNWRITTEN };
