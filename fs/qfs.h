@@ -74,7 +74,7 @@ struct qfs_transaction {
 struct qfs_log {
   u64 handles;                   // operations under way; atomic
   u64 most;                      // that there may be, as the transaction has room; 0: closed
-  bool going_home;               // metadata is being written where it belongs
+  bool going_home;               // all metadata is, and no operation is under way
   u64 running;                   // its number
   u64 done;                      // those before are on the disk
   u64 since;                     // of its first change, or when the last one was over (ns)
@@ -255,10 +255,6 @@ int qfs_commit(struct qfs *fs, u64 sequence);    // that transaction is on the d
 int qfs_commit_all(struct qfs *fs);      // all of them are; nothing is done if there is nothing
 int qfs_commit_home(struct qfs *fs);     // and where they belong, and the journal is empty
 void qfs_commit_old(struct qfs *fs, u64 before);     // as super.commit_old
-
-// Nothing changes between these.  => false: something does just now
-bool qfs_log_stop(struct qfs *fs);
-void qfs_log_go_on(struct qfs *fs);
 
 int qfs_log_open(struct qfs *fs);        // recovers.  => 0, -EUCLEAN, -EROFS, -EIO, -ENOMEM
 void qfs_log_close(struct qfs *fs);

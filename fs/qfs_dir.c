@@ -27,18 +27,6 @@ hash_of(struct qfs_inode *dir, const char *name, u32 len)
 
 // ---- Nodes ----
 
-static bool
-node_ok(const struct qfs_dirblock *b)
-{
-  const struct qfs_dirhead *h = &b->head;
-  if(h->magic != QFS_DIR_MAGIC || h->level >= QFS_DIR_LEVELS)
-    return false;
-  if(h->level > 0)
-    return h->count > 0 && h->count <= QFS_DIR_FANOUT;
-  return h->name_bytes <= QFS_DIR_SPACE &&
-         h->count <= (QFS_DIR_SPACE - h->name_bytes) / sizeof(struct qfs_dirent);
-}
-
 // Block n of the directory.  => pinned
 static int
 node_get(struct qfs_inode *dir, u64 n, struct frame **f)
@@ -48,7 +36,7 @@ node_get(struct qfs_inode *dir, u64 n, struct frame **f)
   if(e)
     return e;
   e = run.block ? qfs_meta_get(qfs_of(dir), run.block, f) : -EUCLEAN;
-  if(e || node_ok(node_of(*f)))
+  if(e || qfs_dirblock_ok(node_of(*f)))
     return e;
   qfs_meta_put(*f);
   return -EUCLEAN;
@@ -73,7 +61,7 @@ top_get(struct qfs_inode *dir, struct frame **f)
   }
   *f = dir->top;
   frame_get(*f, PIN_1);
-  if(node_ok(node_of(*f)))
+  if(qfs_dirblock_ok(node_of(*f)))
     return 0;
   qfs_meta_put(*f);
   return -EUCLEAN;

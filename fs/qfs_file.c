@@ -6,6 +6,7 @@
 // On disk, bytes of a file's last block past its end are zero: what programs
 // stored there through a mapping must not come back when the file grows.
 
+#include "fs/flusher.h"
 #include "fs/qfs.h"
 #include "kernel/string.h"
 
@@ -146,6 +147,8 @@ wait_place(struct object *o)
   return qfs_settle(qfs_of(inode_of(o)));
 }
 
+static int admit(struct object *o) { return flusher_admit(o); }
+
 static void
 release(struct object *o)
 {
@@ -158,6 +161,7 @@ const struct object_ops qfs_file_ops = {
   .write_pages = write_pages,
   .page_mkwrite = page_mkwrite,
   .wait_place = wait_place,
+  .admit = admit,
   .release = release,
 };
 

@@ -221,6 +221,19 @@ struct qfs_dirblock {
 };
 _Static_assert(sizeof(struct qfs_dirblock) == QFS_BLOCK, "qfs directory block");
 
+// May it be a block of a directory?  What it says of itself is within its bounds, then.
+static inline bool
+qfs_dirblock_ok(const struct qfs_dirblock *b)
+{
+  const struct qfs_dirhead *h = &b->head;
+  if(h->magic != QFS_DIR_MAGIC || h->level >= QFS_DIR_LEVELS)
+    return false;
+  if(h->level > 0)
+    return h->count > 0 && h->count <= QFS_DIR_FANOUT;
+  return h->name_bytes <= QFS_DIR_SPACE &&
+         h->count <= (QFS_DIR_SPACE - h->name_bytes) / sizeof(struct qfs_dirent);
+}
+
 // The hash of a name: eight bytes at a time through a multiplication, the seed of
 // the file system (and the length) first.  The last bytes count as followed by zeros.
 static inline u32

@@ -300,15 +300,16 @@ give_up_blocks(struct qfs_inode *qi)
 }
 
 // Its number is free, and so is its memory, once its blocks are.
-// => 0; -ENOMEM, -EBUSY, -EIO: not yet
+// => 0; -ENOMEM, -EIO, -EROFS, or, unless it may `wait`, -EBUSY: not yet
 static int
-dispose(struct qfs *fs, struct qfs_inode *qi)
+dispose(struct qfs *fs, struct qfs_inode *qi, bool wait)
 {
-  int e = qi->cut == QFS_NO_CUT ? 0 : qfs_map_cut(qi, false);
-  if(e == -ENOMEM || e == -EBUSY)
+  int e = qi->cut == QFS_NO_CUT ? 0 : qfs_map_cut(qi, wait);
+  if(e == -ENOMEM || e == -EBUSY || e == -EROFS)
     return e;
-  if(!qfs_try_begin(fs))
-    return -EBUSY;
+  e = wait ? qfs_begin(fs) : qfs_try_begin(fs) ? 0 : -EBUSY;
+  if(e)
+    return e;
   e = qfs_ifree(fs, qi->vfs.ino, qi);
   if(e == 0){
     qi->disk->mode = 0;
@@ -342,7 +343,7 @@ qfs_orphans_free(struct qfs *fs)
   struct qfs_inode *qi;
   int e = 0;
   while(e == 0 && (qi = take_evicted(fs)))
-    if((e = dispose(fs, qi)))
+    if((e = dispose(fs, qi, false)))
       qi->evicted = true;
 }
 
@@ -370,8 +371,7 @@ qfs_orphans_load(struct qfs *fs)
     }
     list_append(&fs->orphans, &qi->orphan);
     give_up_blocks(qi);
-    while((e = dispose(fs, qi)) == -EBUSY && (e = qfs_settle(fs)) == 0)
-      ;
+    e = dispose(fs, qi, true);
     qi->evicted = e != 0;
   }
   return e == -ENOMEM ? 0 : e;
@@ -390,6 +390,6 @@ qfs_inode_evict(struct inode *i)
     return;
   }
   give_up_blocks(qi);
-  if(dispose(fs, qi))
+  if(dispose(fs, qi, true))
     atomic_store_rel(&qi->evicted, true);
 }

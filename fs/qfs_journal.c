@@ -8,16 +8,15 @@
 // of the file data that new pointers or sizes lead to.  It copies the pages, lets
 // operations begin again, in the next transaction, and writes: descriptor and copies,
 // a flush, the commit record, a flush.  From then on the
-// pages are dirty like those of any object and go home by its write-back, but never
-// while an operation might change them.  When the area is used up all of them
-// are sent home, and it begins anew.
+// pages are dirty like those of any object and go home by its write-back.  When the area
+// is used up all of them are sent home, those that have changed meanwhile once more while
+// no operation is under way, and it begins anew.
 //
 // What a commit needs is set aside when the file system is mounted, so that it can be
 // made without memory, and waits for nothing but the disk and open handles; if there is no
 // memory for the copies, operations wait until the pages themselves are written.
 // Those wait for memory and the disk, never for a commit: qfs_begin comes first.  The
-// reaper writes pages of files without a handle, metadata if no handle is open; it may
-// begin one, but never waits for it.
+// reaper writes pages without a handle; it may begin one, but never waits for it.
 //
 // Locks: the turn (`busy`) > handles > the rest of qfs.  log.lock is innermost.
 
@@ -178,31 +177,27 @@ write_data(struct qfs_log *g)
 
 // ---- Closing and opening ----
 
-static bool
-take_turn(struct qfs_log *g, bool wait)
+static void
+take_turn(struct qfs_log *g)
 {
   spin_lock(&g->lock);
-  while(g->busy && wait)
+  while(g->busy)
     wait_io(&g->changed, &g->lock);
-  bool mine = !g->busy;
   g->busy = true;
   spin_unlock(&g->lock);
-  return mine;
 }
 
-// Nothing changes any more, if it is so now or once we have waited.
-static bool
-close(struct qfs_log *g, bool wait)
+// Afterwards nothing changes any more.
+static void
+close(struct qfs_log *g)
 {
   spin_lock(&g->lock);
   g->closed = true;
   limit(g);
   atomic_fence();
-  while(wait && atomic_load(&g->handles) > 0)
+  while(atomic_load(&g->handles) > 0)
     wait_io(&g->changed, &g->lock);
-  bool still = atomic_load(&g->handles) == 0;
   spin_unlock(&g->lock);
-  return still;
 }
 
 // busy: it is still our turn.
@@ -219,20 +214,6 @@ let_begin(struct qfs *fs, bool busy)
 }
 
 static void open(struct qfs *fs) { let_begin(fs, false); }
-
-bool
-qfs_log_stop(struct qfs *fs)
-{
-  struct qfs_log *g = &fs->log;
-  if(!take_turn(g, false))
-    return false;
-  if(g->err == 0 && close(g, false))
-    return true;
-  open(fs);
-  return false;
-}
-
-void qfs_log_go_on(struct qfs *fs) { open(fs); }
 
 int
 qfs_settle(struct qfs *fs)
@@ -423,12 +404,12 @@ qfs_log_begin_anew(struct qfs *fs)
   return write_sector(fs, 0, &head, sizeof head);
 }
 
-// All metadata goes to where it belongs.  Afterwards none is dirty, so that nobody else
-// writes any when operations begin again.
+// All metadata goes to where it belongs, and none is dirty any more.
 static int
 go_home(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
+  object_mark_dirty(&fs->meta, fs->sb_page);
   atomic_store(&g->going_home, true);
   int e = object_sync(&fs->meta, 0, ~0UL);
   atomic_store(&g->going_home, false);
@@ -462,7 +443,9 @@ commit(struct qfs *fs, bool home)
     return -EIO;
   write_data(g);
   write_data(g);                 // what came meanwhile; that is less
-  close(g, true);
+  if(home || used_up(fs, g->now.n + 3))
+    object_sync(&fs->meta, 0, ~0UL);     // most of what is to go home, before all have to wait
+  close(g);
   write_data(g);                 // now all that the transaction leads to
   home |= used_up(fs, g->now.n + 3);
   int e = g->now.n > 0 ? write_transaction(fs, !home) : 0;
@@ -479,7 +462,7 @@ qfs_commit(struct qfs *fs, u64 sequence)
   struct qfs_log *g = &fs->log;
   if(atomic_load(&g->done) > sequence)
     return 0;
-  take_turn(g, true);
+  take_turn(g);
   int e = g->done > sequence ? 0 : commit(fs, false);
   open(fs);
   return e;
@@ -495,7 +478,7 @@ qfs_commit_all(struct qfs *fs)
 int
 qfs_commit_home(struct qfs *fs)
 {
-  take_turn(&fs->log, true);
+  take_turn(&fs->log);
   int e = commit(fs, true);
   open(fs);
   return e;

@@ -59,33 +59,29 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
   return qfs_io_end(&io);
 }
 
-// Of n pages those that the running transaction has not changed again.
-static int
-write_settled(struct qfs *fs, u64 index, struct frame **f, u32 n)
+// The superblock is looked at before recovery: it goes home only while nobody can change it.
+static bool
+may_go(const struct qfs *fs, const struct frame *f)
 {
+  return atomic_load(&f->hint) == 0 && (f->index > 0 || atomic_load(&fs->log.going_home));
+}
+
+// Those of the running transaction count as written: its commit makes them dirty again.
+// Others may change while they are written: the journal has a copy of what is dirty, or
+// nobody uses the block yet, so that after a crash what arrived there does not matter.
+static int
+write_pages(struct object *o, u64 index, struct frame **f, u32 n)
+{
+  struct qfs *fs = meta_fs(o);
   struct qfs_io io;
   qfs_io_begin(&io, fs, BLOCK_WRITE);
   for(u32 i = 0, k; i < n; i = k + 1){
-    for(k = i; k < n && atomic_load(&f[k]->hint) == 0; k++)
+    for(k = i; k < n && may_go(fs, f[k]); k++)
       ;
     if(k > i)
       qfs_io_add(&io, index + i, f + i, k - i);
   }
   return qfs_io_end(&io);
-}
-
-// Those of the running transaction count as written: its commit makes them dirty again.
-static int
-write_pages(struct object *o, u64 index, struct frame **f, u32 n)
-{
-  struct qfs *fs = meta_fs(o);
-  bool stop = !atomic_load(&fs->log.going_home);
-  if(stop && !qfs_log_stop(fs))
-    return -EAGAIN;
-  int e = write_settled(fs, index, f, n);
-  if(stop)
-    qfs_log_go_on(fs);
-  return e;
 }
 
 static void

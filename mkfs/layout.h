@@ -12,7 +12,7 @@ enum { JOURNAL_MAX = 8192 };               // blocks
 static inline void
 layout(struct qfs_super *sb, u64 blocks)
 {
-  u64 journal = max(blocks / 64, min(blocks / 8, 128UL));
+  u64 journal = max(blocks / 64, min(blocks / 8, 1024UL));
   sb->blocks = blocks;
   sb->bitmap_start = 1;
   sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;

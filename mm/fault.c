@@ -407,8 +407,11 @@ fault_of(int err)
 static int
 wait_for_page(struct wanted *w, bool make_dirty)
 {
+  const struct object_ops *ops = w->object->ops;
   struct frame *f;
-  int err = object_page(w->object, w->index, &f);
+  int err = make_dirty && ops && ops->admit ? ops->admit(w->object) : 0;
+  if(err == 0)
+    err = object_page(w->object, w->index, &f);
   if(err == 0){
     if(make_dirty)
       err = object_make_dirty(w->object, f);

@@ -34,6 +34,10 @@ struct object_ops {
   // Wait until there may be a place.  The caller has no page BUSY.  => 0 or -errno
   int (*wait_place)(struct object *o);
 
+  // Before a store through a mapping needs a place: wait while too much is dirty.  The caller
+  // has no lock and no page.  => 0, or the error of write-back.  NULL: there is no limit
+  int (*admit)(struct object *o);
+
   // The last reference is gone; the pages are too.
   void (*release)(struct object *o);
 };

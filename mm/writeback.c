@@ -203,12 +203,28 @@ write_run(struct object *o, struct frame **v, u32 n)
   return err;
 }
 
+// What will be written next: stores to it through mappings count as written then, or it would
+// be dirty still.
+static void
+harvest_run(struct object *o, u64 index, u64 end)
+{
+  if(atomic_load(&o->stored_through) == 0)
+    return;
+  spin_lock(&o->lock);
+  u64 pfn = radix_next(&o->pages, &index, true);
+  spin_unlock(&o->lock);
+  if(pfn && index < end)
+    object_harvest(o, index, min(index + RUN_MAX, end));
+}
+
 int
 object_write_dirty(struct object *o, u64 *index, u64 end, u64 budget, u64 *written)
 {
   struct frame *v[RUN_MAX], *wait;
   int first_err = 0;
   for(u64 done = 0; *index < end && done < budget;){
+    if(budget != WRITE_ALL)      // who writes all has harvested all
+      harvest_run(o, *index, end);
     u32 n = take_run(o, *index, end, v, &wait);
     if(wait){
       if(budget == WRITE_ALL)

@@ -135,18 +135,6 @@ read_entry(struct reading *r, u64 page, const struct qfs_dirblock *b, const stru
   add(r->d, &n);
 }
 
-static bool
-is_node(const struct qfs_dirblock *b)
-{
-  const struct qfs_dirhead *h = &b->head;
-  if(h->magic != QFS_DIR_MAGIC || h->level >= QFS_DIR_LEVELS)
-    return false;
-  if(h->level > 0)
-    return h->count > 0 && h->count <= QFS_DIR_FANOUT;
-  return h->name_bytes <= QFS_DIR_SPACE &&
-         h->count <= (QFS_DIR_SPACE - h->name_bytes) / sizeof(struct qfs_dirent);
-}
-
 static void
 read_leaf(struct reading *r, u64 page, const struct qfs_dirblock *b, u64 low, u64 high)
 {
@@ -169,7 +157,7 @@ node_at(struct reading *r, u64 page)
   if(page >= r->pages || r->m->block[page] == 0 || r->seen[page])
     return NULL;
   const struct qfs_dirblock *b = block_get(r->m->block[page]);
-  return is_node(b) ? b : NULL;
+  return qfs_dirblock_ok(b) ? b : NULL;
 }
 
 // => false: the tree cannot be followed

@@ -62,7 +62,9 @@ def test_settings(boot):
     assert g.run("sysctl -n vm.dirty_ratio vm.dirty_bytes").split() == ["40", "0"]
 
 
-def test_limit(boot, disk):
+@pytest.mark.parametrize("writer", ["dd if=/dev/zero of=big bs=1M count=6 2> /dev/null",
+                                    "late holes big 6"], ids=["write", "mapping"])
+def test_limit(boot, disk, writer):
     """On a slow disk a writer of a lot is slowed down, and so never much is dirty."""
     limit, size = MIB, 6 * MIB
     g = boot(append="quiet", image=None, qemu=(
@@ -70,7 +72,7 @@ def test_limit(boot, disk):
         "-device", "virtio-blk-device,drive=x0,bus=virtio-mmio-bus.0"))
     g.check(f"sysctl vm.dirty_bytes={limit} vm.dirty_background_bytes={limit // 2}; sync")
     before = figures(g, "/proc/vmstat")
-    g.run(f"dd if=/dev/zero of=big bs=1M count={size // MIB} 2> /dev/null && echo > written &")
+    g.run(f"{writer} && echo > written &")
     dirty = []
     while g.status("test -e written"):
         seen = figures(g, "/proc/meminfo")

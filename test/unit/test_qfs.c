@@ -382,6 +382,36 @@ changes_during_commits(void)
   }
 }
 
+// ---- Scale ----
+
+// n new names and a sync.  => requests
+static u64
+create_many(u32 n)
+{
+  static u32 next;
+  u64 before = disk_device()->writes;
+  for(u32 end = next + n; next < end; next++){
+    struct inode *i;
+    assert_int_equal(create(next, &i), 0);
+    inode_put(i);
+  }
+  super->sync(super);
+  return disk_device()->writes - before;
+}
+
+// 10,000 names cost no more than 100 times what 100 do.
+static void
+many_names(void)
+{
+  disk_make(64 << 20)->pages_max = 64;
+  mount();
+  create_many(100);
+  u64 few = create_many(100), many = create_many(10000);
+  assert_in_range(many, 1, 100 * few);
+  unmount_disk();
+  disk_expect_consistent();
+}
+
 int
 main(void)
 {
@@ -391,6 +421,7 @@ main(void)
     TEST(on_a_bad_disk, .frames = 3000),
     TEST(many_openers, .frames = 3000, .harts = TASKS + 1),
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
+    TEST(many_names, .frames = 20000),
   };
   return cmocka_run_group_tests_name("qfs", tests, NULL, NULL);
 }

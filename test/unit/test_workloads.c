@@ -23,8 +23,6 @@ static const struct { const char *name; i32 dir; } slot[] = {
 };
 enum { SLOTS = count_of(slot), S_A = 0, S_B, S_C, S_D, S_X, S_E, S_S, S_DL, S_DR, S_XL, S_XR };
 
-struct contents { u32 sectors, stamp[SECTORS]; };
-
 static struct step {
   u64 begin, end;                        // events of the disk before it, and after
   u32 id[SLOTS];                         // then; 0: no such name
@@ -122,10 +120,7 @@ value_of(u32 id)
 static void
 stamp(u32 id, u32 from, u32 to)
 {
-  struct contents *c = &step[now].file[id];
-  for(u32 k = min(c->sectors, from); k < to; k++)
-    c->stamp[k] = k < from ? 0 : value_of(id);
-  c->sectors = max(c->sectors, to);
+  contents_stamp(&step[now].file[id], from, to, value_of(id));
   touched(id);
 }
 
@@ -363,40 +358,6 @@ run(const u32 *choice, u32 n)
 
 // ---- Is it what was done? ----
 
-// What was cut off may be gone before the file is shorter.
-static bool
-sector_is(u32 id, u32 k, u32 value, u32 from, u32 to)
-{
-  bool cut = false;
-  for(u32 s = from; s <= to; s++){
-    const struct contents *c = &step[s].file[id];
-    if(k < c->sectors ? value == c->stamp[k] : cut && value == 0)
-      return true;
-    cut |= k < c->sectors;
-  }
-  return false;
-}
-
-static void
-check_file(struct inode *i, u32 id, u32 from, u32 to)
-{
-  static u32 bytes[SECTORS * SECTOR / sizeof(u32)];
-  u64 size = i->object.size;
-  bool known = false;
-  for(u32 s = from; s <= to; s++)
-    known |= size == step[s].file[id].sectors * SECTOR;
-  if(!known || object_read_kernel(&i->object, 0, bytes, size) != (i64)size){
-    lie("file %u: %lu bytes, or not readable (steps %u to %u)", id, size, from, to);
-    return;
-  }
-  for(u32 k = 0; k < size / SECTOR; k++)
-    for(u32 b = 0; b < SECTOR / sizeof(u32); b++)
-      if(!sector_is(id, k, bytes[k * (SECTOR / sizeof(u32)) + b], from, to)){
-        lie("file %u: sector %u is of no step from %u to %u", id, k, from, to);
-        break;
-      }
-}
-
 static void
 check_mounted(u64 p)
 {
@@ -417,7 +378,8 @@ check_mounted(u64 p)
     lie("the names are of no step from %u to %u", step[synced].names, late);
   for(u32 k = 0; k < SLOTS; k++){
     if(i[k] && S_ISREG(i[k]->mode) && found[k] < IDS)
-      check_file(i[k], found[k], step[synced].synced[found[k]], late);
+      contents_check(i[k], &step[0].file[found[k]], sizeof step[0],
+                     step[synced].synced[found[k]], late);
     inode_put(i[k]);
   }
 }

@@ -5,6 +5,7 @@
 //   late map FILE      store lines to a page of the file through a mapping that stays
 //   late errors FILE   open the file twice and write to it; once there is a second
 //                      argument of that name, what both say to fsync, twice each
+//   late holes FILE n  store to each of n MiB of holes through a mapping
 //   late fsync FILE n  n tasks append to files of their own and fsync, 20 times each
 
 #include "user/ulib.h"
@@ -23,6 +24,17 @@ map(const char *path)
     memcpy(p + 18 * i, "through a mapping\n", 18);
   for(;;)
     sleep(1000);
+}
+
+static void
+holes(const char *path, unsigned long bytes)
+{
+  int fd = open(path, O_RDWR | O_CREATE);
+  char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if(fd < 0 || sys_ftruncate(fd, (long)bytes) < 0 || (long)p < 0)
+    die("%s cannot be mapped", path);
+  for(unsigned long at = 0; at < bytes; at += PAGE)
+    p[at] = 1;
 }
 
 static void
@@ -56,6 +68,8 @@ main(int argc, char **argv)
 {
   if(argc == 3 && strcmp(argv[1], "map") == 0)
     map(argv[2]);
+  else if(argc == 4 && strcmp(argv[1], "holes") == 0)
+    holes(argv[2], (unsigned long)atoi(argv[3]) << 20);
   else if(argc == 4 && strcmp(argv[1], "errors") == 0)
     errors(argv[2], argv[3]);
   else if(argc == 4 && strcmp(argv[1], "fsync") == 0)

@@ -44,7 +44,7 @@ power_cut(const struct disk_event *v, u64 p, enum cut how, u64 one)
 static void
 crash_again(u32 times)
 {
-  static u8 before[2 << 20];
+  static u8 before[4 << 20];
   assert(disk_size <= sizeof before);
   for(; times > 0; times--){
     memcpy(before, disk_bytes, disk_size);
@@ -73,4 +73,57 @@ power_check(void (*check)(u64 p), u64 p)
   unmount_disk();
   if(disk_check(false) != FSCK_SOUND)
     lie("fsck finds fault after recovery");
+}
+
+// ---- Contents of files ----
+
+void
+contents_stamp(struct contents *c, u32 from, u32 to, u32 value)
+{
+  for(u32 k = min(c->sectors, from); k < to; k++)
+    c->stamp[k] = k < from ? 0 : value;
+  c->sectors = max(c->sectors, to);
+}
+
+static const struct contents *
+after_step(const struct contents *c, u64 distance, u32 step)
+{
+  return (const void *)((const char *)c + step * distance);
+}
+
+// What was cut off may be gone before the file is shorter.
+static bool
+sector_is(const struct contents *c, u64 distance, u32 k, u32 value, u32 from, u32 to)
+{
+  bool cut = false;
+  for(u32 s = from; s <= to; s++){
+    const struct contents *then = after_step(c, distance, s);
+    if(k < then->sectors ? value == then->stamp[k] : cut && value == 0)
+      return true;
+    cut |= k < then->sectors;
+  }
+  return false;
+}
+
+void
+contents_check(struct inode *i, const struct contents *c, u64 distance, u32 from, u32 to)
+{
+  enum { WORDS = SECTOR / sizeof(u32) };
+  static u32 bytes[POWER_SECTORS * WORDS];
+  u64 size = i->object.size;
+  bool known = false;
+  for(u32 s = from; s <= to; s++)
+    known |= size == after_step(c, distance, s)->sectors * SECTOR;
+  if(!known || object_read_kernel(&i->object, 0, bytes, size) != (i64)size){
+    lie("inode %lu: %lu bytes, or not readable (steps %u to %u)", i->ino, size, from, to);
+    return;
+  }
+  for(u32 k = 0; k < size / SECTOR; k++){
+    u32 *w = bytes + k * WORDS;
+    for(u32 b = 1; b < WORDS; b++)
+      if(w[b] != w[0])
+        lie("inode %lu: sector %u is torn", i->ino, k);
+    if(!sector_is(c, distance, k, w[0], from, to))
+      lie("inode %lu: sector %u has %x (steps %u to %u)", i->ino, k, w[0], from, to);
+  }
 }

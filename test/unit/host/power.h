@@ -20,6 +20,16 @@ void power_cut(const struct disk_event *v, u64 p, enum cut how, u64 one);   // o
 // before or after; and `check` says whether it is what was done.
 void power_check(void (*check)(u64 p), u64 p);
 
+// What a file held after a step, by sectors of one value each.
+enum { POWER_SECTORS = 320 };
+struct contents { u32 sectors, stamp[POWER_SECTORS]; };
+
+// Sectors [from, to) were written; between the old end and `from` there are zeros.
+void contents_stamp(struct contents *c, u32 from, u32 to, u32 value);
+// Is every sector of i, and its size, of a step in [from, to]?  Else it is a lie.  c: after
+// step 0; those of later steps follow at that distance.
+void contents_check(struct inode *i, const struct contents *c, u64 distance, u32 from, u32 to);
+
 extern u32 lies;                         // what was not as it ought to be
 extern u64 states;                       // that were looked at
 #define lie(...) (lies++, printk(__VA_ARGS__), printk("\n"))
