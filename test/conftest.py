@@ -8,6 +8,7 @@ answers recounts its memory, and a failing test shows the console.
 
 import itertools
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "boot"))
+import guest
 from guest import BUILD, ROOT, Guest, GuestError, file_name
+from remains import Recorder, Remains
 from host import swap_image, tool
 
 DEFAULT = {"cpus": 3, "mem": "128M"}
@@ -23,11 +26,16 @@ DEFAULT = {"cpus": 3, "mem": "128M"}
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="more machines, longer runs")
+    parser.addoption("--seed", type=int, default=random.SystemRandom().getrandbits(31),
+                     help="of what is random in tests and guests")
+    parser.addoption("--record", help="where to record machines with one hart")
     parser.addoption("--cross", default="riscv64-linux-gnu-", help="prefix of the toolchain")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with --long")
+    guest.SEED = config.getoption("--seed")
+    config.remains = Remains(guest.SEED, config.getoption("--cross"))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -54,6 +62,11 @@ def kernel_with(cross):
     return build
 
 
+@pytest.fixture(autouse=True)
+def seeded(request):
+    random.seed(f"{guest.SEED} {request.node.nodeid}")
+
+
 @pytest.fixture
 def guests(request):
     """The guests of this test; checked and closed at its end."""
@@ -63,6 +76,9 @@ def guests(request):
         for g in mine:
             if g.alive() and not getattr(request.node, "failed", False):
                 g.vm_check()
+    except GuestError:
+        keep(request.node, mine)
+        raise
     finally:
         for g in mine:
             g.close()
@@ -72,10 +88,12 @@ def guests(request):
 def boot(request, guests):
     """boot(cpus=, mem=, append=, ...) => a Guest; see Guest for the arguments."""
     numbers = itertools.count(1)
+    where = request.config.getoption("--record")
+    recorder = Recorder(where) if where else None
 
     def start(wait=True, **options):
         name = file_name(f"{request.node.name}-{next(numbers)}")
-        g = Guest(name, **{**DEFAULT, **options}, wait=False)
+        g = Guest(name, **{**DEFAULT, "recorder": recorder, **options}, wait=False)
         guests.append(g)
         if wait:
             g.wait_prompt(30)
@@ -156,6 +174,12 @@ def hogs(cross, image, tmp_path):
     return image
 
 
+def keep(item, guests):
+    """Once for a test: the first failure is the one to look into."""
+    if guests and not hasattr(item, "left") and not item.config.getoption("--record"):
+        item.left = item.config.remains.keep(item.nodeid, guests)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -163,6 +187,8 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         item.failed = True
         seen = list(item.funcargs.get("guests", [])) + [getattr(item, "shell", None)]
-        for g in filter(None, seen):
-            if not g.log.closed:
-                report.sections.append((f"console of {g.name}", g.tail()))
+        seen = [g for g in seen if g and not g.log.closed]
+        report.sections += [(f"console of {g.name}", g.tail()) for g in seen]
+        keep(item, seen)
+        if hasattr(item, "left"):
+            report.sections.append(("what is left of it", item.left))

@@ -4,8 +4,9 @@
 # Run a one-hart machine so that the same run can be had again, instruction by
 # instruction, forwards and backwards.
 #
-#   record.sh record DIR KERNEL MEM APPEND DISK...   run, and write down what came from outside
-#   record.sh replay DIR [QEMU ARGUMENT...]          the same run again
+#   record.sh record DIR KERNEL MEM APPEND DISK... [-- QEMU ARGUMENT...]
+#                                              run, and write down what came from outside
+#   record.sh replay DIR [QEMU ARGUMENT...]    the same run again
 #
 # DIR gets copies of the kernel and the disks, for they may change, and all that QEMU
 # needs.  What a disk did is replayed by `blkreplay`; the snapshot that running backwards
@@ -26,13 +27,14 @@ case ${1:-} in
     echo "$mem" > "$dir/mem"
     echo "ticks $append" > "$dir/append"
     n=0
-    for disk; do
-      cp --sparse=always "$disk" "$dir/disk$n.img"
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+      cp --sparse=always "$1" "$dir/disk$n.img"
       qemu-img create -q -f qcow2 -b "disk$n.img" -F raw "$dir/disk$n.qcow2"
       n=$((n + 1))
+      shift
     done
+    [ $# = 0 ] || shift
     mode=record
-    set --
     ;;
   replay)
     dir=$2
@@ -41,7 +43,7 @@ case ${1:-} in
     mode=replay
     ;;
   *)
-    sed -n '3,17s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,18s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -55,6 +57,6 @@ for disk in disk*.qcow2; do
   n=$((n + 1))
 done
 exec "$QEMU" -M virt -cpu rv64,sstc=off -smp 1 -m "$(cat mem)" -display none -monitor none \
-  -serial stdio -bios default -no-reboot -global virtio-mmio.force-legacy=false \
+  ${SERIAL:--serial stdio} -bios default -no-reboot -global virtio-mmio.force-legacy=false \
   -kernel kernel.elf -append "$(cat append)" \
   -icount "shift=0,rr=$mode,rrfile=events,rrsnapshot=start" "$@"

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -20,7 +21,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 KERNEL = BUILD / "kernel.elf"
 IMAGE = BUILD / "test" / "fs.img"
+CONSOLE = ["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con"]
 PROMPT = r"(?:^|[\r\n])\$ $"
+
+SEED = None                    # of what QEMU gives guests to be random by; conftest.py sets it
 
 # Machines that run tests are slow at times; limits are for hangs, not for speed.
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
@@ -32,21 +36,28 @@ class GuestError(Exception):
 
 class Guest:
     def __init__(self, name, cpus=2, mem="128M", append="", image=IMAGE, snapshot=True,
-                 swap=None, qemu=(), wait=True, kernel=KERNEL):
+                 swap=None, qemu=(), wait=True, kernel=KERNEL, recorder=None):
         """Boot; with `wait`, until the prompt.
 
         snapshot: writes to the image are thrown away at the end.
         qemu: more arguments for QEMU.
+        recorder: if the machine can be recorded, it is, where that says.
         """
-        self.name = name
+        self.name, self.kernel = name, kernel
+        self._can_record = cpus == 1 and image is not None and not qemu
+        self.recorded = recorder is not None and self._can_record
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="quire-"))
         self.log_path = BUILD / "test" / "boot" / f"{name}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log = open(self.log_path, "w", encoding="utf-8", errors="replace")
+        arguments = self._arguments(kernel, cpus, mem, append, image, snapshot, swap, qemu)
+        if self.recorded:
+            disks = [str(disk) for disk in (image, swap) if disk is not None]
+            arguments = ["record", str(recorder.next()), str(kernel), mem, append, *disks, "--",
+                         *self._own_arguments()]
         self.console = pexpect.spawn(
-            "qemu-system-riscv64",
-            self._arguments(kernel, cpus, mem, append, image, snapshot, swap, qemu),
-            encoding="utf-8", codec_errors="replace", timeout=20 * PATIENCE, echo=False,
+            str(ROOT / "tools/record.sh") if self.recorded else "qemu-system-riscv64", arguments,
+            env=os.environ | {"SERIAL": " ".join(CONSOLE)}, encoding="utf-8", codec_errors="replace", timeout=20 * PATIENCE, echo=False,
             dimensions=(50, 200))
         self.console.delaybeforesend = None
         self.console.logfile_read = self.log
@@ -58,16 +69,18 @@ class Guest:
     def _arguments(self, kernel, cpus, mem, append, image, snapshot, swap, more):
         args = [
             "-M", "virt", "-smp", str(cpus), "-m", mem, "-display", "none", "-monitor", "none",
-            "-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con",
-            "-bios", "default", "-kernel", str(kernel), "-append", append, "-no-reboot",
-            "-global", "virtio-mmio.force-legacy=false",
-            "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off",
+            *CONSOLE, "-bios", "default", "-kernel", str(kernel), "-append", append, "-no-reboot",
+            "-global", "virtio-mmio.force-legacy=false", *self._own_arguments(),
         ]
         if image is not None:
             args += self._disk(0, image, snapshot)
         if swap is not None:
             args += self._disk(1, swap, True)
         return args + list(more)
+
+    def _own_arguments(self):
+        seed = [] if SEED is None else ["-seed", str(SEED)]
+        return ["-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off", *seed]
 
     @staticmethod
     def _disk(slot, path, snapshot):
@@ -90,7 +103,12 @@ class Guest:
         return self.console.before.replace("\r", ""), self.console.match
 
     def send(self, text):
-        self.console.send(text)
+        if not self.recorded:
+            self.console.send(text)
+            return
+        for at in range(0, len(text), 8):      # record drops nothing, but keeps back what
+            self.console.send(text[at:at + 8]) # finds the UART full
+            time.sleep(0.05)
 
     def wait_prompt(self, timeout=20):
         """=> what came before the prompt"""
@@ -160,6 +178,9 @@ class Guest:
     def alive(self):
         return self.console.isalive()
 
+    def recordable(self):
+        return self._can_record
+
     def wait_exit(self, timeout=20):
         """Wait for QEMU to end by itself. => (the rest of the console, exit status)"""
         try:
@@ -174,6 +195,9 @@ class Guest:
         return self.wait_exit()
 
     def close(self):
+        if self.recorded and self.alive():
+            self.console.kill(signal.SIGTERM)  # and the recording is whole
+            self.console.expect(pexpect.EOF, timeout=20 * PATIENCE)
         if self._qmp:
             self._qmp.close()
         self.console.close(force=True)
