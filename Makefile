@@ -67,7 +67,7 @@ CHECKERS_KASAN := kernel/debug/kasan.c kernel/debug/free_frame.c
 CHECKERS_UBSAN := kernel/debug/ubsan.c
 KSRC  := $(wildcard arch/riscv/*.S arch/riscv/*.c kernel/*.c mm/*.c mm/policy/*.c fs/*.c \
 	kernel/trace/*.c kernel/checkpoint/*.c) \
-	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) kernel/debug/plant.c kernel/debug/user_copy.c))
+	$(sort $(foreach c,$(CHECKS),$(CHECKERS_$c) $(patsubst %,kernel/debug/%.c,plant wild user_copy)))
 KOBJ  := $(KSRC:%=$K/%.o)
 LIBSRC := $(wildcard user/lib/*.S user/lib/*.c)
 CHECKSRC := $(wildcard mkfs/fsck/*.c)
@@ -101,8 +101,8 @@ flags_of_user   = $(CC) $(UFLAGS) $(ULINK)
 flags_of_host   = $(HOSTCC) $(HFLAGS)
 flags_of_unit   = $(HOSTCC) $(TFLAGS)
 
-# What reports an error must not stumble over it.
-$(patsubst %,$K/%.o,kernel/debug/kasan.c kernel/debug/ubsan.c arch/riscv/explain.c): \
+# What reports an error must not stumble over it, nor be kept from making one.
+$(patsubst %,$K/%.o,$(patsubst %,kernel/debug/%.c,kasan ubsan wild) arch/riscv/explain.c): \
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt \
 	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs sys_xattr sys_mount \

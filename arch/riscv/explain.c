@@ -20,7 +20,6 @@ static const char *
 cause_name(u64 cause)
 {
   switch(cause){
-  case CAUSE_FETCH_MISALIGNED: return "jump to a misaligned address";
   case CAUSE_FETCH_ACCESS: return "jump to an address that is no memory";
   case CAUSE_ILLEGAL: return "illegal instruction";
   case CAUSE_BREAKPOINT: return "breakpoint";
@@ -92,6 +91,8 @@ likely_cause(const struct trapframe *tf, u64 cause, va_t va)
 void
 trap_panic(const struct trapframe *tf, u64 cause, va_t stval)
 {
+  if(cause == CAUSE_ILLEGAL || cause == CAUSE_BREAKPOINT)
+    stval = tf->pc;                  // it is no address, or none is told
   bool page = cause == CAUSE_FETCH_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_STORE_PAGE;
   if(page){
     printk("\n");

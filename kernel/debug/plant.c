@@ -261,7 +261,7 @@ stray_user(void)
 
 // ---- Which one ----
 
-static const struct { const char *name; void (*commit)(void); } bugs[] = {
+static const struct planted bugs[] = {
   { "shift", shift }, { "overflow", overflow }, { "divide", divide },
   { "index", out_of_bounds }, { "misaligned", misaligned }, { "null", null },
   { "past-object", past_object }, { "freed-object", freed_object },
@@ -274,17 +274,24 @@ static const struct { const char *name; void (*commit)(void); } bugs[] = {
   { "sleep-in-interrupt", sleep_in_interrupt },
   { "no-fence", no_fence }, { "wrong-fence", wrong_fence }, { "no-fence-right", no_fence_right },
   { "no-fence-asleep", no_fence_asleep }, { "asid-reused", asid_reused },
-  { "no-fence-kernel", no_fence_kernel }, { "stray-user", stray_user },
+  { "no-fence-kernel", no_fence_kernel }, { "stray-user", stray_user }, { NULL, NULL },
 };
+
+static void
+commit_one_of(const struct planted *bug)
+{
+  for(; bug->name; bug++){
+    if(!bootarg_is("plant", bug->name))
+      continue;
+    bug->commit();
+    printk("plant: %s: nobody noticed\n", bug->name);
+    machine_poweroff(0);
+  }
+}
 
 void
 plant(void)
 {
-  for(u32 i = 0; i < count_of(bugs); i++){
-    if(!bootarg_is("plant", bugs[i].name))
-      continue;
-    bugs[i].commit();
-    printk("plant: %s: nobody noticed\n", bugs[i].name);
-    machine_poweroff(0);
-  }
+  commit_one_of(bugs);
+  commit_one_of(wild_bugs);
 }

@@ -4,6 +4,9 @@
 
 #pragma once
 
+struct planted { const char *name; void (*commit)(void); };
+extern const struct planted wild_bugs[];      // up to one without a name
+
 #if defined(DEBUG) || defined(KASAN) || defined(UBSAN)
 void plant(void);      // the bug that `plant=` on the command line names
 #else
