@@ -221,7 +221,7 @@ lint: | tools-build
 	@tools/lint
 
 # ---- Setting up, cleaning up, help ----
-SETS := build qemu record test gdb plot lab
+SETS := build qemu record test long gdb plot lab
 $(addprefix tools-,$(SETS)):
 	@tools/setup.sh install $(@:tools-%=%) $(TOOLPREFIX)
 

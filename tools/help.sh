@@ -41,6 +41,7 @@ make [TARGET] [VARIABLE=value ...]
   viz               run a program and draw what memory did meanwhile: build/viz.html, for any
                     browser; see docs/viz.md
                       RUN MEM SWAP CPUS (`make viz RUN="sort README.md" MEM=16M`)
+                      CORE=FILE: of a dump or core of a machine that is gone; KERNEL
   thrash            plot throughput by the number of programs that need memory, with load
                     control and without: build/plots/thrash.png
                       HOGS SECONDS PLOT

@@ -4,7 +4,7 @@
 # Finds the tools quire is built, run and tested with, and installs the missing
 # ones with apt where it may.
 #
-#   setup.sh install SET [PREFIX]   SET: build, qemu, test, gdb, plot or lab (each includes build)
+#   setup.sh install SET [PREFIX]   SET: build, qemu, record, test, long, gdb, plot or lab
 #   setup.sh doctor [PREFIX]        one line a tool: version, or how to get it
 #   setup.sh prefix [PREFIX]        print the cross compiler's prefix
 #   setup.sh gdb [PREFIX]           print a gdb that knows riscv64
@@ -63,6 +63,8 @@ probe() {
     clang) [ -x "$python" ] && "$python" -c \
       "import clang.cindex as c; c.Index.create(); print('python3-clang')" 2>/dev/null ;;
     bwrap) first_line bwrap --version | grep . ;;
+    chromium) { have chromium && first_line chromium --version; } ||
+      { have chromium-browser && first_line chromium-browser --version; } ;;
     spin) have spin && first_line spin -V ;;
     gdb) g=$(find_gdb) && first_line "$g" --version ;;
   esac
@@ -100,6 +102,7 @@ tools_of() {
     lab) echo cc cross python qemu opensbi gdb clang bwrap ;;
     test) echo cc cross libc python qemu opensbi img user gdb cmocka pytest pexpect spin clang \
       bwrap ;;
+    long) echo "$(tools_of test) matplotlib chromium" ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }
@@ -150,7 +153,7 @@ install() {
 
 doctor() {
   status=0
-  for t in make git $(tools_of test); do
+  for t in make git $(tools_of long); do
     if v=$(probe "$t"); then
       printf 'ok       %-8s %s\n' "$t" "$v"
     else

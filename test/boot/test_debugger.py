@@ -122,7 +122,7 @@ def test_symbols_of_programs(debug):
     out = ask("user sh", "info address shell_parse", "help quire", "help slab")
     assert '"shell_parse" is a function' in out, out
     for name in ("tasks", "current", "run-queues", "task-trace", "locks", "areas", "walk",
-                 "frame-of", "buddy", "slab", "dmesg", "user"):
+                 "frame-of", "buddy", "slab", "dmesg", "snapshot", "user"):
         assert re.search(rf"(?m)^{name}\b", out), name
 
 

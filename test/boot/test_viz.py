@@ -4,12 +4,14 @@
 import collections
 import hashlib
 import re
+import subprocess
 import sys
 
 import pytest
 
 from browser import Browser
-from guest import ROOT
+from guest import KERNEL, ROOT
+from test_demand import wait_for
 from host import swap_image
 
 sys.path.append(str(ROOT / "tools/viz"))
@@ -90,6 +92,34 @@ def test_bad_text():
     for text in ("", empty, one + one.replace("80000", "80001")):
         with pytest.raises(page.BadText):
             page.parse(text)
+
+
+def test_page_of_a_machine_that_is_gone(boot, tmp_path):
+    """From its memory alone: the same frames, tables and counters as it told of itself."""
+    g = boot(mem="8M", cpus=2, append="quiet", swap=swap_image(tmp_path / "swap", 64))
+    g.run("thrash -p zipf -l 3600 -f 2 4 > /dev/null &")
+    wait_for(lambda: int(re.search(r"pswpin (\d+)", g.run("cat /proc/vmstat"))[1]) > 100)
+    g.qmp.do("stop")
+    g.qmp.do("dump-guest-memory", paging=False, protocol=f"file:{tmp_path / 'dump'}")
+    done = subprocess.run([ROOT / "tools/viz/from_core.sh", tmp_path / "dump", KERNEL,
+                           tmp_path / "text", "gdb-multiarch"], capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    g.qmp.do("cont")
+    snapshot, = page.parse((tmp_path / "text").read_text())
+    assert check_tables(snapshot) > 512
+    named = [where for p in snapshot.processes for _, where in p["entries"]]
+    assert sum(where < 0 for where in named) > 100               # in swap
+    used = sum(int(s[3]) for s in snapshot.swaps) // 4
+    assert 100 < used <= 64 * 256
+    free = sum(f.kind == "free" for f in snapshot.frames.values())
+    blocks = sum(n << order for order, n in enumerate(snapshot.buddy))
+    assert 0 <= free - blocks < 2 * 64 + 64 and snapshot.vmstat["policy_hand"] in snapshot.frames
+    assert snapshot.vmstat["pswpin"] > 100 and len(page.data_of([snapshot])["steps"]) == 1
+    assert {"init", "sh", "thrash"} <= {p["name"] for p in snapshot.processes}
+    bad = subprocess.run([ROOT / "tools/viz/from_core.sh", ROOT / "README.md", KERNEL,
+                          tmp_path / "bad", "gdb-multiarch"], capture_output=True, text=True)
+    assert bad.returncode != 0 and "no ELF file" in bad.stderr and not (tmp_path / "bad").exists()
 
 
 @pytest.mark.long

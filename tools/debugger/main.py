@@ -8,9 +8,10 @@ import gdb
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import memory
+import snapshot
 import tasks
 
-COMMANDS = tasks.COMMANDS + memory.COMMANDS
+COMMANDS = tasks.COMMANDS + memory.COMMANDS + snapshot.COMMANDS
 
 
 class Quire(gdb.Command):
