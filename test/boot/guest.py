@@ -57,8 +57,8 @@ class Guest:
                          *self._own_arguments()]
         self.console = pexpect.spawn(
             str(ROOT / "tools/record.sh") if self.recorded else "qemu-system-riscv64", arguments,
-            env=os.environ | {"SERIAL": " ".join(CONSOLE)}, encoding="utf-8", codec_errors="replace", timeout=20 * PATIENCE, echo=False,
-            dimensions=(50, 200))
+            env=os.environ | {"SERIAL": " ".join(CONSOLE)}, encoding="utf-8",
+            codec_errors="replace", timeout=20 * PATIENCE, echo=False, dimensions=(50, 200))
         self.console.delaybeforesend = None
         self.console.logfile_read = self.log
         self.started = time.monotonic()

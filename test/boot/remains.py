@@ -55,8 +55,9 @@ class Remains:
         dump, core = where / "dump", where / f"core-{g.name}"
         try:
             g.qmp.do("dump-guest-memory", paging=False, protocol=f"file:{dump}")
-            made = subprocess.run([ROOT / "tools/debugger/core.py", dump, core, where / "kernel.elf"],
-                                  capture_output=True, text=True, timeout=LIMIT)
+            made = subprocess.run(
+                [ROOT / "tools/debugger/core.py", dump, core, where / "kernel.elf"],
+                capture_output=True, text=True, timeout=LIMIT)
         except (GuestError, OSError, subprocess.SubprocessError) as e:
             return f"no core: {e}"
         finally:

@@ -17,6 +17,11 @@ if ! readelf -lW "$core" 2>/dev/null | grep -q 'LOAD .* 0xffff'; then
   "$here/core.py" "$core" "$made" "$kernel" >/dev/null
   core=$made
 fi
-"$gdb" -q -nx -batch "$kernel" "$core" -x "$here/main.py" -ex "snapshot $text" >"$text.log" 2>&1 || true
-grep -qs '^==== end' "$text" || { tail -n 3 "$text.log" >&2; echo "viz: $1: nothing could be read from it" >&2; exit 1; }
+"$gdb" -q -nx -batch "$kernel" "$core" -x "$here/main.py" -ex "snapshot $text" \
+  >"$text.log" 2>&1 || true
+if ! grep -qs '^==== end' "$text"; then
+  tail -n 3 "$text.log" >&2
+  echo "viz: $1: nothing could be read from it" >&2
+  exit 1
+fi
 rm -f "$text.log"
