@@ -6,7 +6,9 @@
 answers recounts its memory, and a failing test shows the console.
 """
 
+import fcntl
 import itertools
+import os
 import pathlib
 import random
 import shutil
@@ -55,9 +57,11 @@ def kernel_with(cross):
     """kernel_with(checks) => the kernel built with them"""
     def build(*checks):
         image = BUILD / "-".join(checks).lower() / "kernel.elf"
-        subprocess.run(["make", "-j2", *(f"{c}=1" for c in checks), f"TOOLPREFIX={cross}",
-                        image.relative_to(ROOT)], cwd=ROOT, check=True, timeout=900,
-                       stdout=subprocess.DEVNULL)
+        with open(BUILD / "test/making", "w") as making:    # tests run side by side
+            fcntl.flock(making, fcntl.LOCK_EX)
+            subprocess.run(["make", "-j2", *(f"{c}=1" for c in checks), f"TOOLPREFIX={cross}",
+                            image.relative_to(ROOT)], cwd=ROOT, check=True, timeout=900,
+                           stdout=subprocess.DEVNULL)
         return image
     return build
 
@@ -112,7 +116,8 @@ class Shared:
     def get(self):
         if self.guest is None or not self.guest.alive():
             self.count += 1
-            self.guest = Guest(f"shared-{self.count}", **DEFAULT)
+            of = os.environ.get("PYTEST_XDIST_WORKER", "")
+            self.guest = Guest(f"shared-{of}{self.count}", **DEFAULT)
         return self.guest
 
     def drop(self):

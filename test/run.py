@@ -9,9 +9,12 @@ counts as one failed test.  Pytest arguments (`-k NAME`, `-x`, `-v`, a file)
 choose boot tests; with them, only boot tests run.  A skipped test counts as
 failed: nothing is left out silently.
 
-With --again up to three boot tests may fail, if each then passes twice in a row:
-they count as passed and are named as unsteady, and what their consoles showed the
-first time stands in the output.  For machines shared with others.
+As many files of boot tests run at once as there are processors; -n1 runs one after
+the other.
+
+With --again up to three boot tests may fail, if each then passes twice in a row by
+itself: they count as passed and are named as unsteady, and what their consoles showed
+the first time stands in the output.  For machines shared with others.
 """
 
 import argparse
@@ -87,7 +90,8 @@ def pytest(options, chosen):
     report.unlink(missing_ok=True)
     command = [sys.executable, "-B", "-m", "pytest", "-o", f"cache_dir={CACHE}", "--tb=short",
                "-o", "junit_logging=no", "--rootdir", "test", f"--junitxml={report}",
-               f"--cross={options.cross}", "--durations=5", "-q"]
+               f"--cross={options.cross}", "--durations=5", "-q", "--dist=loadfile",
+               f"-n{os.cpu_count()}"]
     command += ["--long"] if options.long else []
     limit = LONG_LIMIT if options.long else BOOT_LIMIT
     try:
@@ -110,11 +114,11 @@ def boot_tests(options, more):
     shutil.rmtree(CACHE, ignore_errors=True)
     names_a_file = any(not a.startswith("-") and "/" in a for a in more)
     passed, failed = pytest(options, more if names_a_file
-                            else ["test/boot", "test/abi", "test/oracle", *more])
+                            else ["test/abi", "test/oracle", "test/boot", *more])
     names = last_failed()
     if options.again and 0 < len(names) == len(failed) <= UNSTEADY:
         print("== again:", *names, flush=True)
-        if not any(pytest(options, names)[1] for _ in range(2)):
+        if not any(pytest(options, ["-n0", *names])[1] for _ in range(2)):
             print(*(f"UNSTEADY {name}" for name in failed), sep="\n")
             return passed + len(failed), []
     return passed, failed

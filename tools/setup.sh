@@ -58,7 +58,7 @@ probe() {
     user) have qemu-riscv64 && first_line qemu-riscv64 --version ;;
     libc) [ -n "$prefix" ] && "${prefix}gcc" -print-file-name=libc.a | grep / ;;
     cmocka) have cc && has_headers stdarg stddef stdint setjmp cmocka && echo "cmocka.h" ;;
-    pytest | pexpect | matplotlib)
+    pytest | pexpect | xdist | matplotlib)
       [ -x "$python" ] && "$python" -c "import $1; print('$1', $1.__version__)" 2>/dev/null ;;
     clang) [ -x "$python" ] && "$python" -c \
       "import clang.cindex as c; c.Index.create(); print('python3-clang')" 2>/dev/null ;;
@@ -84,6 +84,7 @@ package() {
     cmocka) echo libcmocka-dev ;;
     pytest) echo python3-pytest ;;
     pexpect) echo python3-pexpect ;;
+    xdist) echo python3-pytest-xdist ;;
     matplotlib) echo python3-matplotlib ;;
     gdb) echo gdb-multiarch ;;
     clang) echo python3-clang ;;
@@ -100,8 +101,8 @@ tools_of() {
     gdb) echo cc cross python gdb ;;
     plot) echo cc cross python matplotlib ;;
     lab) echo cc cross python qemu opensbi gdb clang bwrap ;;
-    test) echo cc cross libc python qemu opensbi img user gdb cmocka pytest pexpect spin clang \
-      bwrap ;;
+    test) echo cc cross libc python qemu opensbi img user gdb cmocka pytest pexpect xdist spin \
+      clang bwrap ;;
     long) echo "$(tools_of test) matplotlib chromium" ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac

@@ -26,8 +26,9 @@ PROMPT = r"(?:^|[\r\n])\$ $"
 
 SEED = None                    # of what QEMU gives guests to be random by; conftest.py sets it
 
-# Machines that run tests are slow at times; limits are for hangs, not for speed.
-PATIENCE = float(os.environ.get("PATIENCE", "1"))
+# Machines that run tests are slow at times, and tests run side by side; limits are
+# for hangs, not for speed.
+PATIENCE = float(os.environ.get("PATIENCE", os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 class GuestError(Exception):
