@@ -111,9 +111,16 @@ def small(run):
 @test("neighbours join", 25,
       "a block that comes back joins its buddy, and both together theirs, as far as that goes")
 def join(run):
-    m = run.boot("take", run.random.randint(3000, 6000))
-    m.reach(3)
-    Lists(m).check()
+    m = run.boot("take", run.random.randint(8000, 10000), mem=64)
+    largest = []
+    for step in (1, 2, 3):
+        m.stop(step)
+        lists = Lists(m)
+        lists.check()
+        largest.append(len(lists.of[MAX_ORDER]))
+    broken, whole = largest[0] - largest[1], largest[2] - largest[1]
+    must(whole > broken / 2, f"{broken} blocks of 1024 frames were broken, and {whole} of them "
+         f"are whole again when all is given back")
 
     pages, seed = run.random.randint(2000, 5000), run.number()
     m = run.boot("shuffle", pages, seed)

@@ -7,6 +7,8 @@
 
 #include "test/labs/probe/probe.h"
 
+enum { PTES = 512 };                  // of a table
+
 static void *
 touched(uint64 pages)
 {
@@ -20,7 +22,8 @@ static int
 take(uint64 pages)
 {
   void *p = map_pages(pages, MAP_PRIVATE);
-  *word_at(p, 0) = 1;               // and with it the tables
+  for(uint64 i = 0; i < pages; i += PTES)
+    *word_at(p, i) = i;             // and with it the tables
   stop(1, (uint64)p, 0, 0, 0, 0);
   for(uint64 i = 0; i < pages; i++)
     *word_at(p, i) = i;
