@@ -33,14 +33,15 @@ void
 text_add(struct text *t, const char *fmt, ...)
 {
   va_list ap;
-  va_start(ap, fmt);
-  u64 n = vsnprintk(NULL, 0, fmt, ap);
-  va_end(ap);
-  if(!reserve(t, n))
-    return;
-  va_start(ap, fmt);
-  t->len += vsnprintk(t->s + t->len, t->size - t->len, fmt, ap);
-  va_end(ap);
+  u64 n, room;
+  do {
+    room = t->size - t->len;
+    va_start(ap, fmt);
+    n = (u64)vsnprintk(t->s + t->len, room, fmt, ap);
+    va_end(ap);
+  } while(n >= room && reserve(t, n));
+  if(n < room)
+    t->len += n;
 }
 
 void
@@ -58,8 +59,11 @@ text_pad(struct text *t, u64 column)
   u64 start = t->len;
   while(start > 0 && t->s[start - 1] != '\n')
     start--;
-  while(!t->failed && t->len - start < column)
-    text_add_bytes(t, " ", 1);
+  u64 n = column - min(t->len - start, column);
+  if(!reserve(t, n))
+    return;
+  memset(t->s + t->len, ' ', n);
+  t->len += n;
 }
 
 void
