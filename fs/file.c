@@ -138,6 +138,8 @@ file_seek(struct file *f, i64 off, int whence)
 {
   if(!f->seekable)
     return -ESPIPE;
+  if(f->ops->no_position)
+    return 0;
   sleep_lock(&f->lock);
   i64 to = seek_target(f, off, whence);
   if(to >= 0)

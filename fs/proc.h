@@ -64,6 +64,10 @@ i64 kpagecount(struct task *unused, u64 first, u64 n, u64 *out);
 i64 kpageflags(struct task *unused, u64 first, u64 n, u64 *out);
 bool next_frames(struct text *text, u64 *cursor);
 
+// What is the same for all processes, proc_system.c
+int show_mounts(struct text *text, struct task *unused);
+int show_mountinfo(struct text *text, struct task *unused);
+
 extern const struct proc_entry proc_pid;      // /proc/<pid>, proc_pid.c
 extern const struct proc_entry proc_sys;      // /proc/sys, proc_sys.c
 extern const struct proc_entry proc_system[]; // what is about the whole system, proc_system.c

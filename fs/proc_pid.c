@@ -484,6 +484,8 @@ static const struct proc_entry entries[] = {
   { .name = "fail-nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
   { .name = "fd", .mode = PROC_DIR, .entries = &fd, .next_number = next_fd },
   { .name = "maps", .mode = PROC_FILE, .show = show_maps },
+  { .name = "mountinfo", .mode = PROC_FILE, .show = show_mountinfo },
+  { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },
   { .name = "oom_score_adj", .mode = PROC_SETTING, .show = show_oom_score_adj,
     .store = store_oom_score_adj },

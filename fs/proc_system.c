@@ -313,8 +313,10 @@ show_cmdline(struct text *t, struct task *unused)
   return 0;
 }
 
+// A line for each file system; fn gets its options.
 static int
-show_mounts(struct text *t, struct task *unused)
+show_supers(struct text *t, void (*fn)(struct text *t, const struct super *s, const char *path,
+                                       const char *options))
 {
   char *path = kmalloc(PATH_MAX);
   struct super *s;
@@ -322,11 +324,37 @@ show_mounts(struct text *t, struct task *unused)
     return -ENOMEM;
   for(u32 k = 0; (s = super_at(k)); k++){
     if(vfs_path_of(s->root, path, PATH_MAX) > 0)
-      text_add(t, "%s %s %s %s 0 0\n", s->source, path, s->type, s->read_only ? "ro" : "rw");
+      fn(t, s, path, s->read_only ? "ro" : "rw");
     super_put(s);
   }
   kfree(path);
   return 0;
+}
+
+static void
+add_mount(struct text *t, const struct super *s, const char *path, const char *options)
+{
+  text_add(t, "%s %s %s %s 0 0\n", s->source, path, s->type, options);
+}
+
+// A file system is mounted in one place, so its device number tells the mount too.
+static void
+add_mountinfo(struct text *t, const struct super *s, const char *path, const char *options)
+{
+  text_add(t, "%lu %lu 0:%lu / %s %s - %s %s %s\n", s->dev, s->covers ? s->covers->super->dev : 0,
+           s->dev, path, options, s->type, s->source, options);
+}
+
+int
+show_mounts(struct text *t, struct task *unused)
+{
+  return show_supers(t, add_mount);
+}
+
+int
+show_mountinfo(struct text *t, struct task *unused)
+{
+  return show_supers(t, add_mountinfo);
 }
 
 const struct proc_entry proc_system[] = {

@@ -153,6 +153,7 @@ struct file_ops {
   u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | ...; see kernel/poll.h
   struct object *(*map)(struct file *f);                // => referenced object for mmap, or NULL
   bool maps_zeroes;                                     // mmap gives anonymous memory instead
+  bool no_position;                                     // any will do, and it stays at 0
   void (*release)(struct file *f);
 };
 

@@ -45,6 +45,7 @@ chardev_open(struct file *f, struct inode *i)
   list_for(d, &devices, link)
     if(d->major == dev_major(i->rdev) && d->minor == dev_minor(i->rdev)){
       f->ops = d->ops;
+      f->seekable = d->ops->no_position;
       bool none = i->rdev == DEV_TTY && terminal_session() < 0;
       return none ? -ENXIO : 0;
     }
@@ -93,12 +94,18 @@ write_full(struct file *f, va_t buf, u64 n, u64 *pos)
   return -ENOSPC;
 }
 
-static const struct file_ops null_ops = { .read = read_nothing, .write = write_away };
-static const struct file_ops zero_ops = {
-  .read = read_zeroes, .write = write_away, .maps_zeroes = true,
+static const struct file_ops null_ops = {
+  .read = read_nothing, .write = write_away, .no_position = true,
 };
-static const struct file_ops full_ops = { .read = read_zeroes, .write = write_full };
-static const struct file_ops random_ops = { .read = read_random, .write = write_away };
+static const struct file_ops zero_ops = {
+  .read = read_zeroes, .write = write_away, .maps_zeroes = true, .no_position = true,
+};
+static const struct file_ops full_ops = {
+  .read = read_zeroes, .write = write_full, .no_position = true,
+};
+static const struct file_ops random_ops = {
+  .read = read_random, .write = write_away, .no_position = true,
+};
 
 void
 memory_devices_init(void)

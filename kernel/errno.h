@@ -13,7 +13,7 @@ enum {
   EMLINK = 31, EPIPE = 32, EDOM = 33, ERANGE = 34, EDEADLK = 35,
   ENAMETOOLONG = 36, ENOLCK = 37, ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40,
   EOVERFLOW = 75, ELIBBAD = 80, EILSEQ = 84, EUSERS = 87, ENOTSOCK = 88, EOPNOTSUPP = 95,
-  ETIMEDOUT = 110, EUCLEAN = 117,
+  EAFNOSUPPORT = 97, ETIMEDOUT = 110, EUCLEAN = 117,
 };
 
 // A signal ended a system call, which is made again if no handler is to run.  With

@@ -190,6 +190,64 @@ i64 sys_getresgid(const u64 *a) { return put_ids(a, current->process->gid); }
 // No supplementary groups.
 i64 sys_getgroups(const u64 *a) { return (i32)a[0] < 0 ? -EINVAL : 0; }
 
+// Who is root has all capabilities and keeps them, who is not has none (capget(2)).
+enum { CAP_VERSION = 0x20080522 };
+#define ALL_CAPS ((2UL << 40) - 1)
+
+struct cap_header { u32 version, pid; };
+struct cap_word { u32 effective, permitted, inheritable; };
+struct cap_data { struct cap_word word[2]; };
+
+static struct cap_data
+capabilities(const struct process *p)
+{
+  u64 all = p->uid == 0 ? ALL_CAPS : 0;
+  return (struct cap_data){ { { (u32)all, (u32)all, 0 }, { all >> 32, all >> 32, 0 } } };
+}
+
+// => 0; of a caller that asks which version there is, or knows another, it is told
+static int
+cap_version(va_t header, struct cap_header *h)
+{
+  if(copy_from_user(h, header, sizeof *h))
+    return -EFAULT;
+  if(h->version == CAP_VERSION)
+    return 0;
+  return store_user_u32(header, CAP_VERSION) ? -EFAULT : -EINVAL;
+}
+
+i64
+sys_capget(const u64 *a)
+{
+  struct cap_header h;
+  int e = cap_version(a[0], &h);
+  if(e)
+    return e == -EINVAL && a[1] == 0 ? 0 : e;
+  struct task *t = task_find(h.pid ? h.pid : current->process->pid);
+  if(t == NULL)
+    return -ESRCH;
+  struct cap_data d = capabilities(t->process);
+  task_put(t);
+  return copy_to_user(a[1], &d, sizeof d) ? -EFAULT : 0;
+}
+
+i64
+sys_capset(const u64 *a)
+{
+  struct cap_header h;
+  struct cap_data d, have = capabilities(current->process);
+  int e = cap_version(a[0], &h);
+  if(e)
+    return e;
+  if(copy_from_user(&d, a[1], sizeof d))
+    return -EFAULT;
+  u32 *high = &d.word[1].effective;
+  for(u32 k = 0; k < sizeof d.word[1] / sizeof *high; k++)
+    high[k] &= (u32)(ALL_CAPS >> 32);
+  bool other = h.pid && h.pid != current->process->pid;
+  return other || memcmp(&d, &have, sizeof d) ? -EPERM : 0;
+}
+
 i64
 sys_set_tid_address(const u64 *a)
 {

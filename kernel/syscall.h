@@ -42,11 +42,17 @@
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \
   X(178, gettid) X(220, clone) X(221, execve) X(260, wait4)                   \
   X(435, clone3) X(281, execveat) X(148, getresuid) X(150, getresgid)         \
+  X(90, capget) X(91, capset)                                                 \
   /* signals: sys_signal.c, sys_sigwait.c */                                  \
   X(129, kill) X(130, tkill) X(131, tgkill) X(132, sigaltstack)               \
   X(133, rt_sigsuspend) X(134, rt_sigaction) X(135, rt_sigprocmask)           \
   X(136, rt_sigpending) X(137, rt_sigtimedwait) X(138, rt_sigqueueinfo)       \
   X(139, rt_sigreturn) X(240, rt_tgsigqueueinfo)                              \
+  /* sockets: sys_socket.c */                                                 \
+  X(198, socket) X(199, socketpair) X(200, bind) X(201, listen)               \
+  X(202, accept) X(203, connect) X(204, getsockname) X(205, getpeername)      \
+  X(206, sendto) X(207, recvfrom) X(208, setsockopt) X(209, getsockopt)       \
+  X(210, shutdown) X(211, sendmsg) X(212, recvmsg) X(242, accept4)            \
   /* memory: sys_mm.c, sys_advise.c, sys_swap.c */                            \
   X(214, brk) X(215, munmap) X(216, mremap) X(222, mmap) X(226, mprotect)     \
   X(224, swapon) X(225, swapoff)                                              \

@@ -201,7 +201,10 @@ class Guest:
             self.console.expect(pexpect.EOF, timeout=20 * PATIENCE)
         if self._qmp:
             self._qmp.close()
-        self.console.close(force=True)
+        if self.console.isalive():
+            self.console.kill(signal.SIGKILL)
+            self.console.wait()
+        self.console.close()
         self.log.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
