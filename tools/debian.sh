@@ -31,7 +31,8 @@ while getopts i:s: option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || { usage >&2; exit 2; }
-[ -f "$image" ] || { echo "debian.sh: there is no image $image; \`make image\` makes one" >&2; exit 1; }
+[ -f "$image" ] ||
+  { echo "debian.sh: there is no image $image; \`make image\` makes one" >&2; exit 1; }
 image=$(realpath "$image")
 fsput=$PWD/build/mkfs/fsput
 at=$PWD/build/upstream/debian-$suite

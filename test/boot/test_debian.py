@@ -63,11 +63,14 @@ def test_interpreters(boot, debian, tmp_path):
     subprocess.run([BUILD / "mkfs/fsput", debian, tmp_path / "p.py", "/"], check=True)
     g = start(boot, debian)
     assert g.run("python3 /p.py", 120).split("\n") == ["3 7 32647", "4999950000 True linux"]
-    assert g.run("lua5.4 -e 'print(string.rep(\"ab\", 3), 2^53)'").split() == ["ababab", "9.007199254741e+15"]
-    sql = ("create table t(n); with recursive c(n) as (select 1 union all select n+1 from c limit 9999) "
-           "insert into t select n from c; select count(*), sum(n) from t; pragma integrity_check")
+    assert g.run("lua5.4 -e 'print(string.rep(\"ab\", 3), 2^53)'").split() == [
+        "ababab", "9.007199254741e+15"]
+    sql = ("create table t(n); with recursive c(n) as (select 1 union all select n+1 from c "
+           "limit 9999) insert into t select n from c; select count(*), sum(n) from t; "
+           "pragma integrity_check")
     assert g.run(f"sqlite3 /work/db '{sql}'", 60).split("\n") == ["9999|49995000", "ok"]
-    script = "f() { echo $((2**10)) ${1^^}; }; f abc | tac; seq 1 20000 | sort -rn | md5sum | cut -c1-8"
+    script = ("f() { echo $((2**10)) ${1^^}; }; f abc | tac; "
+              "seq 1 20000 | sort -rn | md5sum | cut -c1-8")
     assert g.run(f"bash -c '{script}'", 60).split("\n") == [
         "1024 ABC", subprocess.run(["bash", "-c", "seq 1 20000 | sort -rn | md5sum | cut -c1-8"],
                                    capture_output=True, text=True).stdout.strip()]
@@ -99,7 +102,8 @@ def test_stress_ng(boot, debian, tmp_path, cpus, mem):
     g.run("mkswap /dev/vdb; swapon /dev/vdb", 30)
     wrong = []
     for name in STRESSORS:
-        said = g.run(f"stress-ng --{name} 2 -t 2 --verify --oomable --vm-bytes 24M; echo status=$?", 300)
+        said = g.run(f"stress-ng --{name} 2 -t 2 --verify --oomable --vm-bytes 24M; "
+                     "echo status=$?", 300)
         if not re.search(r"failed: 0\n[^$]*status=0$", said):
             wrong.append(f"{name}: {said[-600:]}")
     assert wrong == []
