@@ -57,7 +57,12 @@ int show_maps(struct text *text, struct task *t);
 int show_smaps(struct text *text, struct task *t);
 int show_smaps_rollup(struct text *text, struct task *t);
 i64 pagemap(struct task *t, u64 first, u64 n, u64 *out);
-i64 space_pagemap(struct space *s, u64 first, u64 n, u64 *out);
+i64 space_pagemap(struct space *s, u64 first, u64 n, u64 *out);     // but for bit 55
+
+// kernel/checkpoint/changes.c: the same with it.  And that bit is about changes from now on.
+// => or -ENOMEM
+i64 changes_map(struct space *s, u64 first, u64 n, u64 *out);
+int changes_from_now(struct space *s);
 
 // and about frames, by number.
 i64 kpagecount(struct task *unused, u64 first, u64 n, u64 *out);

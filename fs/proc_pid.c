@@ -368,6 +368,17 @@ store_ws_priority(const char *text, struct task *t)
   return store_of_space(text, t, 1, local_set_priority);
 }
 
+// ---- Changes of memory ----
+
+static int
+store_clear_refs(const char *text, struct task *t)
+{
+  struct space *s = text[0] == '4' && text[1] == '\0' ? task_space(t) : NULL;
+  int err = s ? changes_from_now(s) : -EINVAL;
+  put_space(s);
+  return err;
+}
+
 // ---- Failing allocations ----
 
 static int
@@ -476,6 +487,7 @@ static const struct proc_entry fd = { .mode = S_IFLNK | 0700, .link = link_fd };
 static const struct proc_entry entries[] = {
   { .name = "task", .mode = PROC_DIR, .entries = &proc_task, .next_number = next_task },
   { .name = "stat", .mode = PROC_FILE, .show = show_stat },
+  { .name = "clear_refs", .mode = S_IFREG | 0200, .says = "", .store = store_clear_refs },
   { .name = "cmdline", .mode = PROC_FILE, .show = show_cmdline },
   { .name = "comm", .mode = PROC_FILE, .show = show_comm },
   { .name = "cwd", .mode = PROC_LINK, .link = link_cwd },

@@ -169,6 +169,9 @@ space_put(struct space *s)
   lineage_leave(s);
   if(s->exe)
     file_put(s->exe);
+  if(s->since)
+    space_put(s->since);
+  kfree(s->saved_as);
   pmap_destroy(&s->pmap);
   cache_free(&space_cache, s);
 }

@@ -1,29 +1,111 @@
 // SPDX-License-Identifier: MIT
 //
-// checkpoint: save a process to a file while it runs on; or say what is in such files.
+// checkpoint: save a process to a file while it runs on, once or again and again; merge
+// such files, and say what is in them.
 
 #include "user/checkpoint.h"
 #include "user/user.h"
 
+enum { MERGE_AT = 8 };             // files of a series in a chain, before they are merged
+
 static const char usage_text[] =
-  "checkpoint pid file\n"
-  "       checkpoint -l file     what it holds, and which files it needs\n"
-  "       checkpoint -c file     is every byte of it as it was written?";
+  "checkpoint [-i | -1] pid file\n"
+  "         -i: only what has changed since the last time;  -1: none will follow\n"
+  "       checkpoint -e seconds pid name     again and again: name.1, name.2 ...\n"
+  "       checkpoint merge file [new]        it and those it needs become one\n"
+  "       checkpoint -l file                 what it holds, and which files it needs\n"
+  "       checkpoint -c file                 is every byte of it as it was written?";
 
 static int
-save(long pid, const char *path)
+complain(const char *why)
+{
+  if(why)
+    warn("%s", why);
+  return why != NULL;
+}
+
+static void
+tell(const char *path, const struct ck_made *made)
+{
+  out("%s: %ld KiB, %ld pages", path, (long)made->bytes / 1024, (long)made->pages);
+  if(made->depth)
+    out(", adds to %d", made->depth);
+}
+
+static int
+save(long pid, const char *path, enum ck_how how)
 {
   struct ck_made made;
-  const char *why = checkpoint_write(pid, path, &made);
 
-  if(why){
-    warn("%s", why);
+  if(complain(checkpoint_write(pid, path, how, &made)))
     return 1;
-  }
-  out("%s: %ld KiB, %ld pages; frozen for %ld us\n", path, (long)made.bytes / 1024,
-      (long)made.pages, made.frozen_us);
+  tell(path, &made);
+  out("; frozen for %ld us\n", made.frozen_us);
+  out_flush();
   return 0;
 }
+
+static int
+merge(const char *path, const char *new)
+{
+  struct ck_made made;
+  struct chain c;
+  const char *why = chain_open(&c, path);
+
+  if(!why)
+    why = chain_check(&c);
+  if(!why)
+    why = chain_merge(&c, new, &made);
+  if(complain(why))
+    return 1;
+  tell(new, &made);
+  out("\n");
+  chain_close(&c);
+  return 0;
+}
+
+// ---- A series ----
+
+// Files before the one that was merged are needed no more.
+static void
+forget(const char *name, long first, long last)
+{
+  struct text t = { 0 };
+
+  for(; first < last; first++){
+    text_clear(&t);
+    text_format(&t, "%s.%ld", name, first);
+    sys_unlink(t.s);
+  }
+  text_free(&t);
+}
+
+// Until the process is gone.
+static int
+save_often(long pid, long seconds, const char *name)
+{
+  struct timespec pause = { seconds, 0 };
+  struct text t = { 0 };
+  long oldest = series_latest(name) + 1;
+
+  for(long n = oldest; sys_kill(pid, 0) == 0; n++){
+    text_clear(&t);
+    text_format(&t, "%s.%ld", name, n);
+    if(save(pid, t.s, n == oldest ? CK_FULL : CK_INCREMENT))
+      return sys_kill(pid, 0) == 0;
+    if(n - oldest == MERGE_AT){
+      if(merge(t.s, t.s))
+        return 1;
+      forget(name, oldest, n);
+      oldest = n;
+      out_flush();
+    }
+    sys_nanosleep(&pause, NULL);
+  }
+  return 0;
+}
+
+// ---- Looking ----
 
 static int
 look(const char *path, bool check)
@@ -33,10 +115,8 @@ look(const char *path, bool check)
 
   if(!why && check)
     why = chain_check(&c);
-  if(why){
-    warn("%s", why);
+  if(complain(why))
     return 1;
-  }
   for(size_t i = 0; !check && i < c.files.n; i++){
     const struct checkpoint *f = c.files.p[i];
     out("%s: process %d (%s), %ld pages here, %ld runs\n", f->path, f->header.pid,
@@ -49,17 +129,24 @@ look(const char *path, bool check)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "lc", usage_text };
+  struct options o = { argc, argv, "i1e:lc", usage_text };
+  long pid, seconds = 0;
   int how = 0, c;
-  long pid;
 
-  while((c = option(&o)) != 0)
+  while((c = option(&o)) != 0){
     how = c;
-  if(argc - o.at != (how ? 1 : 2))
+    if(c == 'e' && (!parse_long(o.value, &seconds) || seconds <= 0))
+      usage(&o);
+  }
+  int operands = argc - o.at;
+  if(operands > 1 && how == 0 && strcmp(argv[o.at], "merge") == 0)
+    return operands > 3 ? (usage(&o), 1) : merge(argv[o.at + 1], argv[argc - 1]);
+  if(operands != (how == 'l' || how == 'c' ? 1 : 2))
     usage(&o);
-  if(how)
+  if(operands == 1)
     return look(argv[o.at], how == 'c');
   if(!parse_long(argv[o.at], &pid) || pid <= 0)
     usage(&o);
-  return save(pid, argv[o.at + 1]);
+  return how == 'e' ? save_often(pid, seconds, argv[o.at + 1]) :
+         save(pid, argv[o.at + 1], how == 'i' ? CK_INCREMENT : how ? CK_ALONE : CK_FULL);
 }

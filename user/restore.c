@@ -5,44 +5,48 @@
 #include "user/checkpoint.h"
 #include "user/user.h"
 
-// The child's end is ours.
-static int
-wait_for(long pid)
+// The newest file of a series that is whole.
+static const char *
+open_latest(struct chain *c, const char *name)
 {
-  int status;
-  long r;
+  const char *why = "there is no such file";
+  struct text t = { 0 };
 
-  do
-    r = sys_wait(pid, &status, 0);
-  while(r == -EINTR);
-  if(r < 0)
-    return 1;
-  return wait_signal(status) ? 128 + wait_signal(status) : wait_code(status);
+  for(long n = series_latest(name); n > 0 && why; n--){
+    text_clear(&t);
+    text_format(&t, "%s.%ld", name, n);
+    why = chain_open(c, t.s);
+    if(!why && (why = chain_check(c)) != NULL)
+      chain_close(c);
+    if(why)
+      warn("%s", why);
+  }
+  text_free(&t);
+  return why;
 }
 
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "c", "restore [-c] file     (-c: check all pages first)" };
-  struct chain c;
+  bool latest = argc == 3 && strcmp(argv[1], "--latest") == 0;
+  struct options o = { argc, argv, "c",
+    "restore [-c] file        (-c: check all pages first)\n"
+    "       restore --latest name    the newest of name.1, name.2 ... that is whole" };
   bool check = false;
+  struct chain c;
 
-  while(option(&o) != 0)
+  while(!latest && option(&o) != 0)
     check = true;
-  if(argc - o.at != 1)
+  if(!latest && argc - o.at != 1)
     usage(&o);
-  const char *why = chain_open(&c, argv[o.at]);
+  const char *why = latest ? open_latest(&c, argv[2]) : chain_open(&c, argv[o.at]);
   if(!why && check)
     why = chain_check(&c);
   if(why){
     warn("%s", why);
     return 1;
   }
-  long wanted = ((struct checkpoint *)c.files.p[0])->header.pid, pid = chain_restore(&c);
-  if(pid < 0)
-    return 1;
-  if(pid != wanted)
-    warn("there is a process %ld; this one is %ld now", wanted, pid);
+  long pid = chain_restore(&c);
   chain_close(&c);
-  return wait_for(pid);
+  return pid < 0 ? 1 : restored_wait(pid);
 }

@@ -20,8 +20,10 @@ enum { WHY = 160 };              // room for a reason, with its NUL
 struct frozen {
   struct text records;
   struct space *space;           // a copy of its memory, which nobody runs
+  struct space *since;           // the copy before this one, or NULL
   char *path;                    // scratch, PATH_MAX
   char why[WHY];                 // of a refusal
+  bool remember;                 // changes are to be told the next time
 };
 
 // ---- record.c ----
@@ -30,6 +32,18 @@ struct frozen {
 // and nothing of it changes; else what tasks are doing is left out.
 // => 0; -EOPNOTSUPP and z->why: it has something that cannot be saved; -ENOMEM, -ESRCH
 int record_process(struct frozen *z, struct process *p, struct space *s, bool stopped);
+
+// ---- changes.c ----
+
+enum { OOM_NEVER = -1000 };      // for a copy: there is nobody to kill
+
+// Changes of s count from this copy on, which gets a reference.  => what they counted from
+// before, and its reference; or NULL
+struct space *changes_from(struct space *s, struct space *copy);
+
+// Of n pages from `first` on, entries as in /proc/<pid>/pagemap; with CK_CHANGED those that
+// are not what they are in `since` (NULL: all).  => how many
+i64 changed_map(struct space *s, struct space *since, u64 first, u64 n, u64 *out);
 
 // ---- image.c ----
 

@@ -53,8 +53,9 @@ struct ck_process {
   u64 ignored, handled;
   u64 limits[CK_LIMITS][2];
   u64 actions[CK_ACTIONS][3];      // handler, flags, mask
-  u64 exe;                         // offset of its path behind that of the directory, in `path`
-  char path[];                     // the current directory; then the program's own file
+  u64 exe, last;                   // offsets in `path`
+  char path[];                     // the current directory; at exe its program's file; at last
+                                   // the file where it was last saved.  Each may be empty
 };
 
 struct ck_task {
@@ -102,6 +103,9 @@ struct ck_signal {                 // one that waits to be taken
 #define CK_RECORDS 0UL             // the records
 #define CK_MAP     (1UL << 40)     // 8 * page number: entries as in /proc/<pid>/pagemap
 #define CK_MEMORY  (1UL << 41)     // address: the memory
+
+// Beside Linux's bits in a map: the page has changed since the process was last saved.
+#define CK_CHANGED (1UL << 55)
 
 // Of n bytes, a multiple of 8.  Each step is a bijection of what came before, so no
 // single word can change unnoticed.

@@ -147,9 +147,10 @@ clone_space(struct frozen *z, struct space *s)
   if(err)
     return err;
   z->space->pid = s->pid;
-  z->space->oom_score_adj = -1000;     // to kill for it there is nobody
+  z->space->oom_score_adj = OOM_NEVER;
   return copy_all_shared(s, z->space);
 }
+
 
 // ---- The call ----
 
@@ -164,6 +165,8 @@ freeze(struct frozen *z, struct process *p, struct space *s)
   err = record_process(z, p, s, true);
   if(err == 0)
     err = clone_space(z, s);
+  if(err == 0 && z->remember)
+    z->since = changes_from(s, z->space);
   go_on(p);
   return err;
 }
@@ -190,12 +193,14 @@ install(struct frozen *z)
   return f ? fd_install(f, 0, O_CLOEXEC) : -ENOMEM;
 }
 
-// freeze(pid, why, room) => a descriptor, see format.h; or -errno, and why[] may say more
+// freeze(pid, why, room, remember) => a descriptor, see format.h; or -errno, and why[] may say more
 i64
 sys_freeze(const u64 *a)
 {
   struct task *t = task_find((u32)a[0]);
   struct frozen *z = t ? kzalloc(sizeof *z) : NULL;
+  if(z)
+    z->remember = a[3];
   int err = t == NULL ? -ESRCH : z == NULL ? -ENOMEM : freeze_task(z, t);
   task_put(t);
   if(err == 0)

@@ -56,10 +56,14 @@ read_records(struct frozen *z, va_t buf, u64 n, u64 off)
 static i64
 read_map(struct frozen *z, va_t buf, u64 n, u64 off)
 {
+  const u64 frame = (1UL << 55) - 1;
   u64 entry[64];
   i64 got = off % sizeof *entry ? -EINVAL :
-            space_pagemap(z->space, off / sizeof *entry, min(n / sizeof *entry, count_of(entry)),
-                          entry);
+            changed_map(z->space, z->since, off / sizeof *entry,
+                        min(n / sizeof *entry, count_of(entry)), entry);
+  for(i64 i = 0; i < got; i++)
+    if((entry[i] & frame) == frame_pfn(zero_frame) && (i64)entry[i] < 0)
+      entry[i] = 0;                  // nothing was ever stored there
   if(got > 0 && copy_to_user(buf, entry, (u64)got * sizeof *entry))
     return -EFAULT;
   return got > 0 ? got * (i64)sizeof *entry : got;
@@ -101,6 +105,28 @@ image_read(struct file *f, va_t buf, u64 n, u64 *pos)
   return done ? (i64)done : got;
 }
 
+// What it was saved as: an absolute path, which is told when it is saved the next time.
+static i64
+image_write(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  struct frozen *z = f->priv;
+  if(n == 0 || n >= PATH_MAX)
+    return -EINVAL;
+  char *name = kzalloc(n + 1);
+  if(name == NULL)
+    return -ENOMEM;
+  if(copy_from_user(name, buf, n)){
+    kfree(name);
+    return -EFAULT;
+  }
+  bool on = spin_lock_irq(&family_lock);
+  char *old = z->space->saved_as;
+  z->space->saved_as = name;
+  spin_unlock_irq(&family_lock, on);
+  kfree(old);
+  return (i64)n;
+}
+
 // ---- Life ----
 
 void
@@ -109,6 +135,8 @@ frozen_free(struct frozen *z)
   text_free(&z->records);
   if(z->space)
     space_put(z->space);
+  if(z->since)
+    space_put(z->since);
   kfree(z->path);
   kfree(z);
 }
@@ -122,8 +150,10 @@ image_release(struct file *f)
 struct file *
 image_file(struct frozen *z)
 {
-  static const struct file_ops ops = { .read = image_read, .release = image_release };
-  struct file *f = file_nameless(&ops, O_RDONLY, z);
+  static const struct file_ops ops = {
+    .read = image_read, .write = image_write, .release = image_release,
+  };
+  struct file *f = file_nameless(&ops, O_RDWR, z);
   if(f == NULL)
     frozen_free(z);
   else

@@ -299,8 +299,14 @@ note_places(struct frozen *z, struct ck_process *r, struct task *t, struct space
   if(!named)
     return refuse(z, "its current directory is deleted");
   i64 len = s->exe ? vfs_path_of(s->exe->inode, z->path + r->exe, PATH_MAX - r->exe) : 0;
-  *n = r->exe + (len > 0 ? (u64)len + 1 : 0);
-  return 0;
+  r->last = r->exe + (len > 0 ? (u64)len : 0) + 1;
+  if(len <= 0)
+    z->path[r->exe] = '\0';
+  on = spin_lock_irq(&family_lock);
+  const char *last = s->since && s->since->saved_as ? s->since->saved_as : "";
+  *n = r->last + strlcpy(z->path + r->last, last, PATH_MAX - r->last) + 1;
+  spin_unlock_irq(&family_lock, on);
+  return *n <= PATH_MAX ? 0 : refuse(z, "the names of its files are too long");
 }
 
 static int

@@ -110,7 +110,7 @@ records_ok(struct restore *x)
   }
   x->process = (const struct ck_process *)next_record(x, NULL, CK_PROCESS);
   return x->process && next_record(x, NULL, CK_TASK) &&
-         x->process->exe <= x->process->record.bytes - sizeof *x->process;
+         x->process->exe < x->process->record.bytes - sizeof *x->process;
 }
 
 static int
@@ -197,7 +197,7 @@ set_up_space(struct restore *x)
   s->oom_score_adj = max(-1000, min((i32)p->oom_adj, 1000));
   s->pid = current->process->pid;
   const char *exe = p->path + p->exe;
-  if(p->exe < p->record.bytes - sizeof *p && *exe && vfs_open(NULL, exe, O_RDONLY, 0, &s->exe))
+  if(*exe && vfs_open(NULL, exe, O_RDONLY, 0, &s->exe))
     s->exe = NULL;                     // nobody needs it to run
   return 0;
 }

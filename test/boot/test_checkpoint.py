@@ -10,7 +10,7 @@ import pytest
 from host import get, tool
 
 PAGE = 4096
-HEADER = 576                       # bytes of struct ck_header
+HEADER = 416                       # bytes of struct ck_header
 
 
 def pids(g, name):
@@ -103,6 +103,65 @@ def damaged(data, rng):
     for _ in range(120):
         at = rng.randrange(PAGE, len(data))
         yield data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1:]
+
+
+def test_increments(boot):
+    """Each is as large as what changed; any of them can be gone back to; merged they are one."""
+    g = boot(cpus=2)
+    want = g.check("hashes 6000 40", 120)
+    pid = start(g, "hashes 6000 40 /out")
+    wait_lines(g, "/out", 20)                  # it waits half-way
+    full = save(g, pid, "/a.1")
+    assert full > 1000
+    assert save(g, pid, "/a.2", "-i") < 20
+    g.check("touch /out.go")
+    wait_lines(g, "/out", 22)
+    changed = save(g, pid, "/a.3", "-i")
+    assert 50 < changed < full
+    shown = re.findall(r"^(/a.\d): .* (\d+) pages here", g.check("checkpoint -l /a.3"), re.M)
+    assert [name for name, pages in shown] == ["/a.3", "/a.2", "/a.1"]
+    assert (int(shown[0][1]), int(shown[2][1])) == (changed, full)
+    kill(g, pid)
+    for name in ("/a.1", "/a.2", "/a.3"):
+        assert restore(g, f"-c {name}") == want
+    g.check("checkpoint merge /a.3 /whole; rm /a.1")
+    assert restore(g, "/whole") == want
+    assert "No such file" in g.run("restore /a.3")
+    assert "no such file" in g.run("restore --latest /nothing")
+
+
+@pytest.mark.parametrize("swapping", [False, True])
+def test_changes_are_told(boot, disk, swapping):
+    g = boot(cpus=2, **({"mem": "16M", "swap": disk(32)} if swapping else {}))
+    assert g.check("softdirty", 60) == "softdirty: OK"
+    assert "Invalid argument" in g.run("echo 1 > /proc/self/clear_refs")
+
+
+@pytest.mark.long
+def test_series(boot, image):
+    """One every second, merged now and then; after a crash the newest goes on, or one before."""
+    g = boot(cpus=2, image=image, snapshot=False)
+    want = g.check("hashes 3000 60", 120)
+    pid = start(g, "hashes 3000 60 /out")
+    wait_lines(g, "/out", 10)
+    g.run(f"checkpoint -e 1 {pid} /s > /series &")
+    wait_lines(g, "/series", 12)
+    g.close()                                   # the power fails
+    g = boot(cpus=2, image=image, snapshot=False)
+    files = [int(f.rsplit(".", 1)[1]) for f in g.run("ls /").split() if re.match(r"s\.\d+$", f)]
+    assert max(files) >= 10 and min(files) > 8  # those that were merged are gone
+    g.check("touch /out.go")
+    assert want in restore(g, "--latest /s")    # its number may be somebody else's now
+    g.run(f"cp /README.md /s.{max(files) + 1}")
+    assert want in restore(g, "--latest /s")
+    g.check("rm /out.go")
+    pid = start(g, "hashes 3000 60 /out")
+    wait_lines(g, "/out", 10)
+    for n in range(3):
+        save(g, pid, f"/r.{n}", "-i" if n else "")
+    g.check("touch /out.go")
+    assert want in g.check(f"rewind {pid} 2", 60)
+    assert "never saved" in g.run(f"rewind {start(g, 'sleep 1000')} 1")
 
 
 @pytest.mark.long

@@ -202,3 +202,26 @@ record_next(const struct checkpoint *c, const void *r, uint type)
   }
   return NULL;
 }
+
+// ---- A series ----
+
+long
+series_latest(const char *name)
+{
+  const char *base = path_base(name);
+  size_t n = strlen(base);
+  char *dir = base > name + 1 ? must_copy_n(name, base - name - 1) :
+              must_copy(base > name ? "/" : ".");
+  struct list names = { 0 };
+  long latest = 0, number;
+
+  directory_names(dir, &names);
+  for(size_t i = 0; i < names.n; i++){
+    const char *s = names.p[i];
+    if(starts_with(s, base) && s[n] == '.' && parse_long(s + n + 1, &number) && number > latest)
+      latest = number;
+  }
+  list_free(&names, true);
+  free(dir);
+  return latest;
+}

@@ -128,5 +128,19 @@ chain_restore(struct chain *c)
     become(c);
   if(pid < 0)
     warn_error("fork", pid);
+  else if(pid != p->pid)
+    warn("there is a process %d; this one is %ld now", p->pid, pid);
   return pid;
+}
+
+int
+restored_wait(long pid)
+{
+  int status;
+  long r;
+
+  do
+    r = sys_wait(pid, &status, 0);
+  while(r == -EINTR);
+  return r < 0 ? 1 : wait_signal(status) ? 128 + wait_signal(status) : wait_code(status);
 }

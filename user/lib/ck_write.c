@@ -14,6 +14,9 @@ enum { SOME = 16, ENTRIES = 512 };       // pages moved at once; entries looked 
 
 struct writer {
   int image, out;                        // the frozen process, the new file
+  const struct checkpoint *before;       // what does not change is in it, or NULL
+  size_t next;                           // of its runs, where to look
+  const struct chain *chain;             // to be merged
   struct checkpoint file;                // what it will say of itself
   uint64 *sums;
   size_t sums_room, runs_room;
@@ -105,6 +108,24 @@ is_private(uint64 entry)
   return entry & ENTRY_SWAPPED || (entry & (ENTRY_PRESENT | ENTRY_OBJECT)) == ENTRY_PRESENT;
 }
 
+static bool
+is_new(const struct writer *w, uint64 entry)
+{
+  return is_private(entry) && (!w->before || entry & CK_CHANGED);
+}
+
+// A page that has not changed is where it was; if it is nowhere it is all zeroes.
+static void
+refer_to(struct writer *w, uint64 va)
+{
+  const struct checkpoint *b = w->before;
+  while(w->next < b->nruns && b->runs[w->next].va + (uint64)b->runs[w->next].pages * CK_PAGE <= va)
+    w->next++;
+  const struct ck_run *r = &b->runs[w->next];
+  if(w->next < b->nruns && r->va <= va)
+    note_page(w, va, r->file + 1, r->at + (va - r->va) / CK_PAGE);
+}
+
 static void
 save_area(struct writer *w, uint64 start, uint64 end, bool anonymous)
 {
@@ -118,13 +139,13 @@ save_area(struct writer *w, uint64 start, uint64 end, bool anonymous)
     n = got / 8;
     if(got <= 0)
       fail(w, got < 0 ? got : -EINTR);
-    for(int i = 0, k; i < n; i = k + 1){
-      for(k = i; k < n && k - i < SOME && is_private(entry[k]);)
+    for(int i = 0, k; i < n; i = k){
+      for(k = i; k < n && k - i < SOME && is_new(w, entry[k]);)
         k++;
       if(k > i)
         save_pages(w, va + (uint64)i * CK_PAGE, k - i, anonymous);
-      if(k > i && k - i == SOME)
-        k--;                             // the next one has not been looked at
+      else if(is_private(entry[k++]))
+        refer_to(w, va + (uint64)i * CK_PAGE);
     }
     if(got <= 0)
       return;
@@ -140,6 +161,27 @@ save_areas(struct writer *w)
   while((a = record_next(&w->file, a, CK_AREA)) != NULL)
     if(a->kind == CK_ANONYMOUS || (a->kind == CK_OF_FILE && !(a->flags & SHARED)))
       save_area(w, a->start, a->end, a->kind == CK_ANONYMOUS);
+}
+
+// All pages of a chain, each from the file that it is in.
+static void
+copy_runs(struct writer *w)
+{
+  for(size_t i = 0; i < w->before->nruns && w->error == 0; i++){
+    const struct ck_run *r = &w->before->runs[i];
+    if(r->file >= w->chain->files.n)
+      fail(w, -EINVAL);
+    for(uint k = 0; k < r->pages && w->error == 0; k++){
+      const struct checkpoint *f = w->chain->files.p[r->file];
+      long n = sys_pread(f->fd, w->buffer, CK_PAGE, (r->at + k) * CK_PAGE);
+      if(n != CK_PAGE){
+        fail(w, n < 0 ? n : -EIO);
+        return;
+      }
+      add_page(w, r->va + (uint64)k * CK_PAGE, w->buffer);
+      fail(w, write_all(w->out, w->buffer, CK_PAGE));
+    }
+  }
 }
 
 // ---- The rest of the file ----
@@ -191,7 +233,8 @@ save_header(struct writer *w)
   h->time = now.sec * 1000000000UL + now.nsec;
   h->pid = p->pid;
   memcpy(h->name, t->name, sizeof h->name);
-  fail(w, sys_getrandom(&h->id, sizeof h->id, 0));
+  while(h->id == 0)
+    fail(w, sys_getrandom(&h->id, sizeof h->id, 0));
   h->sum = ck_sum(h, offsetof(struct ck_header, sum));
   memcpy(page, h, sizeof *h);
   long n = sys_pwrite(w->out, page, sizeof page, 0);
@@ -209,13 +252,13 @@ now_us(void)
 }
 
 static bool
-freeze(struct writer *w, long pid, struct ck_made *made)
+freeze(struct writer *w, long pid, bool remember, struct ck_made *made)
 {
   static char why[CK_WHY];
   long start = now_us();
 
   why[0] = 0;
-  w->image = syscall3(NR_freeze, pid, (long)why, sizeof why);
+  w->image = syscall4(NR_freeze, pid, (long)why, sizeof why, remember);
   made->frozen_us = now_us() - start;
   if(w->image < 0)
     text_format(&w->why, "process %ld: %s", pid, why[0] ? why : error_text(w->image));
@@ -247,9 +290,10 @@ write_file(struct writer *w, const char *path)
   fail(w, w->out);
   if(w->error == 0){
     sys_lseek(w->out, CK_PAGE, SEEK_SET);
-    read_records(w);
-    if(w->error == 0)
+    if(w->image >= 0)
       save_areas(w);
+    else
+      copy_runs(w);
     if(w->error == 0)
       save_header(w);
     if(w->error == 0)
@@ -265,23 +309,148 @@ write_file(struct writer *w, const char *path)
   text_free(&tmp);
 }
 
+// Tell the kernel, so that the next one can be an increment: the number, and the name.
+static void
+tell_name(struct writer *w, const char *path)
+{
+  static char dir[PATH_MAX];
+  struct text name = { 0 };
+
+  if(w->error || sys_getcwd(dir, sizeof dir) < 0)
+    return;
+  text_format(&name, "%lx %s%s%s", w->file.header.id, path[0] == '/' ? "" : dir,
+              path[0] == '/' || strcmp(dir, "/") == 0 ? "" : "/", path);
+  sys_write(w->image, name.s, name.n);
+  text_free(&name);
+}
+
+static void
+end(struct writer *w, const char *path, struct ck_made *made)
+{
+  made->pages = w->file.header.pages;
+  made->bytes = w->file.header.size;
+  made->depth = w->file.header.depth;
+  free(w->sums);
+  free(w->file.runs);
+  free(w->file.records);
+  if(w->error)
+    text_format(&w->why, "%s: %s", path, error_text(w->error));
+}
+
+// ---- Increments ----
+
 const char *
-checkpoint_write(long pid, const char *path, struct ck_made *made)
+record_last(const struct checkpoint *c, uint64 *id)
+{
+  const struct ck_process *p = record_next(c, NULL, CK_PROCESS);
+  const char *s = p->path + p->last;
+
+  *id = 0;
+  for(; *s && *s != ' '; s++)
+    *id = *id << 4 | (uint64)(*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
+  return *s ? s + 1 : s;
+}
+
+const char *
+process_saved_as(long pid, const char **why)
 {
   static struct writer w;
+  struct ck_made made;
+  uint64 id;
+
+  memset(&w, 0, sizeof w);
+  *why = NULL;
+  if(freeze(&w, pid, false, &made)){
+    read_records(&w);
+    sys_close(w.image);
+    const char *last = w.error ? "" : record_last(&w.file, &id);
+    if(*last)
+      return last;
+    text_format(&w.why, "process %ld was never saved, or not for increments", pid);
+  }
+  *why = w.why.s;
+  return NULL;
+}
+
+// The chain that the new one can add to. => or NULL
+static const struct checkpoint *
+find_before(struct writer *w, struct chain *c, const char *path)
+{
+  uint64 id;
+  const char *last = record_last(&w->file, &id);
+
+  if(!*last || chain_open(c, last))
+    return NULL;
+  struct checkpoint *b = c->files.p[0];
+  bool fits = b->header.id == id && b->header.depth + 2 < CK_FILES_MAX;
+  struct kstat mine, its;
+  for(size_t i = 0; i < c->files.n && sys_stat(path, &mine) == 0; i++){
+    b = c->files.p[i];
+    fits &= sys_fstat(b->fd, &its) < 0 || its.ino != mine.ino || its.dev != mine.dev;
+  }
+  if(!fits)
+    chain_close(c);
+  return fits ? c->files.p[0] : NULL;
+}
+
+static void
+name_before(struct writer *w)
+{
+  struct ck_header *h = &w->file.header;
+  const struct checkpoint *b = w->before;
+
+  h->parent_id = b->header.id;
+  h->depth = b->header.depth + 1;
+  if(strlen(b->path) >= sizeof h->parent)
+    fail(w, -ENAMETOOLONG);
+  else
+    strcpy(h->parent, b->path);
+}
+
+const char *
+checkpoint_write(long pid, const char *path, enum ck_how how, struct ck_made *made)
+{
+  static struct writer w;
+  struct chain c = { 0 };
 
   free(w.why.s);
   memset(&w, 0, sizeof w);
-  if(!freeze(&w, pid, made))
+  if(!freeze(&w, pid, how != CK_ALONE, made))
     return w.why.s;
-  write_file(&w, path);
+  read_records(&w);
+  if(w.error == 0 && how == CK_INCREMENT && (w.before = find_before(&w, &c, path)) != NULL)
+    name_before(&w);
+  if(w.error == 0)
+    write_file(&w, path);
+  if(how != CK_ALONE)
+    tell_name(&w, path);
   sys_close(w.image);
-  made->pages = w.file.header.pages;
-  made->bytes = w.file.header.size;
-  free(w.sums);
-  free(w.file.runs);
-  free(w.file.records);
-  if(w.error)
-    text_format(&w.why, "%s: %s", path, error_text(w.error));
+  end(&w, path, made);
+  chain_close(&c);
+  return w.error ? w.why.s : NULL;
+}
+
+// ---- A chain as one file ----
+
+const char *
+chain_merge(struct chain *c, const char *path, struct ck_made *made)
+{
+  static struct writer w;
+  const struct checkpoint *newest = c->files.p[0];
+  uint64 bytes = newest->header.records.bytes;
+
+  free(w.why.s);
+  memset(&w, 0, sizeof w);
+  w.image = -1;
+  w.before = newest;
+  w.chain = c;
+  w.file.header = newest->header;
+  w.file.header.parent_id = w.file.header.depth = 0;
+  w.file.header.pages = 0;
+  memset(w.file.header.parent, 0, sizeof w.file.header.parent);
+  w.file.records = must_malloc(bytes);
+  memcpy(w.file.records, newest->records, bytes);
+  write_file(&w, path);
+  end(&w, path, made);
   return w.error ? w.why.s : NULL;
 }

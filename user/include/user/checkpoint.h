@@ -41,15 +41,33 @@ const void *record_next(const struct checkpoint *c, const void *r, uint type);
 
 struct ck_made {
   uint64 pages, bytes;       // in this file
+  uint depth;                // how many files it needs besides
   long frozen_us;            // how long it took to stop and clone it
 };
 
-// Freeze a process and write it to a file, which appears at once and whole.
+// Freeze a process and write it to a file, which appears at once and whole.  An increment
+// adds to the last one of this process; if that is not there any more, or is to be
+// replaced, it is a full one.  After CK_ALONE no increment can follow.
 // => NULL, or what is wrong
-const char *checkpoint_write(long pid, const char *path, struct ck_made *made);
+enum ck_how { CK_FULL, CK_INCREMENT, CK_ALONE };
+const char *checkpoint_write(long pid, const char *path, enum ck_how how, struct ck_made *made);
+
+// Write a chain as one file, which takes the place of its newest: with the same number, so
+// that increments can follow.  Its sums are to be right.  => NULL, or what is wrong
+const char *chain_merge(struct chain *c, const char *path, struct ck_made *made);
+
+// Where the process was last saved when this was taken, and that file's number. => or ""
+const char *record_last(const struct checkpoint *c, uint64 *id);
+
+// Where a process was last saved. => or NULL, and why
+const char *process_saved_as(long pid, const char **why);
+
+// Of files name.1, name.2 ...: the highest number. => 0: there are none
+long series_latest(const char *name);
 
 // ---- Back to life (ck_restore.c) ----
 
 // A child becomes what the chain says. => its number, which is `same` if that was free; or
 // negative after a complaint
 long chain_restore(struct chain *c);
+int restored_wait(long pid);       // for its end. => a status as the shell has it
