@@ -40,7 +40,7 @@ save(long pid, const char *path, enum ck_how how)
   if(complain(checkpoint_write(pid, path, how, &made)))
     return 1;
   tell(path, &made);
-  out("; frozen for %ld us\n", made.frozen_us);
+  out("; frozen for %ld us\n", (long)made.frozen_ns / 1000);
   out_flush();
   return 0;
 }

@@ -46,7 +46,7 @@ main(int argc, char **argv)
     warn("%s", why);
     return 1;
   }
-  long pid = chain_restore(&c);
+  long pid = chain_restore(&c, false);
   chain_close(&c);
   return pid < 0 ? 1 : restored_wait(pid);
 }

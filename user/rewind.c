@@ -1,28 +1,40 @@
 // SPDX-License-Identifier: MIT
 //
 // rewind: end a process, and let it go on from one of its last checkpoints: the newest
-// (1) or one of those that this adds to.
+// (1) or one of those that this adds to; or from the newest for which a command succeeds.
 
 #include "user/checkpoint.h"
 #include "user/user.h"
 
-// => the file, n - 1 before the last one, in which the process is saved; or NULL
-static char *
-find(struct chain *c, long pid, long n)
+// The checkpoints of the process, the newest first. => false after a complaint
+static bool
+find_all(struct chain *c, long pid)
 {
   const char *why, *last = process_saved_as(pid, &why);
 
   if(last)
     why = chain_open(c, last);
+  if(why)
+    warn("%s", why);
+  return why == NULL;
+}
+
+// => its number; or negative after a complaint
+static long
+restore_stopped(const char *path)
+{
+  struct chain c;
+  const char *why = chain_open(&c, path);
+
+  if(!why && (why = chain_check(&c)) != NULL)
+    chain_close(&c);
   if(why){
     warn("%s", why);
-    return NULL;
+    return -EINVAL;
   }
-  if(n > (long)c->files.n){
-    warn("process %ld: there are only %ld checkpoints", pid, (long)c->files.n);
-    return NULL;
-  }
-  return must_copy(((struct checkpoint *)c->files.p[n - 1])->path);
+  long pid = chain_restore(&c, true);
+  chain_close(&c);
+  return pid;
 }
 
 // Until its number is free, or its parent will not see to that for a while.
@@ -30,35 +42,106 @@ static void
 end(long pid)
 {
   struct timespec pause = { 0, 10000000 };
+  int status;
 
   sys_kill(pid, SIGKILL);
   for(int tries = 0; sys_kill(pid, 0) == 0 && tries < 20; tries++)
+    if(sys_wait(pid, &status, WNOHANG) != pid)
+      sys_nanosleep(&pause, NULL);
+}
+
+static long
+run(char **argv)
+{
+  long pid = sys_fork();
+
+  if(pid == 0){
+    warn_error(argv[0], program_run(argv));
+    sys_exit(127);
+  }
+  return pid;
+}
+
+// Does the command succeed when PID is that process?
+static bool
+suits(long pid, const char *command)
+{
+  struct text t = { 0 };
+  int status = 1;
+
+  text_format(&t, "PID=%ld; %s", pid, command);
+  long sh = run((char *[]){ "sh", "-c", t.s, NULL });
+  bool good = sh > 0 && sys_wait(sh, &status, 0) == sh && status == 0;
+  text_free(&t);
+  return good;
+}
+
+// => the number of the checkpoint, or 0: there is none
+static long
+search(const struct chain *c, const char *command)
+{
+  for(size_t n = 0; n < c->files.n; n++){
+    long pid = restore_stopped(((struct checkpoint *)c->files.p[n])->path);
+    bool good = pid > 0 && suits(pid, command);
+    if(pid > 0)
+      end(pid);
+    if(good)
+      return n + 1;
+  }
+  return 0;
+}
+
+// strace takes a moment to begin; the process waits until then.
+static void
+trace(long pid)
+{
+  struct timespec pause = { 0, 10000000 };
+  struct text number = { 0 }, before = { 0 }, now = { 0 };
+
+  text_format(&number, "%ld", pid);
+  setting_read("/proc/sys/kernel/trace", &before);
+  run((char *[]){ "strace", "-p", number.s, NULL });
+  for(int tries = 0; tries < 200; tries++){
+    setting_read("/proc/sys/kernel/trace", &now);
+    if(strcmp(now.s, before.s) != 0)
+      break;
     sys_nanosleep(&pause, NULL);
+  }
 }
 
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "", "rewind pid checkpoints" };
-  struct chain all, c;
-  long pid, n;
+  bool until = argc == 4 && strcmp(argv[1], "--until") == 0;
+  struct options o = { argc, argv, "",
+    "rewind pid checkpoints\n"
+    "       rewind --until command pid     the newest for which it succeeds, $PID being what\n"
+    "                                      has come of it; then it runs under strace" };
+  struct chain all;
+  long pid, n = 0;
 
-  while(option(&o) != 0)
+  while(!until && option(&o) != 0)
     ;
-  if(argc - o.at != 2 || !parse_long(argv[o.at], &pid) || !parse_long(argv[o.at + 1], &n) ||
-     pid <= 0 || n <= 0)
+  if(argc - o.at != (until ? 4 : 2) || !parse_long(argv[until ? 3 : o.at], &pid) || pid <= 0 ||
+     (!until && (!parse_long(argv[o.at + 1], &n) || n <= 0)))
     usage(&o);
-  char *path = find(&all, pid, n);
-  if(!path)
+  if(!find_all(&all, pid))
     return 1;
-  const char *why = chain_open(&c, path);
-  if(!why)
-    why = chain_check(&c);
-  if(why){
-    warn("%s", why);
-    return 1;
+  if(until){
+    sys_kill(pid, SIGSTOP);
+    if((n = search(&all, argv[2])) == 0){
+      sys_kill(pid, SIGCONT);
+      die("there is no such checkpoint; process %ld goes on", pid);
+    }
   }
+  if(n > (long)all.files.n)
+    die("process %ld: there are only %ld checkpoints", pid, (long)all.files.n);
   end(pid);
-  long new = chain_restore(&c);
-  return new < 0 ? 1 : restored_wait(new);
+  long new = restore_stopped(((struct checkpoint *)all.files.p[n - 1])->path);
+  if(new < 0)
+    return 1;
+  if(until)
+    trace(new);
+  sys_kill(new, SIGCONT);
+  return restored_wait(new);
 }

@@ -53,6 +53,7 @@ struct ck_process {
   u64 ignored, handled;
   u64 limits[CK_LIMITS][2];
   u64 actions[CK_ACTIONS][3];      // handler, flags, mask
+  u64 frozen_ns;                   // how long it stood still for this
   u64 exe, last;                   // offsets in `path`
   char path[];                     // the current directory; at exe its program's file; at last
                                    // the file where it was last saved.  Each may be empty

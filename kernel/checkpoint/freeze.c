@@ -162,12 +162,15 @@ freeze(struct frozen *z, struct process *p, struct space *s)
   text_free(&z->records);
   if(err || (err = stop(p)))
     return err;
+  u64 since = machine_time_ns();
   err = record_process(z, p, s, true);
   if(err == 0)
     err = clone_space(z, s);
   if(err == 0 && z->remember)
     z->since = changes_from(s, z->space);
   go_on(p);
+  if(err == 0)
+    ((struct ck_process *)z->records.s)->frozen_ns = machine_time_ns() - since;
   return err;
 }
 

@@ -37,6 +37,7 @@ struct restore {
   struct space *space;
   struct task **thread;                  // but for the first
   u32 nthreads;
+  bool stopped;                          // it waits for SIGCONT before it goes on
   char why[WHY];
 };
 
@@ -356,6 +357,18 @@ set_up_process(struct restore *x)
   current->files->limit = (u32)min(me->limits[RLIMIT_NOFILE].soft, (u64)FILES_LIMIT_MAX);
 }
 
+// As by SIGSTOP: its parent is told.
+static void
+stop_first(struct process *p)
+{
+  bool on = spin_lock_irq(&family_lock);
+  p->stopped = true;
+  p->news = WAIT_STOPPED(SIGSTOP);
+  process_news(p);
+  atomic_or(&current->notify, NOTIFY_SIGNAL);
+  spin_unlock_irq(&family_lock, on);
+}
+
 static void __attribute__((noreturn))
 become(struct restore *x)
 {
@@ -374,6 +387,8 @@ become(struct restore *x)
   set_up_signals(x);
   local_exec(t->space, old);
   space_put(old);
+  if(x->stopped)
+    stop_first(t->process);
   for(u32 i = 0; i < x->nthreads; i++){
     r = (const void *)next_record(x, &r->record, CK_TASK);
     if(start_thread(x->thread[i], r) != 0)
@@ -394,6 +409,7 @@ static int
 get_files(struct restore *x, const u64 *a)
 {
   x->nfiles = (u32)a[1];
+  x->stopped = a[4];
   if(a[1] == 0 || a[1] > CK_FILES_MAX)
     return -EINVAL;
   if(copy_from_user(x->fd, a[0], x->nfiles * sizeof x->fd[0]))
@@ -435,7 +451,7 @@ give_up(struct restore *x)
   kfree(x);
 }
 
-// restore(descriptors, n, why, room): of a chain, the newest first.  => never; or -errno,
+// restore(descriptors, n, why, room, stopped): of a chain, the newest first.  => never; or -errno,
 // nothing has changed, and why[] may say more
 i64
 sys_restore(const u64 *a)

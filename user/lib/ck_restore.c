@@ -73,7 +73,7 @@ open_files(const struct checkpoint *c, const int *standard, int high)
 }
 
 static void __attribute__((noreturn))
-become(struct chain *c)
+become(struct chain *c, bool stopped)
 {
   static int fds[CK_FILES_MAX];
   static char why[CK_WHY];
@@ -97,7 +97,7 @@ become(struct chain *c)
     sys_close(standard[fd]);
   why[0] = 0;
   sys_fcntl(to, F_SETFD, FD_CLOEXEC);
-  r = syscall4(NR_restore, (long)fds, c->files.n, (long)why, sizeof why);
+  r = syscall6(NR_restore, (long)fds, c->files.n, (long)why, sizeof why, stopped, 0);
   sys_dup3(to, 2, 0);
   warn("%s: %s", newest->path, why[0] ? why : error_text(r));
   sys_exit(126);
@@ -112,7 +112,7 @@ fork_as(uint pid)
 }
 
 long
-chain_restore(struct chain *c)
+chain_restore(struct chain *c, bool stopped)
 {
   struct checkpoint *newest = c->files.p[0];
   const struct ck_process *p = record_next(newest, NULL, CK_PROCESS);
@@ -125,11 +125,14 @@ chain_restore(struct chain *c)
   out_flush();
   long pid = fork_as(p->pid);
   if(pid == 0)
-    become(c);
+    become(c, stopped);
   if(pid < 0)
     warn_error("fork", pid);
   else if(pid != p->pid)
     warn("there is a process %d; this one is %ld now", p->pid, pid);
+  int status;
+  if(pid > 0 && stopped && (sys_wait(pid, &status, WUNTRACED) != pid || !wait_stopped(status)))
+    return -ECHILD;
   return pid;
 }
 

@@ -243,23 +243,13 @@ save_header(struct writer *w)
 
 // ---- All ----
 
-static long
-now_us(void)
-{
-  struct timespec now;
-  sys_clock(CLOCK_MONOTONIC, &now);
-  return now.sec * 1000000 + now.nsec / 1000;
-}
-
 static bool
-freeze(struct writer *w, long pid, bool remember, struct ck_made *made)
+freeze(struct writer *w, long pid, bool remember)
 {
   static char why[CK_WHY];
-  long start = now_us();
 
   why[0] = 0;
   w->image = syscall4(NR_freeze, pid, (long)why, sizeof why, remember);
-  made->frozen_us = now_us() - start;
   if(w->image < 0)
     text_format(&w->why, "process %ld: %s", pid, why[0] ? why : error_text(w->image));
   return w->image >= 0;
@@ -327,6 +317,9 @@ tell_name(struct writer *w, const char *path)
 static void
 end(struct writer *w, const char *path, struct ck_made *made)
 {
+  const struct ck_process *p = record_next(&w->file, NULL, CK_PROCESS);
+
+  made->frozen_ns = p ? p->frozen_ns : 0;
   made->pages = w->file.header.pages;
   made->bytes = w->file.header.size;
   made->depth = w->file.header.depth;
@@ -355,12 +348,11 @@ const char *
 process_saved_as(long pid, const char **why)
 {
   static struct writer w;
-  struct ck_made made;
   uint64 id;
 
   memset(&w, 0, sizeof w);
   *why = NULL;
-  if(freeze(&w, pid, false, &made)){
+  if(freeze(&w, pid, false)){
     read_records(&w);
     sys_close(w.image);
     const char *last = w.error ? "" : record_last(&w.file, &id);
@@ -415,7 +407,7 @@ checkpoint_write(long pid, const char *path, enum ck_how how, struct ck_made *ma
 
   free(w.why.s);
   memset(&w, 0, sizeof w);
-  if(!freeze(&w, pid, how != CK_ALONE, made))
+  if(!freeze(&w, pid, how != CK_ALONE))
     return w.why.s;
   read_records(&w);
   if(w.error == 0 && how == CK_INCREMENT && (w.before = find_before(&w, &c, path)) != NULL)

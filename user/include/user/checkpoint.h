@@ -42,7 +42,7 @@ const void *record_next(const struct checkpoint *c, const void *r, uint type);
 struct ck_made {
   uint64 pages, bytes;       // in this file
   uint depth;                // how many files it needs besides
-  long frozen_us;            // how long it took to stop and clone it
+  uint64 frozen_ns;          // how long the process stood still
 };
 
 // Freeze a process and write it to a file, which appears at once and whole.  An increment
@@ -67,7 +67,7 @@ long series_latest(const char *name);
 
 // ---- Back to life (ck_restore.c) ----
 
-// A child becomes what the chain says. => its number, which is `same` if that was free; or
-// negative after a complaint
-long chain_restore(struct chain *c);
+// A child becomes what the chain says; stopped: and waits for SIGCONT then. => its number,
+// the same as ever if that is free; or negative after a complaint
+long chain_restore(struct chain *c, bool stopped);
 int restored_wait(long pid);       // for its end. => a status as the shell has it
