@@ -100,10 +100,10 @@ main(int argc, char **argv)
   munmap((void *)region, pages * PAGE);
   tell_child();
   printf("fork: %ld us\n", took);
-  save(pid, "/saved.1", CK_FULL);
-  save(pid, "/saved.2", CK_INCREMENT);
+  save(pid, "saved.1", CK_FULL);
+  save(pid, "saved.2", CK_INCREMENT);
   tell_child();
-  save(pid, "/saved.3", CK_INCREMENT);
+  save(pid, "saved.3", CK_INCREMENT);
   sys_kill(pid, SIGKILL);
   return 0;
 }
