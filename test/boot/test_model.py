@@ -16,6 +16,7 @@ MODELS = ROOT / "test/model"
 CHECKED = {
     "page": ["", "ALONE THREADS", "ALONE SWAPOFF"],
     "table": [""], "shootdown": [""], "writeback": [""],
+    "frozen": [""], "move": [""], "object": ["", "TRUNCATE"],
 }
 PLANTED = {
     "page": {"COUNT_BEFORE_FENCE": "", "LOSE_D": "", "FORK_KEEPS_D": "", "INSTALL_BUSY": "",
@@ -27,6 +28,11 @@ PLANTED = {
                                 "FORGET_FIRST", "FORGET_SLEEPERS"], ""),
     "writeback": dict.fromkeys(["WRITE_BEFORE_FENCE", "CLEAN_AFTER_WRITE", "FOLD_FIRST_ONLY",
                                 "DROP_MAPPED"], ""),
+    "frozen": dict.fromkeys(["NO_FORK_FENCE", "EVICT_IN_FORK", "COPY_KEEPS_W",
+                             "TAKE_BACK_SHARED"], ""),
+    "move": dict.fromkeys(["MOVE_BUSY", "FORGET_SLOT", "FORGET_FRAME", "EARLY_UNBUSY"], ""),
+    "object": {"LOOK_FIRST": "", "LOSE_D": "", "IGNORE_PINS": "", "DROP_MAPPED": "",
+               "FREE_FIRST": "", "CUT_MAPPED": "TRUNCATE", "CUT_FIRST": "TRUNCATE"},
 }
 
 
@@ -46,13 +52,14 @@ def check(where, model, defines, compile_with=("-O0",), pan_with=(), limit=240):
 
 @pytest.mark.parametrize("model, variant", [(m, v) for m, vs in CHECKED.items() for v in vs])
 def test_model_holds(model, variant, tmp_path):
-    errors, complete, said = check(tmp_path, model, variant)
+    errors, complete, said = check(tmp_path, model, variant, ("-O1",))
     assert errors == 0 and complete, said
 
 
 @pytest.mark.parametrize("model, fault", [(m, f) for m, fs in PLANTED.items() for f in fs])
 def test_planted_fault_is_found(model, fault, tmp_path):
-    errors, _, said = check(tmp_path, model, f"{PLANTED[model][fault]} {fault}")
+    errors, _, said = check(tmp_path, model, f"{PLANTED[model][fault]} {fault}",
+                            ("-O0", "-DBFS"))
     assert errors > 0, said
 
 
@@ -65,8 +72,11 @@ def test_every_fault_a_model_names_is_planted():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("variant", ["THREADS", "SWAPOFF", "ALONE THREADS SWAPOFF"])
-def test_large_model_holds(variant, tmp_path):
+@pytest.mark.parametrize("model, variant", [
+    ("page", "THREADS"), ("page", "SWAPOFF"), ("page", "ALONE THREADS SWAPOFF"),
+    ("frozen", "THREADS"),
+])
+def test_large_model_holds(model, variant, tmp_path):
     """Too many states to keep them all: a bit each in a table of a gigabit."""
-    errors, _, said = check(tmp_path, "page", variant, ("-O2", "-DBITSTATE"), ("-w33",), 1800)
+    errors, _, said = check(tmp_path, model, variant, ("-O2", "-DBITSTATE"), ("-w33",), 1800)
     assert errors == 0, said
