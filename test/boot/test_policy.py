@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from guest import BUILD, ROOT
+from test_swap import vmstat
 
 sys.path.append(str(ROOT / "tools/policy"))
 import references
@@ -203,6 +204,47 @@ def test_default_policy_is_near_lru(kind, tmp_path):
     counts = {(w[0], w[1]): int(w[3]) for w in map(str.split, p.stdout.splitlines())}
     for frames in ("1024", "3072", "7168"):
         assert counts["esc", frames] <= 1.1 * counts["lru", frames], counts
+
+
+def touched(pattern, pages, touches):
+    """The pages that `thrash -p pattern -t touches` refers to, in order (user/thrash.c)."""
+    state, quarter, mask = 88172645463325252 | 1, pages // 4 + 1, (1 << 64) - 1
+
+    def draw(n):
+        nonlocal state
+        state ^= state << 13 & mask
+        state ^= state >> 7
+        state ^= state << 17 & mask
+        return state % n
+
+    yield from range(pages)
+    for i in range(touches):
+        if pattern == "zipf":
+            k = 1 << draw(pages.bit_length())
+            yield (k + draw(k) - 1) * 7919 % pages
+        else:
+            yield min(i // (quarter * 8) % 4 * quarter + draw(quarter), pages - 1)
+        draw(100)                       # is it a store?
+    yield from range(pages)
+
+
+def test_kernel_is_near_lru(boot, disk, tmp_path):
+    """Pages it brought in, against exact LRU with as many frames as the program ever had."""
+    subprocess.run(["make", "-s", "build/tools/policy/sim"], cwd=ROOT, check=True, timeout=100)
+    g = boot(cpus=1, mem="16M", swap=disk(64), append="quiet")
+    for pattern, mib, touches in (("zipf", 20, 20000), ("phase", 24, 40000)):
+        refs = list(touched(pattern, mib * 256, touches))
+        trace = write(tmp_path / "t", [Reference(i, 1, p, False) for i, p in enumerate(refs)])
+        before, resident = vmstat(g)["pswpin"], 0
+        g.run(f"thrash -p {pattern} -t {touches} {mib} > out &")
+        while m := re.search(r"(?m)^ *\d+ +\d+ \w +(\d+) .* thrash$", g.run("ps", 60)):
+            resident = max(resident, int(m[1]))
+        assert "ok" in g.run("cat out")
+        frames = str(resident // 4)
+        p = subprocess.run([ROOT / "build/tools/policy/sim", trace, frames, "lru"],
+                           capture_output=True, text=True, check=True)
+        lru = int(p.stdout.split()[3]) - len(set(refs))    # but for those that were new
+        assert lru > 1000 and vmstat(g)["pswpin"] - before <= 1.1 * lru, (pattern, frames)
 
 
 # ---- Traces of a running quire ----
