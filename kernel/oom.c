@@ -113,11 +113,13 @@ choose_and_kill(void)
   bool others = false;
   if(!s)
     return false;
+  u64 score = oom_score(s);
   s->doomed = true;
   picture();
   u32 n = kill_tasks(s, &others);
   if(n > 0){
     vm_count(VM_OOM_KILL);
+    trace(OOM_KILL, s->pid, score);
     if(!others)
       space_strip(s);
   }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // ps: the processes, from /proc.  -o: the columns named, each perhaps with a heading of
-// one's own behind a '='.  All are shown anyway, so -e and -A change nothing.
+// one's own behind a '='.  All are shown anyway, so -e and -A change nothing; -f, and BSD's
+// letters without a '-', are columns that tell more.  --sort=[-]column: the least, or the most,
+// first.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -70,6 +72,8 @@ static const struct column columns[] = {
 };
 
 static struct list chosen;     // struct column *
+static const struct column *order;
+static bool most_first;
 
 static const struct column *
 find_column(const char *name)
@@ -96,6 +100,31 @@ choose(const char *names)
       c->heading = heading;
     list_add(&chosen, c);
   }
+}
+
+static void
+sort_by(const char *option)
+{
+  if(!starts_with(option, "sort="))
+    die("no option --%s", option);
+  option += strlen("sort=");
+  most_first = *option == '-';
+  order = find_column(option + (*option == '-' || *option == '+'));
+}
+
+// As numbers, if their columns are.
+static int
+in_order(const void *a, const void *b)
+{
+  struct text x = { 0 }, y = { 0 };
+
+  order->put(&x, a);
+  order->put(&y, b);
+  int by = order->width > 0 && strchr(x.s, '.') == NULL ?
+           (atoi(x.s) > atoi(y.s)) - (atoi(x.s) < atoi(y.s)) : strcmp(x.s, y.s);
+  text_free(&x);
+  text_free(&y);
+  return most_first ? -by : by;
 }
 
 // ---- Lines ----
@@ -137,17 +166,27 @@ has_headings(void)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "eAo:", "ps [-e] [-o column[=heading],...]" };
+  struct options o = { argc, argv, "eAfo:-:",
+                       "ps [-ef] [-o column[=heading],...] [--sort=[-]column] [aux]" };
+  bool more = false;
   struct list all = { 0 };
 
   for(int c; (c = option(&o)) != 0;)
     if(c == 'o')
       choose(o.value);
+    else if(c == '-')
+      sort_by(o.value);
+    else
+      more |= c == 'f';
+  if(o.at + 1 == argc && (strcmp(argv[o.at], "aux") == 0 || strcmp(argv[o.at], "ax") == 0))
+    more = argv[o.at++];
   if(o.at != argc)
     usage(&o);
   if(chosen.n == 0)
-    choose("pid,ppid,s,rss,vsz,time,name");
+    choose(more ? "pid,ppid,s,rss,vsz,minflt,majflt,time,args" : "pid,ppid,s,rss,vsz,time,name");
   processes_read(&all);
+  if(order)
+    list_sort(&all, in_order);
   if(has_headings())
     put_line(NULL);
   for(size_t i = 0; i < all.n; i++)

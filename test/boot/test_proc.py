@@ -158,6 +158,11 @@ def test_ps_columns(shell):
     assert ["1", "0", "init"] in [line.split() for line in lines] and "PID" not in lines[0]
     assert shell.run("ps -o pid=NUMBER").splitlines()[0].split() == ["NUMBER"]
     assert shell.status("ps -o nosuch 2> /dev/null") == 1
+    pids = [int(n) for n in shell.run("ps -eo pid= --sort=-pid").split()]
+    assert pids == sorted(pids, reverse=True) and len(pids) > 5
+    assert shell.run("ps aux").split()[:9] == shell.run("ps -ef").split()[:9]
+    assert shell.status("ps --sort=nosuch 2> /dev/null") == 1
+    assert shell.status("ps axe 2> /dev/null") == 1
 
 
 def test_time(shell):

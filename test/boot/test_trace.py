@@ -116,6 +116,16 @@ def test_faults_by_kind(shell):
     assert "[" not in shell.run(f"cat {SETTING}")
 
 
+def test_who_was_killed(boot):
+    """For want of memory: the trace names the process, as the messages do."""
+    g = boot(mem="16M", cpus=2, append="quiet")
+    g.check("sysctl vm.overcommit_memory=1")
+    text = g.run("trace -e oom,exit thrash -p seq 40", 60)
+    said = re.search(r"killed process (\d+) \(thrash\): out of memory", g.run("dmesg"))
+    killed = [e for e in events(text[text.index("# tracer:"):]) if e[4] == "oom_kill"]
+    assert killed and killed[-1][5].startswith(f"pid={said[1]} score=")
+
+
 def test_choice(shell):
     assert "[" not in shell.run(f"cat {SETTING}")
     shell.run(f"echo fault,switch > {SETTING}")
