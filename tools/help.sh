@@ -61,6 +61,7 @@ make [TARGET] [VARIABLE=value ...]
 
   tools/put.sh FILE...    copy programs of your own, made by the stock cross compiler,
                     into the disk image with the shared libraries they need
+  tools/debian.sh PACKAGE...  packages of Debian for riscv64, with what they depend on
 
   tools/ptcalc      what page tables of any shape cost: entries, bytes, accesses (--help)
 
