@@ -85,6 +85,7 @@ make_child(u64 flags)
     task_release(t);
     return NULL;
   }
+  t->harts = me->harts;
   t->sig_blocked = me->sig_blocked;
   if(flags & CLONE_CLEAR_SIGHAND)
     signal_exec(t);

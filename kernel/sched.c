@@ -11,6 +11,8 @@
 // New and woken tasks stay where they are made and woken unless others wait there
 // already.  A hart that runs out of tasks takes one from another, and is told by
 // the others' ticks that there are some; a busy one takes from much longer queues.
+// A task that is confined to some harts is passed over by the others, and leaves a
+// hart that it may not run on any more when it is switched out there.
 //
 // Locks: hart->lock, interrupts off, the innermost of all.  It covers the queue
 // and the state of the tasks whose ->hart this is, and it is held across the
@@ -32,6 +34,12 @@ static u64 idle_harts;        // those waiting for work that nobody has claimed 
 
 // ---- Queues ----
 
+static inline bool
+may_run(const struct task *t, const struct hart *h)
+{
+  return t->harts >> h->index & 1;
+}
+
 // => true if it goes before the others
 static bool
 enqueue(struct hart *h, struct task *t)
@@ -50,14 +58,28 @@ enqueue(struct hart *h, struct task *t)
 }
 
 static struct task *
-dequeue(struct hart *h)
+unqueue(struct hart *h, struct task *t)
 {
-  if(list_empty(&h->runq))
-    return NULL;
-  struct task *t = list_first(&h->runq, struct task, run);
   list_remove(&t->run);
   h->nrunnable--;
   return t;
+}
+
+static struct task *
+dequeue(struct hart *h)
+{
+  return list_empty(&h->runq) ? NULL : unqueue(h, list_first(&h->runq, struct task, run));
+}
+
+// The first of h's that may run on `to`.
+static struct task *
+dequeue_for(struct hart *h, const struct hart *to)
+{
+  struct task *t;
+  list_for(t, &h->runq, run)
+    if(likely(may_run(t, to)))
+      return unqueue(h, t);
+  return NULL;
 }
 
 // ---- The switch ----
@@ -95,7 +117,7 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
   if(unlikely(prev == h->idle || next == h->idle))
     tick_change(h, next == h->idle, now);
   h->current = next;
-  h->gone = prev->state == TASK_ZOMBIE ? prev : NULL;
+  h->gone = prev->state >= TASK_ZOMBIE ? prev : NULL;
   next->hart = h;
   next->state = TASK_RUNNING;
   if(prev->space != next->space)
@@ -104,7 +126,25 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
   context_switch(prev, next);
 }
 
-// On the other side of a switch: let go of the queue, and of a task that ended.
+static struct hart *lock_hart_of(struct task *t);
+static struct hart *assign(struct hart *h, struct task *t);
+
+// t is wholly switched out and not to come back here: it ended, or has to move.
+static __attribute__((noinline)) void
+let_go(struct task *t)
+{
+  if(t->state == TASK_MOVING){
+    bool on = intr_save();
+    struct hart *h = assign(lock_hart_of(t), t);
+    spin_unlock_irq(&h->lock, on);
+    return;
+  }
+  kstack_free(t->stack);
+  t->stack = NULL;
+  task_put(t);
+}
+
+// On the other side of a switch: let go of the queue, and of a task that left.
 static inline void
 finish_switch(void)
 {
@@ -113,11 +153,8 @@ finish_switch(void)
   h->gone = NULL;
   spin_release(&h->lock);
   current->preempt--;
-  if(unlikely(gone)){
-    kstack_free(gone->stack);
-    gone->stack = NULL;
-    task_put(gone);
-  }
+  if(unlikely(gone))
+    let_go(gone);
 }
 
 void
@@ -140,7 +177,9 @@ reschedule(void)
   charge(prev, machine_time_ns());
   struct task *next = dequeue(h);
   if(prev->state == TASK_RUNNING && prev != h->idle){
-    if(next)
+    if(unlikely(!may_run(prev, h)))
+      prev->state = TASK_MOVING;
+    else if(next)
       enqueue(h, prev);
     else
       next = prev;
@@ -194,18 +233,21 @@ preempt_resched(void)
 
 // A hart for t.  The one that wakes it, as long as nobody else waits there: the
 // waker often sleeps soon, and no other hart has to be interrupted.  Else an idle
-// one, or the one that t ran on.
+// one, or the one that t ran on; the first that it may run on if these are not.
 static struct hart *
 place(struct task *t)
 {
   struct hart *here = this_hart();
-  u64 idle = atomic_load(&idle_harts);
-  if(here->nrunnable == 0)
+  if(here->nrunnable == 0 && likely(may_run(t, here)))
     return here;
-  if(likely(idle == 0))
-    return t->hart;
+  u64 some = atomic_load(&idle_harts) & t->harts;
+  if(likely(some == 0)){
+    if(likely(may_run(t, t->hart)))
+      return t->hart;
+    some = t->harts;
+  }
   u32 i = 0;
-  while(!(idle >> i & 1))
+  while(!(some >> i & 1))
     i++;
   return &harts[i];
 }
@@ -243,7 +285,7 @@ assign(struct hart *h, struct task *t)
   struct hart *to = place(t);
   trace(WAKE, t, to);
   if(unlikely(to != h)){
-    t->state = TASK_RUNNABLE;
+    t->state = TASK_MOVING;
     spin_unlock(&h->lock);
     spin_lock(&to->lock);
   }
@@ -270,6 +312,24 @@ void
 task_wake(struct task *t)
 {
   task_interrupt(t, SLEEP_SURE);
+}
+
+void
+task_confine(struct task *t, u64 to)
+{
+  bool on = intr_save();
+  struct hart *h = lock_hart_of(t);
+  t->harts = to;
+  if(may_run(t, h))
+    ;
+  else if(t->state == TASK_RUNNABLE)
+    h = assign(h, unqueue(h, t));
+  else if(h->current == t){
+    t->resched = 1;
+    if(h != this_hart())
+      machine_ipi(1UL << h->index);
+  }
+  spin_unlock_irq(&h->lock, on);
 }
 
 void
@@ -300,7 +360,9 @@ steal(struct hart *me, u32 least)
     if(atomic_load(&h->nrunnable) < least)
       continue;
     spin_lock(&h->lock);
-    struct task *t = dequeue(h);
+    struct task *t = dequeue_for(h, me);
+    if(t)
+      t->state = TASK_MOVING;
     spin_unlock(&h->lock);
     if(t){
       spin_lock(&me->lock);

@@ -23,6 +23,10 @@ void task_start(struct task *t);
 // Wake t from a sleep of this kind or an easier one; any context.
 void task_interrupt(struct task *t, enum sleep_kind kind);
 
+// From now on t runs on these harts only; there is one among them.  It may have yet to
+// go there when this returns, but does not go on in user mode before.
+void task_confine(struct task *t, u64 to);
+
 // As wait_on, shown as stopped.
 void wait_stopped(struct waitq *q, struct spinlock *l);
 

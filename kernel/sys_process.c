@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/reap.h"
 #include "kernel/rusage.h"
+#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/syscall.h"
@@ -329,16 +330,45 @@ sys_prctl(const u64 *a)
   }
 }
 
-// Every hart runs every task.
+static struct task *
+task_named(u32 tid)
+{
+  return task_find(tid ? tid : current->tid);
+}
+
+static u64
+all_harts(void)
+{
+  return nharts < 64 ? (1UL << nharts) - 1 : ~0UL;
+}
+
 i64
 sys_sched_getaffinity(const u64 *a)
 {
-  u64 set = nharts < 64 ? (1UL << nharts) - 1 : ~0UL;
+  struct task *t = task_named((u32)a[0]);
+  if(!t)
+    return -ESRCH;
+  u64 set = atomic_load(&t->harts) & all_harts();
+  task_put(t);
   if(a[1] < sizeof set || a[1] % sizeof set)
     return -EINVAL;
-  struct task *t = (i32)a[0] ? task_find((u32)a[0]) : NULL;
-  if((i32)a[0] && !t)
-    return -ESRCH;
-  task_put(t);
   return copy_to_user(a[2], &set, sizeof set) ? -EFAULT : (i64)sizeof set;
+}
+
+// Tasks of the kernel stay free to run where they are needed.
+i64
+sys_sched_setaffinity(const u64 *a)
+{
+  u64 set = 0;
+  if(copy_from_user(&set, a[2], min(a[1], (u64)sizeof set)))
+    return -EFAULT;
+  struct task *t = task_named((u32)a[0]);
+  if(!t)
+    return -ESRCH;
+  set &= all_harts();
+  int e = set && atomic_load(&t->space) ? 0 : -EINVAL;
+  if(e == 0)
+    task_confine(t, set);
+  task_put(t);
+  return e;
 }

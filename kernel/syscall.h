@@ -36,7 +36,8 @@
   /* processes: sys_process.c, futex.c, robust.c */                           \
   X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \
   X(98, futex) X(99, set_robust_list) X(100, get_robust_list)                 \
-  X(123, sched_getaffinity) X(124, sched_yield) X(154, setpgid)               \
+  X(122, sched_setaffinity) X(123, sched_getaffinity) X(124, sched_yield)     \
+  X(154, setpgid)                                                             \
   X(155, getpgid) X(156, getsid) X(157, setsid) X(158, getgroups)             \
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \

@@ -50,6 +50,7 @@ task_create(const char *comm)
   task_set_up(t, comm);
   t->refs = 1;
   t->hart = this_hart();         // it may be found, and signalled, before it is started
+  t->harts = ~0UL;
   t->fail_nth = failnth_inherit();
   t->preempt = 1;                // its first act is to let go of a run queue
   return t;
@@ -168,7 +169,7 @@ task_letter(const struct task *t)
 {
   static const char letters[] = {
     [TASK_RUNNABLE] = 'R', [TASK_RUNNING] = 'R', [TASK_SLEEPING] = 'S',
-    [TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z',
+    [TASK_STOPPED] = 'T', [TASK_ZOMBIE] = 'Z', [TASK_MOVING] = 'R',
   };
   if(t->state == TASK_SLEEPING && t->sleep == SLEEP_SURE && t->space)
     return 'D';

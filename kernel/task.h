@@ -25,7 +25,10 @@ struct hart;
 // SLEEPING     is on a wait queue, or was just taken off it to be woken
 // STOPPED      the same, waiting for SIGCONT
 // ZOMBIE       has exited; only its record is left, for wait4 and /proc
-enum task_state { TASK_RUNNABLE, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE };
+// Moving: it runs nowhere, and somebody is about to put it on a queue.
+enum task_state {
+  TASK_RUNNABLE, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_MOVING
+};
 
 // What may end a sleep early.
 enum sleep_kind { SLEEP_SURE, SLEEP_KILLABLE, SLEEP_SIGNALS };
@@ -131,6 +134,7 @@ struct task {
   va_t clear_tid;           // set_tid_address
   va_t robust_list;         // set_robust_list
   u64 cpu_time, mark;       // ns it has run; when it began to run
+  u64 harts;                // bit n: it may run on hart n; under hart->lock
   i64 slice;                // ns it may still run before it goes to the end of the queue
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   struct told told;
