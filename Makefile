@@ -107,7 +107,7 @@ $(patsubst %,$K/%.o,$(patsubst %,kernel/debug/%.c,kasan ubsan wild) arch/riscv/e
 SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt \
 	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs random futex signal \
 	sigdeliver sys_xattr sys_mount sys_swap sys_copy tty tty_line job itimer timerfd sys_time \
-	sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap ring load local reaper vmap redzone) \
+	sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap redzone) \
 	$(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd filelock \
 	tmpfs_options devfs copy rename flusher sync tmpfs_dir fs_pos)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
