@@ -3,11 +3,13 @@
 
 import random
 import re
+import struct
 import subprocess
 
 import pytest
 
 from host import get, tool
+from test_power import cut, requests
 
 PAGE = 4096
 HEADER = 416                       # bytes of struct ck_header
@@ -258,6 +260,131 @@ def test_larger_than_memory(boot, image, disk, cpus):
         if n < 3:
             pid = start(g, "restore /saved", "hashes")
     assert restore(g, "/saved", 600) == want
+
+
+def ck_sum(data):
+    h = len(data)
+    for word in struct.unpack(f"<{h // 8}Q", data):
+        h = (h ^ word) * 0x9E3779B97F4A7C15 & (1 << 64) - 1
+        h ^= h >> 29
+    return h
+
+
+def is_whole(data):
+    """Is this a checkpoint file, to the last byte?"""
+    pages, = struct.unpack_from("<Q", data, 40)
+    parts = [struct.unpack_from("<QQQ", data, 48 + 24 * k) for k in range(3)]
+    sums = struct.unpack_from(f"<{pages}Q", data, parts[0][0])
+    return (data[:8] == b"quireCKP" and ck_sum(data[:HEADER - 8]) == struct.unpack_from(
+                "<Q", data, HEADER - 8)[0] and
+            all(ck_sum(data[at:at + size]) == want for at, size, want in parts) and
+            all(ck_sum(data[PAGE * n:PAGE * (n + 1)]) == want for n, want in enumerate(sums, 1)))
+
+
+@pytest.mark.long
+def test_power_cut(boot, tmp_path):
+    """Whenever the power fails while one is replaced, the old or the new one is there, whole."""
+    image, log, state = tmp_path / "image", tmp_path / "log", tmp_path / "state"
+    tool("mkfs", image, "8M")
+    log.write_bytes(b"")
+
+    def save_on(times, *disk):
+        g = boot(append="quiet", qemu=(
+            "-blockdev", f"driver=file,filename={image},node-name=f1", *disk,
+            "-device", "virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1"))
+        g.check("mkdir /mnt; mount /dev/vdb /mnt")
+        pid = start(g, "hashes 100 1000 /tmp/out")
+        for n in range(times):
+            wait_lines(g, "/tmp/out", 20 * n + 20)
+            save(g, pid, "/mnt/saved")
+        g.run(f"kill -9 {pid}; wait")
+        assert g.poweroff()[1] == 0
+
+    save_on(1, "-blockdev", "driver=raw,file=f1,node-name=x1")
+    base = image.read_bytes()
+    save_on(3, "-blockdev", f"driver=file,filename={log},node-name=l1",
+            "-blockdev", "driver=blklogwrites,file=f1,log=l1,node-name=b1",
+            "-blockdev", "driver=raw,file=b1,node-name=x1")
+    events, rng, seen = requests(log.read_bytes()), random.Random(5), set()
+    for _ in range(200):
+        state.write_bytes(cut(base, events, rng.randrange(len(events) + 1), rng))
+        tool("fsput", "-d", state, "/probe")           # recovers
+        data = get(state, "/saved", tmp_path / "file")
+        assert is_whole(data)
+        seen.add(data[16:24])
+    assert len(seen) >= 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_threads(boot, image, tmp_path, cross, cpus):
+    """Three that take turns, by a lock and a condition; saved and restored again and again."""
+    source = tmp_path / "threads.c"
+    source.write_text(THREADS)
+    subprocess.run([f"{cross}gcc", "-O1", "-static", "-pthread", "-o", tmp_path / "threads",
+                    source], check=True, timeout=120)
+    tool("fsput", image, tmp_path / "threads", "/")
+    g = boot(cpus=cpus, image=image)
+    want = g.check("/threads 600 > /want; cat /want", 120)
+    pid = start(g, "threads 600 > /out")
+    for n in range(4):
+        wait_lines(g, "/out", 10 * n + 5)
+        save(g, pid, f"/saved.{n}", "-i" if n % 2 else "")
+        g.run(f"kill -9 {pid}; wait")
+        if n < 3:
+            pid = start(g, f"restore /saved.{n}", "threads")
+    g.check("restore /saved.3", 120)
+    assert g.run("cat /out", 60) == want
+
+
+THREADS = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
+static int turn, rounds;
+static unsigned long h = 1;
+static double d = 1.0;
+static __thread int mine;
+static void *work(void *a)
+{
+  int me = (int)(long)a;
+  for(int i = 0; i < rounds; i++){
+    pthread_mutex_lock(&m);
+    while(turn % 3 != me)
+      pthread_cond_wait(&c, &m);
+    turn++;
+    h = h * 6364136223846793005UL + me + ++mine;
+    d = d * 1.0001 + me;
+    if(me == 0 && i % 10 == 0){
+      printf("%d %lx %.6f\n", i, h, d);
+      fflush(stdout);
+    }
+    pthread_cond_broadcast(&c);
+    pthread_mutex_unlock(&m);
+    if(me == 1)
+      usleep(2000);
+  }
+  return (void *)(long)mine;
+}
+int main(int argc, char **argv)
+{
+  pthread_t t[3];
+  long sum = 0;
+  rounds = atoi(argv[1]);
+  for(long i = 0; i < 3; i++)
+    pthread_create(&t[i], NULL, work, (void *)i);
+  for(int i = 0; i < 3; i++){
+    void *r;
+    pthread_join(t[i], &r);
+    sum += (long)r;
+  }
+  printf("end %lx %.6f %ld\n", h, d, sum);
+  return 0;
+}
+"""
 
 
 @pytest.mark.long
