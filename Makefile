@@ -81,10 +81,10 @@ BENCH := $B/test/bench/bench
 TOOLSRC := $(wildcard $(patsubst %,mkfs/%.c,mkfs fsls fsput fsget fsck))
 TOOLS := $(TOOLSRC:%.c=$B/%)
 HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
-	fs/inode.c fs/hash.c kernel/block.c mm/radix.c
-UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c) \
+	fs/inode.c fs/clone.c fs/hash.c kernel/block.c mm/radix.c
+UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c fs/qfs_*.c) $(CHECKSRC) \
 	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth block) \
-	$(patsubst %,fs/%.c,inode attr hash) $(wildcard fs/qfs_*.c) mkfs/format.c mkfs/vfs.c $(CHECKSRC)
+	$(patsubst %,fs/%.c,inode attr hash clone) mkfs/format.c mkfs/vfs.c
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 FS    := $B/fs.img
 KERNEL := $K/kernel.elf
@@ -106,10 +106,10 @@ $(patsubst %,$K/%.o,$(patsubst %,kernel/debug/%.c,kasan ubsan wild) arch/riscv/e
 	NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt \
 	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs random futex signal \
-	sigdeliver sys_xattr sys_mount sys_swap sys_copy tty tty_line job itimer timerfd sys_time \
-	sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap redzone) \
-	$(patsubst %,fs/%.c,mount qfs_recover qfs_super epoll eventfd filelock \
-	tmpfs_options devfs copy rename flusher sync tmpfs_dir fs_pos)
+	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line job itimer \
+	timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap redzone) \
+	$(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone rename flusher \
+	sync tmpfs_dir fs_pos qfs_recover qfs_super qfs_move qfs_cut qfs_journal)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)

@@ -162,6 +162,27 @@ inode_put_last(struct inode *i)
     i = drop(i);
 }
 
+// ---- Two at once ----
+
+void
+inode_lock_both(struct inode *a, struct inode *b)
+{
+  struct inode *first = a < b ? a : b, *second = a < b ? b : a;
+  if(first)
+    rw_write_lock(&first->lock);
+  if(second != first)
+    rw_write_lock(&second->lock);
+}
+
+void
+inode_unlock_both(struct inode *a, struct inode *b)
+{
+  if(a)
+    rw_write_unlock(&a->lock);
+  if(b && b != a)
+    rw_write_unlock(&b->lock);
+}
+
 // ---- Under memory pressure ----
 
 // Is i without users and the same as on disk, or its super gone?  super->lock held.

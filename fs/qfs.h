@@ -6,11 +6,13 @@
 //   qfs_meta.c    metadata blocks: an object over the device, a page a block
 //   qfs_journal.c transactions: what changes together
 //   qfs_recover.c the journal after a crash
-//   qfs_balloc.c  the block bitmap
+//   qfs_balloc.c  the block bitmap, and the share counts
 //   qfs_map.c     the block tree of a file: page number -> disk block
+//   qfs_cut.c     taking blocks out of it again
 //   qfs_ialloc.c  the inode file: numbers and places of inodes
 //   qfs_inode.c   inodes in memory
 //   qfs_file.c    pages of regular files
+//   qfs_move.c    pages that become others' at once: holes, shared blocks
 //   qfs_dir.c     the B-tree of a directory
 //   qfs_namei.c   names: create, link, rename ...
 //   qfs_super.c   mounting and the superblock
@@ -19,7 +21,7 @@
 // -EUCLEAN, what cannot be read -EIO.
 //
 // Locks, outermost first, below the locks of the inodes:
-//   a commit > a handle > ialloc_lock > map_lock (of a file before that of the inode
+//   move_lock > a commit > a handle > ialloc_lock > map_lock (of a file before that of the inode
 //   file) > scratch_lock > root_lock, bits_lock > log.lock (spinlocks)
 // A task may wait for memory with a handle and under the two locks after it: so the
 // way of dirty pages to the disk (write_pages) takes none of them, and finds blocks
@@ -46,6 +48,7 @@ struct qfs_inode {
   struct frame *leaf;            // the block of the tree that was changed last, pinned, or
   u64 leaf_at;                   // NULL; and which of all that point at data it is
   u64 reach;                     // past the last page that was given a block here
+  u64 held;                      // pages from here on get none now: some are being moved; or ~0
   struct spinlock root_lock;     // height and root change together
   u32 height;
   u64 cut;                       // as in the format; ~0: nothing is
@@ -57,8 +60,9 @@ struct qfs_inode {
   bool evicted;                  // nobody uses it: to be freed
 };
 
-// A run of blocks that the running transaction frees.
-struct qfs_freed { struct frame *bitmap; u64 block; u32 n; bool meta; };
+// A run of blocks that the running transaction frees; `shares`: the page of their counts, if
+// some may be shared.  Those have one user less then.
+struct qfs_freed { struct frame *bitmap, *shares; u64 block; u32 n; bool meta; };
 
 // What belongs to one transaction.
 struct qfs_transaction {
@@ -110,6 +114,7 @@ struct qfs {
   struct list orphans;           // inodes without links, as they are chained on disk
 
   struct sleeplock ialloc_lock;  // one new inode at a time
+  struct sleeplock move_lock;    // one file's blocks become another's; who needs them waits
 
   struct sleeplock scratch_lock; // below
   void *scratch;                 // a page for writing without memory
@@ -245,7 +250,7 @@ qfs_meta_dirty(struct qfs *fs, struct frame *f)
 }
 
 // These blocks are free once the transaction is on the disk.
-void qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool meta);
+void qfs_log_freed(struct qfs *fs, const struct qfs_freed *r);
 
 // The file's pages are written before the transaction is.
 void qfs_log_data(struct qfs *fs, struct qfs_inode *qi);
@@ -270,12 +275,28 @@ int qfs_flush(struct qfs *fs);
 // => the block; -ENOSPC, -EIO, -ENOMEM
 i64 qfs_alloc(struct qfs *fs, u64 goal);
 
-// Give back n blocks that lie in one bitmap block, with the next commit; `meta`: they were
-// metadata.
+// Give back n blocks that lie in one bitmap block, and in one of share counts if any block
+// is shared (qfs_together), with the next commit; `meta`: they were metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
 int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
-// As the commit does: in the bitmap's block, for all to see, or in a copy of it.
-void qfs_free_in(struct qfs *fs, struct frame *bitmap, const struct qfs_freed *r);
+// As the commit does: in the blocks of bitmap and counts, for all to see, or in copies of them.
+// => how many are free now
+u32 qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares,
+                const struct qfs_freed *r);
+
+// How many blocks from `block` on qfs_free takes at once, at most.
+static inline u32
+qfs_together(const struct qfs *fs, u64 block)
+{
+  u32 unit = fs->sb->shared ? QFS_SHARES : QFS_BITS;
+  return unit - block % unit;
+}
+
+// The page of the counts of n blocks that lie in one, pinned, if any of them is shared, or NULL.
+// => 0, -EIO, -ENOMEM
+int qfs_shares(struct qfs *fs, u64 block, u32 n, struct frame **f);
+// n blocks have one user more; the page of their counts.
+void qfs_share(struct qfs *fs, struct frame *f, u64 block, u32 n);
 
 int qfs_check_used(struct qfs *fs, u64 block);   // => 0, -EUCLEAN if it is free, -EIO, -ENOMEM
 
@@ -290,18 +311,36 @@ struct qfs_run { u64 block; u32 n; };    // block 0: a hole
 // => 0, -EUCLEAN, -EIO, -ENOMEM
 int qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run);
 
-// The same for one page, which gets a block if it has none.  => the block; -ENOSPC, -EFBIG,
-// -EUCLEAN, -EIO, -ENOMEM, and nothing has changed; -EAGAIN: cut first
-i64 qfs_map_alloc(struct qfs_inode *qi, u64 index);
+// The same for one page, which gets a block of its own if it has none; f, unless NULL, is that
+// page and has its place then.  => the block; -ENOSPC, -EFBIG, -EUCLEAN, -EIO, -ENOMEM, and
+// nothing has changed; -EAGAIN: cut first, or wait until none is moved
+i64 qfs_map_alloc(struct qfs_inode *qi, u64 index, struct frame *f);
+
+// Pages from `index` on get n blocks that others have, counted in one page, instead of theirs.
+// => for how many that was done; or as above.  With a handle, and move_lock
+i64 qfs_map_share(struct qfs_inode *qi, u64 index, u64 block, u32 n);
 
 // A metadata block for it, zeros and dirty.  => 0 and *f pinned; or as above
 int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);
+
+// For qfs_cut.c: how many of the bits of a page number choose below a slot at a height; how many
+// of n pointers, from the first on, lead on as it does, to the next block each or all to
+// nothing; so many blocks more; is there none; another height.  map_lock
+static inline u32 qfs_shift(u32 height) { return height * QFS_PTRS_SHIFT; }
+u32 qfs_run_length(const u64 *slot, u32 n);
+void qfs_map_add(struct qfs_inode *qi, i64 n);
+bool qfs_map_empty(const struct qfs_inode *qi);
+void qfs_map_height(struct qfs_inode *qi, u32 height);
 
 // Forget the block remembered for the next qfs_map_alloc.  map_lock, or the last user
 void qfs_map_forget(struct qfs_inode *qi);
 
 // Every block at or past page `index` is void, and so says the disk.  With a handle.
 void qfs_map_void(struct qfs_inode *qi, u64 index);
+
+// What pages [from, to) have is given back, in as many operations as that takes.
+// => 0, -ENOMEM, -EIO, -EUCLEAN, -EROFS
+int qfs_map_punch(struct qfs_inode *qi, u64 from, u64 to);
 
 // Give back what is void, in as many operations as that takes.
 // => 0, or -ENOMEM or, unless it may `wait`, -EBUSY: not all of it yet, the rest goes when
@@ -354,6 +393,11 @@ int qfs_orphans_load(struct qfs *fs);    // free what a crash has left.  => 0, -
 void qfs_orphans_free(struct qfs *fs);   // those that nobody uses, as far as it goes
 void qfs_orphans_end(struct qfs *fs);    // their memory
 int qfs_truncate(struct inode *i, u64 size);
+
+// ---- Moving pages (qfs_move.c) ----
+
+int qfs_move(struct inode *i, u64 at, u64 n, struct inode *from, u64 off);   // inode_ops.move
+int qfs_move_wait(struct qfs_inode *qi);         // until pages may get blocks again.  => 0
 
 // ---- Directories (qfs_dir.c): dir->vfs.lock is held ----
 

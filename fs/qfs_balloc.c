@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The block bitmap: which blocks are in use.
+// The block bitmap: which blocks are in use; and by how many pages, the share counts.
 //
-// Locks: bits_lock, for a moment; the bitmap's page is got before it.
+// Locks: bits_lock, for a moment; the pages are got before it.
 
 #include "fs/qfs.h"
 #include "kernel/bits.h"
@@ -123,38 +123,98 @@ is_used(const u64 *bits, u64 i)
   return bits[i / 64] >> (i % 64) & 1;
 }
 
-// The bitmap comes first, because it can fail.  The bits stay until the commit, so that
-// nobody uses the blocks while the disk still says that they are in use.
-int
-qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
+// ---- Share counts ----
+
+static u32 *
+counts(struct frame *f, u64 block)
 {
-  struct frame *f;
-  int e = bitmap_of(fs, block, &f);
+  return (u32 *)frame_kva(f) + block % QFS_SHARES;
+}
+
+int
+qfs_shares(struct qfs *fs, u64 block, u32 n, struct frame **f)
+{
+  *f = NULL;
+  if(likely(!fs->sb->shared))
+    return 0;
+  int e = qfs_meta_get(fs, fs->sb->shares_start + block / QFS_SHARES, f);
   if(e)
     return e;
-  for(u32 i = 0; i < n && e == 0; i++)
-    e = is_used(frame_kva(f), (block + i) % QFS_BITS) ? 0 : -EUCLEAN;
-  for(u32 i = 0; meta && i < n && e == 0; i++)
-    qfs_meta_forget(fs, block + i);
-  if(e == 0)
-    qfs_log_freed(fs, f, block, n, meta);
-  else
-    printk("qfs: %s: blocks %lu to %lu are not all in use\n", fs->super.source, block,
-           block + n - 1);
-  qfs_meta_put(f);
-  return e;
+  for(u32 i = 0; i < n; i++)
+    if(atomic_load(counts(*f, block) + i))
+      return 0;
+  qfs_meta_put(*f);
+  *f = NULL;
+  return 0;
 }
 
 void
-qfs_free_in(struct qfs *fs, struct frame *bitmap, const struct qfs_freed *r)
+qfs_share(struct qfs *fs, struct frame *f, u64 block, u32 n)
 {
-  u64 *bits = frame_kva(bitmap);
   spin_lock(&fs->bits_lock);
-  for(u64 i = r->block % QFS_BITS, end = i + r->n; i < end; i++){
-    fs->free_blocks += bitmap == r->bitmap && is_used(bits, i);
-    bits[i / 64] &= ~(1UL << (i % 64));
+  for(u32 i = 0; i < n; i++)
+    counts(f, block)[i]++;
+  if(fs->sb->shared == 0){
+    fs->sb->shared = 1;
+    qfs_meta_dirty(fs, fs->sb_page);
   }
   spin_unlock(&fs->bits_lock);
+  qfs_meta_dirty(fs, f);
+}
+
+// ---- Giving back ----
+
+// The pages come first, because they can fail.  Bits and counts stay until the commit, so that
+// nobody uses the blocks, or alone, while the disk still says that they are others'.
+int
+qfs_free(struct qfs *fs, u64 block, u32 n, bool meta)
+{
+  struct qfs_freed r = { .block = block, .n = n, .meta = meta };
+  int e = bitmap_of(fs, block, &r.bitmap);
+  if(e)
+    return e;
+  for(u32 i = 0; i < n && e == 0; i++)
+    e = is_used(frame_kva(r.bitmap), (block + i) % QFS_BITS) ? 0 : -EUCLEAN;
+  if(e)
+    printk("qfs: %s: blocks %lu to %lu are not all in use\n", fs->super.source, block,
+           block + n - 1);
+  else if(!meta)
+    e = qfs_shares(fs, block, n, &r.shares);
+  for(u32 i = 0; meta && i < n && e == 0; i++)
+    qfs_meta_forget(fs, block + i);
+  if(e == 0)
+    qfs_log_freed(fs, &r);
+  if(r.shares)
+    qfs_meta_put(r.shares);
+  qfs_meta_put(r.bitmap);
+  return e;
+}
+
+// bits_lock held.  => is the block free?  One without other users is
+static bool
+free_one(u64 *bits, u32 *count, u64 i)
+{
+  if(count && *count > 0){
+    --*count;
+    return false;
+  }
+  bool used = is_used(bits, i);
+  bits[i / 64] &= ~(1UL << (i % 64));
+  return used;
+}
+
+u32
+qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares, const struct qfs_freed *r)
+{
+  u32 n = 0;
+  spin_lock(&fs->bits_lock);
+  for(u32 i = 0; i < r->n; i++)
+    n += free_one(frame_kva(bitmap), shares ? counts(shares, r->block) + i : NULL,
+                  (r->block + i) % QFS_BITS);
+  if(bitmap == r->bitmap)
+    fs->free_blocks += n;
+  spin_unlock(&fs->bits_lock);
+  return n;
 }
 
 int

@@ -32,12 +32,22 @@ bytes_in_page(struct object *o, u64 index)
   return size >> PAGE_SHIFT == index ? size & PAGE_MASK : PAGE_SIZE;
 }
 
-static void
-read_run(struct qfs_io *io, const struct qfs_run *run, struct frame **f)
+// Pages have their place if stores to them may reach these blocks: if they are nobody else's,
+// and nobody is about to share them.
+static int
+read_run(struct qfs_io *io, struct qfs_inode *qi, struct qfs_run *run, struct frame **f)
 {
+  struct frame *shares;
+  run->n = min(run->n, qfs_together(io->fs, run->block));
+  int e = qfs_shares(io->fs, run->block, run->n, &shares);
+  if(e)
+    return e;
+  if(shares)
+    qfs_meta_put(shares);
   qfs_io_add(io, run->block, f, run->n);
-  for(u32 i = 0; i < run->n; i++)
+  for(u32 i = 0; i < run->n && shares == NULL && f[i]->index < atomic_load(&qi->held); i++)
     frame_placed(f[i]);
+  return 0;
 }
 
 static int
@@ -53,7 +63,7 @@ read_pages(struct object *o, u64 index, struct frame **f, u32 n)
     if(e)
       break;
     if(run.block)
-      read_run(&io, &run, f + i);
+      e = read_run(&io, qi, &run, f + i);
     else
       zero_pages(f + i, run.n);
     i += run.n;
@@ -124,7 +134,7 @@ page_mkwrite(struct object *o, struct frame *f)
   struct qfs *fs = qfs_of(qi);
   if(unlikely(!qfs_try_begin(fs)))
     return -EBUSY;
-  i64 block = qfs_map_alloc(qi, f->index);
+  i64 block = qfs_map_alloc(qi, f->index, f);
   if(likely(block > 0)){
     if(f->index >= qi->reach){
       qi->reach = f->index + 1UL;
@@ -144,7 +154,8 @@ page_mkwrite(struct object *o, struct frame *f)
 static int
 wait_place(struct object *o)
 {
-  return qfs_settle(qfs_of(inode_of(o)));
+  struct qfs_inode *qi = inode_of(o);
+  return atomic_load(&qi->held) == QFS_NO_CUT ? qfs_settle(qfs_of(qi)) : qfs_move_wait(qi);
 }
 
 static int admit(struct object *o) { return flusher_admit(o); }

@@ -4,11 +4,12 @@
 // the host tools of mkfs/ are built from it.  All numbers are little-endian, all
 // blocks 4 KiB, block numbers count from the start of the device.
 //
-//   block 0    1 ..                journal_start ..   data_start ..
-//   +-------+---------------+------------------+----------------------------+
-//   | super | block bitmap  | journal          | file data, directories,    |
-//   |       | 1 bit a block | (feature bit)    | block trees, inode file    |
-//   +-------+---------------+------------------+----------------------------+
+//   block 0    1 ..            shares_start ..   journal_start ..   data_start ..
+//   +-------+---------------+----------------+--------------+-------------------------+
+//   | super | block bitmap  | share counts   | journal      | file data, directories, |
+//   |       | 1 bit a block | 32 bits a block|              | block trees, inode file |
+//   |       |               | (feature bit)  | (feature bit)|                         |
+//   +-------+---------------+----------------+--------------+-------------------------+
 //
 // Inodes live in a file, the inode file, that grows as they are needed; its own
 // inode is in the superblock.  Block 0 as a block pointer means a hole.
@@ -82,7 +83,8 @@ _Static_assert(sizeof(struct qfs_dinode) == QFS_INODE, "qfs inode");
 //    80  free_blocks                88  hash_seed      96  orphans: the first, or 0
 //   104  made (s)   112  mounted (s)                  120  uuid, 16 bytes
 //   136  label, 32 bytes
-//   168  zero: room for where share counts of blocks will lie (QFS_INCOMPAT_SHARED)
+//   168  shares_start  176  shares_blocks             184  shared: 0 if no block ever was
+//   192  zero
 //   256  inode of the inode file
 //
 // The checksum is crc32c (Castagnoli, as in iSCSI, RFC 3720 B.4) of these 512
@@ -95,8 +97,8 @@ enum { QFS_VERSION = 1 };
 // A system that does not know a compat bit may use the file system all the same;
 // one that does not know an incompat bit must not.
 #define QFS_INCOMPAT_JOURNAL   (1UL << 0)    // what the journal holds counts: replay it first
-#define QFS_INCOMPAT_SHARED    (1UL << 1)    // blocks have share counts (reserved)
-#define QFS_INCOMPAT_KNOWN     QFS_INCOMPAT_JOURNAL
+#define QFS_INCOMPAT_SHARED    (1UL << 1)    // blocks have share counts
+#define QFS_INCOMPAT_KNOWN     (QFS_INCOMPAT_JOURNAL | QFS_INCOMPAT_SHARED)
 
 enum { QFS_LABEL = 32 };
 
@@ -114,11 +116,33 @@ struct qfs_super {
   i64 made, mounted;
   u8 uuid[16];
   char label[QFS_LABEL];                     // NUL-padded, ends with one
-  u8 zero[88];
+  u64 shares_start, shares_blocks, shared;
+  u8 zero[64];
   struct qfs_dinode inode_file;
 };
 _Static_assert(sizeof(struct qfs_super) == 512, "qfs superblock");
 _Static_assert(offsetof(struct qfs_super, inode_file) == 256, "qfs superblock");
+
+static inline bool
+qfs_features_known(const struct qfs_super *s)
+{
+  return (s->incompat | QFS_INCOMPAT_SHARED) == QFS_INCOMPAT_KNOWN;
+}
+
+// ---- Share counts ----
+//
+// Block b has the 32 bits at b * 4 of the blocks from shares_start on: how many pages of
+// files lead to it, but for the first.  It belongs to all of them: each counts it among
+// those it holds, and who is to change it takes another block.  Only pages of regular files
+// share.  A file system without the feature has no counts, and nothing in it is shared.
+
+enum { QFS_SHARES = QFS_BLOCK / 4 };         // counts in a block
+
+static inline u64
+qfs_shares_blocks(const struct qfs_super *s)
+{
+  return s->incompat & QFS_INCOMPAT_SHARED ? (s->blocks + QFS_SHARES - 1) / QFS_SHARES : 0;
+}
 
 // ---- The journal ----
 //

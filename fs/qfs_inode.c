@@ -25,6 +25,7 @@ qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dinode *d
   qi->disk = disk;
   qi->height = disk->height;
   qi->cut = disk->cut;
+  qi->held = QFS_NO_CUT;
   sleep_init(&qi->map_lock, "qfs map");
   spin_init(&qi->root_lock, "qfs root");
   list_init(&qi->orphan);

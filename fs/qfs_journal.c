@@ -100,23 +100,32 @@ qfs_log_page(struct qfs *fs, struct frame *f)
   spin_unlock(&g->lock);
 }
 
+// Do the blocks of r follow those of `last`, so that both are one run?
+static bool
+follows(const struct qfs_freed *last, const struct qfs_freed *r)
+{
+  return last->bitmap == r->bitmap && last->shares == r->shares && !last->meta && !r->meta &&
+         last->block + last->n == r->block;
+}
+
 void
-qfs_log_freed(struct qfs *fs, struct frame *bitmap, u64 block, u32 n, bool meta)
+qfs_log_freed(struct qfs *fs, const struct qfs_freed *r)
 {
   struct qfs_log *g = &fs->log;
   struct qfs_transaction *t = &g->now;
-  qfs_meta_dirty(fs, bitmap);
+  qfs_meta_dirty(fs, r->bitmap);
+  if(r->shares)
+    qfs_meta_dirty(fs, r->shares);
   spin_lock(&g->lock);
-  struct qfs_freed *last = t->nfreed ? &t->freed[t->nfreed - 1] : NULL;
-  if(last && last->bitmap == bitmap && !last->meta && !meta && last->block + last->n == block){
-    last->n += n;
+  if(t->nfreed && follows(&t->freed[t->nfreed - 1], r)){
+    t->freed[t->nfreed - 1].n += r->n;
   } else {
     assert(t->nfreed < FREED_MAX);
-    t->freed[t->nfreed] = (struct qfs_freed){ bitmap, block, n, meta };
+    t->freed[t->nfreed] = *r;
     t->nfreed++;
     limit(g);
   }
-  t->freed_blocks += n;
+  t->freed_blocks += r->shares ? 0 : r->n;
   spin_unlock(&g->lock);
 }
 
@@ -274,8 +283,6 @@ static void
 seal(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
-  fs->sb->free_blocks = min(fs->free_blocks + g->now.freed_blocks, fs->sb->blocks - 1);
-  fs->sb->checksum = qfs_super_checksum(fs->sb);
   qfs_meta_dirty(fs, fs->sb_page);
   send(g);
   describe(&g->sent, g->running - 1);
@@ -287,6 +294,32 @@ drop_copies(struct qfs_log *g, u32 n)
   for(u32 i = 1; i <= n; i++)
     if(g->copy[i] != g->sent.page[i])
       frame_free(g->copy[i]);
+}
+
+// The copy of a page that is sent.  => or NULL
+static struct frame *
+copy_of(const struct qfs_log *g, const struct frame *f)
+{
+  u32 k = 1;
+  while(f && k <= g->sent.n && g->sent.page[k] != f)
+    k++;
+  return f && k <= g->sent.n ? g->copy[k] : NULL;
+}
+
+// What is sent says that what it frees is free, and how much that makes.
+static void
+free_in_copies(struct qfs *fs, bool copied)
+{
+  struct qfs_log *g = &fs->log;
+  u64 free = 0;
+  for(u32 i = 0; i < g->sent.nfreed; i++){
+    const struct qfs_freed *r = &g->sent.freed[i];
+    free += qfs_free_in(fs, copy_of(g, r->bitmap), copy_of(g, r->shares), r);
+  }
+  free = fs->free_blocks + (copied ? free : 0);
+  fs->sb->free_blocks = min(free, fs->sb->blocks - 1);
+  fs->sb->checksum = qfs_super_checksum(fs->sb);
+  memcpy(frame_kva(copy_of(g, fs->sb_page)), fs->sb, sizeof *fs->sb);
 }
 
 // Of what is sent, if there is memory that nobody else needs.  What it frees is free in its
@@ -308,10 +341,7 @@ copy(struct qfs *fs, bool wanted)
       memcpy(frame_kva(g->copy[i]), frame_kva(t->page[i]), QFS_BLOCK);
     else
       g->copy[i] = t->page[i];
-  for(u32 i = 0; i < t->nfreed; i++)
-    for(u32 k = 1; k <= t->n; k++)
-      if(t->page[k] == t->freed[i].bitmap)
-        qfs_free_in(fs, g->copy[k], &t->freed[i]);
+  free_in_copies(fs, all);
   return all;
 }
 
@@ -366,11 +396,12 @@ let_pages_go(struct qfs *fs, struct qfs_transaction *t, bool dirty)
 
 // What was sent is on the disk: what it freed can be used again.
 static void
-settle(struct qfs *fs)
+settle(struct qfs *fs, bool copied)
 {
   struct qfs_log *g = &fs->log;
-  for(u32 i = 0; i < g->sent.nfreed; i++)
-    qfs_free_in(fs, g->sent.freed[i].bitmap, &g->sent.freed[i]);
+  const struct qfs_freed *r = g->sent.freed;
+  for(u32 i = copied ? 0 : g->sent.nfreed; i < g->sent.nfreed; i++)
+    qfs_free_in(fs, r[i].bitmap, r[i].shares, &r[i]);
   g->at += g->sent.n + 2;
   let_pages_go(fs, &g->sent, true);
   if(g->now.n == 0)
@@ -384,14 +415,15 @@ write_transaction(struct qfs *fs, bool early)
 {
   struct qfs_log *g = &fs->log;
   seal(fs);
-  if(copy(fs, early))
+  bool copied = copy(fs, early);
+  if(copied)
     let_begin(fs, true);
   int e = write_blocks(fs);
   if(e == 0)
     e = write_commit(fs);
   drop_copies(g, g->sent.n);
   if(e == 0)
-    settle(fs);
+    settle(fs, copied);
   return e;
 }
 

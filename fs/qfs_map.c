@@ -10,31 +10,22 @@
 #include "fs/qfs.h"
 #include "kernel/string.h"
 
-// How many of the bits of a page number choose below a slot at a height.
-static u32
-shift(u32 height)
-{
-  return height * QFS_PTRS_SHIFT;
-}
-
 static u32
 slot_at(u64 index, u32 height)
 {
-  return index >> shift(height) & (QFS_PTRS - 1);
+  return index >> qfs_shift(height) & (QFS_PTRS - 1);
 }
 
 static bool
 reaches(u32 height, u64 index)
 {
-  return index >> shift(height) < QFS_ROOTS;
+  return index >> qfs_shift(height) < QFS_ROOTS;
 }
 
 // ---- Looking up ----
 
-// How many of n pointers, from the first on, lead on as it does: to the next
-// block each, or all to nothing.
-static u32
-run_length(const u64 *slot, u32 n)
+u32
+qfs_run_length(const u64 *slot, u32 n)
 {
   u64 first = slot[0];
   u32 k = 1;
@@ -51,10 +42,10 @@ root_pointer(struct qfs_inode *qi, u64 index, u32 *height, u32 *n)
   spin_lock(&qi->root_lock);
   *height = qi->height;
   if(reaches(*height, index)){
-    u32 i = index >> shift(*height);
+    u32 i = index >> qfs_shift(*height);
     block = qi->disk->root[i];
     if(*height == 0)
-      *n = run_length(&qi->disk->root[i], min(*n, QFS_ROOTS - i));
+      *n = qfs_run_length(&qi->disk->root[i], min(*n, QFS_ROOTS - i));
   }
   spin_unlock(&qi->root_lock);
   return block;
@@ -122,11 +113,11 @@ qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *ru
     u32 i = slot_at(index, height);
     block = atomic_load(&node.slot[i]);
     if(height == 0)
-      run->n = run_length(&node.slot[i], min(run->n, QFS_PTRS - i));
+      run->n = qfs_run_length(&node.slot[i], min(run->n, QFS_PTRS - i));
     node_put(fs, &node);
   }
   if(height > 0){                // a hole as wide as what is missing of the tree
-    u64 wide = 1UL << shift(height);
+    u64 wide = 1UL << qfs_shift(height);
     run->n = min((u64)run->n, wide - (index & (wide - 1)));
   }
   run->block = block;
@@ -135,8 +126,8 @@ qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *ru
 
 // ---- Growing: map_lock is held ----
 
-static void
-add_blocks(struct qfs_inode *qi, i64 n)
+void
+qfs_map_add(struct qfs_inode *qi, i64 n)
 {
   qi->vfs.blocks += n * (QFS_BLOCK / 512);
   qi->disk->blocks += n;
@@ -151,17 +142,17 @@ qfs_map_store_cut(struct qfs_inode *qi)
   qi->disk->cut = min(cut, qi->cut);
 }
 
-static bool
-all_zero(const u64 *slot, u32 n)
+bool
+qfs_map_empty(const struct qfs_inode *qi)
 {
-  for(u32 i = 0; i < n; i++)
-    if(slot[i])
+  for(u32 i = 0; i < QFS_ROOTS; i++)
+    if(qi->disk->root[i])
       return false;
   return true;
 }
 
-static void
-set_height(struct qfs_inode *qi, u32 height)
+void
+qfs_map_height(struct qfs_inode *qi, u32 height)
 {
   qi->height = qi->disk->height = height;
   qfs_meta_dirty(qfs_of(qi), qi->home);
@@ -174,8 +165,8 @@ grow(struct qfs_inode *qi)
   struct qfs *fs = qfs_of(qi);
   u64 *root = qi->disk->root;
   struct frame *f;
-  if(all_zero(root, QFS_ROOTS)){
-    set_height(qi, qi->height + 1);
+  if(qfs_map_empty(qi)){
+    qfs_map_height(qi, qi->height + 1);
     return 0;
   }
   i64 block = qfs_alloc(fs, qi->goal);
@@ -193,9 +184,9 @@ grow(struct qfs_inode *qi)
   spin_lock(&qi->root_lock);
   memset(root, 0, QFS_ROOTS * sizeof(u64));
   root[0] = block;
-  set_height(qi, qi->height + 1);
+  qfs_map_height(qi, qi->height + 1);
   spin_unlock(&qi->root_lock);
-  add_blocks(qi, 1);
+  qfs_map_add(qi, 1);
   return 0;
 }
 
@@ -239,7 +230,7 @@ descend(struct qfs_inode *qi, u64 index, struct place *p)
   struct qfs *fs = qfs_of(qi);
   p->page = qi->home;
   p->height = qi->height;
-  p->i = index >> shift(p->height);
+  p->i = index >> qfs_shift(p->height);
   p->slot = &qi->disk->root[p->i];
   while(p->height > 0 && *p->slot){
     struct frame *f;
@@ -274,12 +265,13 @@ chain_undo(struct qfs *fs, struct chain *c, u32 blocks, u32 pages)
     qfs_free(fs, c->block[i], 1, i < pages);
 }
 
+// data: the page's own block, if it is there already, or 0
 static int
-chain_get(struct qfs *fs, struct chain *c, u32 n, u64 goal)
+chain_get(struct qfs *fs, struct chain *c, u32 n, u64 goal, u64 data)
 {
   c->n = n;
   for(u32 i = 0; i <= n; i++){
-    i64 block = qfs_alloc(fs, goal);
+    i64 block = i == n && data ? (i64)data : qfs_alloc(fs, goal);
     if(block < 0){
       chain_undo(fs, c, i, i);
       return (int)block;
@@ -309,206 +301,162 @@ chain_link(struct qfs_inode *qi, struct chain *c, u64 index, struct place *p)
   atomic_store_rel(p->slot, c->block[0]);
   qfs_meta_dirty(fs, p->page);
   qi->goal = c->block[c->n] + 1;
-  add_blocks(qi, c->n + 1);
+  qfs_map_add(qi, c->n + 1);
 }
 
-// Give the page where the walk to index ended too early its block and those of the
-// tree that lead there.
+// Give the page where the walk to index ended too early its block, a new one or `data`, and
+// those of the tree that lead there.
 static i64
-fill_below(struct qfs_inode *qi, u64 index, struct place *p)
+fill_below(struct qfs_inode *qi, u64 index, struct place *p, u64 data)
 {
   struct chain c;
-  int e = chain_get(qfs_of(qi), &c, p->height, qi->goal);
+  int e = chain_get(qfs_of(qi), &c, p->height, qi->goal, data);
   if(e)
     return e;
   chain_link(qi, &c, index, p);
   return (i64)c.block[c.n];
 }
 
-// Give slot i of a page of the tree, or of the root, its block of data, if it has none.
+// A slot leads to another block from now on.
+static inline i64
+point(struct qfs_inode *qi, struct frame *page, u64 *slot, u64 block)
+{
+  qi->goal = block + 1;
+  atomic_store_rel(slot, block);
+  qfs_meta_dirty(qfs_of(qi), page);
+  return (i64)block;
+}
+
+// The block that a slot leads to is about to be written to: if it is shared, another.
+static __attribute__((noinline)) i64
+own_block(struct qfs_inode *qi, struct frame *page, u64 *slot)
+{
+  struct qfs *fs = qfs_of(qi);
+  struct frame *shares;
+  int e = qfs_block_ok(fs, *slot) ? qfs_shares(fs, *slot, 1, &shares) : -EUCLEAN;
+  if(e || shares == NULL)
+    return e ? e : (i64)*slot;
+  qfs_meta_put(shares);
+  i64 block = qfs_alloc(fs, qi->goal);
+  if(block < 0)
+    return block;
+  e = qfs_free(fs, *slot, 1, false);
+  if(e){
+    qfs_free(fs, block, 1, false);
+    return e;
+  }
+  return point(qi, page, slot, block);
+}
+
+// Give slot i of a page of the tree, or of the root, its own block of data, if it has none.
 static inline i64
 fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i)
 {
-  struct qfs *fs = qfs_of(qi);
   if(*slot)
-    return qfs_block_ok(fs, *slot) ? (i64)*slot : -EUCLEAN;
-  i64 block = qfs_alloc(fs, i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal);
+    return own_block(qi, page, slot);
+  i64 block = qfs_alloc(qfs_of(qi), i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal);
   if(unlikely(block < 0))
     return block;
-  qi->goal = block + 1;
-  atomic_store_rel(slot, block);
-  qfs_meta_dirty(fs, page);
-  add_blocks(qi, 1);
-  return block;
+  qfs_map_add(qi, 1);
+  return point(qi, page, slot, block);
+}
+
+// The way to a page that is to get a block, as far as there is one.
+// => 0 and *p; -EAGAIN, -ENOSPC ...
+static int
+reach(struct qfs_inode *qi, u64 index, struct place *p)
+{
+  int e = index >= qi->cut ? -EAGAIN : 0;
+  while(e == 0 && !reaches(qi->height, index))
+    e = grow(qi);
+  return e ? e : descend(qi, index, p);
 }
 
 static __attribute__((noinline)) i64
 alloc_from_root(struct qfs_inode *qi, u64 index)
 {
   struct place p;
-  int e = index >= qi->cut ? -EAGAIN : 0;
-  while(e == 0 && !reaches(qi->height, index))
-    e = grow(qi);
-  if(e == 0)
-    e = descend(qi, index, &p);
+  int e = index >= qi->held ? -EAGAIN : reach(qi, index, &p);
   if(e)
     return e;
-  i64 block = p.height ? fill_below(qi, index, &p) : fill_slot(qi, p.page, p.slot, p.i);
+  i64 block = p.height ? fill_below(qi, index, &p, 0) : fill_slot(qi, p.page, p.slot, p.i);
   place_put(qi, &p);
   return block;
 }
 
 i64
-qfs_map_alloc(struct qfs_inode *qi, u64 index)
+qfs_map_alloc(struct qfs_inode *qi, u64 index, struct frame *f)
 {
   i64 block;
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
-  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut)){
+  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut &&
+            index < qi->held)){
     u32 i = slot_at(index, 0);
     block = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i);
   } else {
     block = alloc_from_root(qi, index);
   }
+  if(f && likely(block > 0))
+    frame_placed(f);             // before anybody can share the block
   sleep_unlock(&qi->map_lock);
   return block;
+}
+
+// Slots from p on lead to n blocks from `block` on, as far as the blocks they led to are few
+// enough runs.  => how many
+static i64
+share_slots(struct qfs_inode *qi, struct place *p, u64 block, u32 n)
+{
+  struct qfs *fs = qfs_of(qi);
+  u64 before = 0;
+  u32 k = 0, runs = 0;
+  int e = 0;
+  n = min(n, (p->page == qi->home ? QFS_ROOTS : QFS_PTRS) - p->i);
+  for(; k < n; k++){
+    u64 old = p->slot[k];
+    runs += old && old != before + 1;
+    if(runs > QFS_CUT_RUNS)
+      break;
+    e = old == 0 ? 0 : qfs_block_ok(fs, old) ? qfs_free(fs, old, 1, false) : -EUCLEAN;
+    if(e)
+      break;
+    qfs_map_add(qi, old == 0);
+    point(qi, p->page, &p->slot[k], block + k);
+    before = old;
+  }
+  return k ? (i64)k : e;
+}
+
+i64
+qfs_map_share(struct qfs_inode *qi, u64 index, u64 block, u32 n)
+{
+  struct qfs *fs = qfs_of(qi);
+  struct frame *counts;
+  struct place p;
+  if(index >= QFS_FILE_MAX / QFS_BLOCK)
+    return -EFBIG;
+  i64 r = qfs_meta_get(fs, fs->sb->shares_start + block / QFS_SHARES, &counts);
+  if(r)
+    return r;
+  sleep_lock(&qi->map_lock);
+  r = reach(qi, index, &p);
+  if(r == 0){
+    r = p.height ? fill_below(qi, index, &p, block) : share_slots(qi, &p, block, n);
+    r = p.height && r > 0 ? 1 : r;
+    place_put(qi, &p);
+  }
+  if(r > 0)
+    qfs_share(fs, counts, block, r);
+  sleep_unlock(&qi->map_lock);
+  qfs_meta_put(counts);
+  return r;
 }
 
 int
 qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f)
 {
-  i64 block = qfs_map_alloc(qi, index);
+  i64 block = qfs_map_alloc(qi, index, NULL);
   return block < 0 ? (int)block : qfs_meta_new(qfs_of(qi), block, f);
-}
-
-// ---- Cutting: map_lock is held ----
-
-struct cut {
-  struct qfs_inode *qi;
-  struct qfs *fs;
-  bool meta;                     // the blocks are metadata, not pages of the file
-  u32 runs;                      // that may still be freed in this operation
-  int err;                       // the first that was not lack of memory
-};
-
-static bool
-unfinished(int e)
-{
-  return e == -ENOMEM || e == -EAGAIN;
-}
-
-// Free a run of blocks and forget the pointers to it.
-// => 0, or nothing done: -ENOMEM, or -EAGAIN: it is for the next operation
-static int
-free_run(struct cut *c, u64 *slot, u32 n, bool meta)
-{
-  int e = -EUCLEAN;
-  if(c->runs == 0)
-    return -EAGAIN;
-  c->runs--;
-  if(qfs_blocks_ok(c->fs, slot[0], n))
-    e = qfs_free(c->fs, slot[0], n, meta);
-  if(e == -ENOMEM)
-    return e;
-  c->err = c->err ? c->err : e;
-  memset(slot, 0, n * sizeof(u64));
-  add_blocks(c->qi, -(i64)n);
-  return 0;
-}
-
-static int cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 from);
-
-// Cut below the block *slot of the tree; free it too if nothing before `from` is
-// there.  A block that is free already has been here before: a knot in the tree.
-// => 0; -ENOMEM, -EAGAIN: go on later; or the error that keeps a block from being cut in
-//    the middle
-static int
-cut_node(struct cut *c, u64 *slot, u32 height, u64 from)
-{
-  struct frame *f;
-  int e = qfs_check_used(c->fs, *slot);
-  if(e == 0)
-    e = qfs_meta_get(c->fs, *slot, &f);
-  if(e == 0){
-    e = cut_slots(c, f, frame_kva(f), QFS_PTRS, height, from);
-    qfs_meta_put(f);
-  }
-  if(unfinished(e) || (e && from > 0))
-    return e;
-  c->err = c->err ? c->err : e;
-  return from == 0 ? free_run(c, slot, 1, true) : 0;
-}
-
-// Cut what n slots lead to, at or past the page `from`, counted from their first.
-// => as cut_node
-static int
-cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 from)
-{
-  u64 wide = 1UL << shift(height);
-  int e = 0;
-  if(from >> shift(height) >= n)
-    return 0;
-  u64 within = from & (wide - 1);
-  for(u32 i = from >> shift(height), step; e == 0 && i < n; i += step, within = 0){
-    step = 1;
-    if(slot[i] == 0)
-      continue;
-    if(height > 0){
-      e = cut_node(c, &slot[i], height - 1, within);
-    } else {
-      u32 most = c->meta ? QFS_FREED_RUN : QFS_BITS - slot[i] % QFS_BITS;
-      step = run_length(&slot[i], min(n - i, min(most, QFS_BITS - (u32)(slot[i] % QFS_BITS))));
-      e = free_run(c, &slot[i], step, c->meta);
-    }
-    qfs_meta_dirty(c->fs, page);
-  }
-  return e;
-}
-
-// One operation's worth of what is void.
-// => 0: it was all; -EAGAIN: it was not; or as qfs_map_cut
-static int
-cut_some(struct qfs_inode *qi)
-{
-  struct cut c = { .qi = qi, .fs = qfs_of(qi), .meta = !S_ISREG(qi->vfs.mode),
-                   .runs = QFS_CUT_RUNS };
-  qfs_map_forget(qi);
-  int e = cut_slots(&c, qi->home, qi->disk->root, QFS_ROOTS, qi->height, qi->cut);
-  if(e)
-    return e;
-  if(all_zero(qi->disk->root, QFS_ROOTS))
-    set_height(qi, 0);
-  qi->reach = min(qi->reach, qi->cut);
-  atomic_store(&qi->cut, QFS_NO_CUT);
-  qfs_map_store_cut(qi);
-  qfs_meta_dirty(c.fs, qi->home);
-  return c.err;
-}
-
-void
-qfs_map_void(struct qfs_inode *qi, u64 index)
-{
-  sleep_lock(&qi->map_lock);
-  atomic_store(&qi->cut, min(index, qi->cut));
-  qfs_map_store_cut(qi);
-  qfs_meta_dirty(qfs_of(qi), qi->home);
-  sleep_unlock(&qi->map_lock);
-}
-
-int
-qfs_map_cut(struct qfs_inode *qi, bool wait)
-{
-  struct qfs *fs = qfs_of(qi);
-  int e = -EAGAIN;
-  while(e == -EAGAIN && atomic_load(&qi->cut) != QFS_NO_CUT){
-    e = wait ? qfs_begin(fs) : qfs_try_begin(fs) ? 0 : -EBUSY;
-    if(e)
-      return e;
-    sleep_lock(&qi->map_lock);
-    e = cut_some(qi);
-    sleep_unlock(&qi->map_lock);
-    qfs_end(fs);
-  }
-  return e == -EAGAIN ? 0 : e;
 }

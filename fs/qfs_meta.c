@@ -27,7 +27,7 @@ qfs_meta_new(struct qfs *fs, u64 block, struct frame **f)
 void
 qfs_meta_forget(struct qfs *fs, u64 block)
 {
-  object_discard(&fs->meta, block);
+  object_remove(&fs->meta, block, block + 1);
 }
 
 int

@@ -406,8 +406,15 @@ place(struct inode *i, u64 index, u32 max, struct block_device **d, u64 *sector)
 {
   struct qfs_inode *qi = qfs_inode(i);
   struct qfs_run run;
+  struct frame *shares;
   int e = qfs_map(qi, index, max, false, &run);
   if(e || run.block == 0)
+    return e;
+  run.n = min(run.n, qfs_together(qfs_of(qi), run.block));
+  e = qfs_shares(qfs_of(qi), run.block, run.n, &shares);
+  if(e == 0 && shares)
+    qfs_meta_put(shares);        // it is not this file's alone
+  if(e || shares)
     return e;
   *d = qfs_of(qi)->device;
   *sector = run.block * (QFS_BLOCK / SECTOR);
@@ -428,5 +435,6 @@ const struct inode_ops qfs_inode_ops = {
   .update = update,
   .sync = sync,
   .place = place,
+  .move = qfs_move,
   .evict = qfs_inode_evict,
 };

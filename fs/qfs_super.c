@@ -27,6 +27,8 @@ layout_ok(const struct qfs_super *sb, u64 device_blocks)
   return sb->bitmap_blocks == (sb->blocks + QFS_BITS - 1) / QFS_BITS &&
          inside(sb->bitmap_start, sb->bitmap_blocks, 1, sb->data_start) &&
          inside(sb->journal_start, sb->journal_blocks, 1, sb->data_start) &&
+         inside(sb->shares_start, sb->shares_blocks, sb->shares_blocks > 0, sb->data_start) &&
+         sb->shares_blocks == qfs_shares_blocks(sb) && sb->shared <= (sb->shares_blocks > 0) &&
          sb->journal_blocks >= QFS_JOURNAL_MIN &&
          sb->free_blocks < sb->blocks;
 }
@@ -47,7 +49,7 @@ judge(const struct qfs *fs)
   u64 device_blocks = fs->device->sectors / (QFS_BLOCK / SECTOR);
   if(sb->magic != QFS_MAGIC)
     return -EINVAL;
-  if(sb->version != QFS_VERSION || sb->incompat != QFS_INCOMPAT_KNOWN){
+  if(sb->version != QFS_VERSION || !qfs_features_known(sb)){
     printk("qfs: %s: made by something newer or older: version %u, features 0x%lx\n", name,
            sb->version, sb->incompat);
     return -EINVAL;
@@ -144,6 +146,7 @@ set_up(struct qfs *fs, struct block_device *d, char *source)
   spin_init(&fs->bits_lock, "qfs bits");
   sleep_init(&fs->ialloc_lock, "qfs inode numbers");
   sleep_init(&fs->scratch_lock, "qfs scratch");
+  sleep_init(&fs->move_lock, "qfs move");
   list_init(&fs->orphans);
   spin_init(&fs->log.lock, "qfs log");
   waitq_init(&fs->log.changed);

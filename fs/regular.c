@@ -12,6 +12,7 @@
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/signal.h"
+#include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/reaper.h"
@@ -144,7 +145,6 @@ regular_write(struct file *f, va_t buf, u64 n, u64 *pos)
 
 // ---- Making room ----
 
-
 // The pages of [off, end) have their places, and the file reaches to end.
 static int
 allocate_locked(struct inode *i, u64 off, u64 end)
@@ -185,6 +185,60 @@ vfs_allocate(struct inode *i, u64 off, u64 len)
   }
   if(e && i->object.size > before)
     vfs_truncate(i, before);
+  return e;
+}
+
+// ---- And holes ----
+
+// Bytes [off, end) of one page.
+static int
+zero_bytes(struct object *o, u64 off, u64 end)
+{
+  struct frame *f;
+  end = min(end, o->size);
+  if(off >= end)
+    return 0;
+  int e = object_page(o, off >> PAGE_SHIFT, &f);
+  if(e)
+    return e;
+  e = object_make_dirty(o, f);
+  if(e == 0){
+    memset((char *)frame_kva(f) + (off & PAGE_MASK), 0, end - off);
+    object_mark_dirty(o, f);
+  }
+  frame_put(f, PIN_1);
+  return e;
+}
+
+static int
+punch_locked(struct inode *i, u64 off, u64 end)
+{
+  struct object *o = &i->object;
+  u64 first = page_up(off), last = end < o->size ? page_down(end) : page_up(o->size);
+  if(o->fixed)
+    return -ETXTBSY;
+  inode_modified(i);
+  if(first > last)
+    return zero_bytes(o, off, end);
+  int e = zero_bytes(o, off, first);
+  if(e == 0)
+    e = zero_bytes(o, last, end);
+  if(e || first == last)
+    return e;
+  return i->ops->move(i, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT, NULL, 0);
+}
+
+int
+vfs_punch(struct inode *i, u64 off, u64 len)
+{
+  if(!S_ISREG(i->mode) || i->ops->move == NULL)
+    return S_ISDIR(i->mode) ? -EISDIR : S_ISFIFO(i->mode) ? -ESPIPE : -EOPNOTSUPP;
+  int e = flusher_admit(&i->object);
+  if(e)
+    return e;
+  rw_write_lock(&i->lock);
+  e = off < i->object.size ? punch_locked(i, off, off + len) : 0;
+  rw_write_unlock(&i->lock);
   return e;
 }
 

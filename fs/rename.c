@@ -19,27 +19,6 @@ rename_init(void)
   sleep_init(&reshape, "rename");
 }
 
-// ---- Two locks of one kind ----
-
-static void
-lock_both(struct inode *a, struct inode *b)
-{
-  struct inode *first = a < b ? a : b, *second = a < b ? b : a;
-  if(first)
-    rw_write_lock(&first->lock);
-  if(second != first)
-    rw_write_lock(&second->lock);
-}
-
-static void
-unlock_both(struct inode *a, struct inode *b)
-{
-  if(a)
-    rw_write_unlock(&a->lock);
-  if(b && b != a)
-    rw_write_unlock(&b->lock);
-}
-
 // Is `above` the directory i, or one on its way to the root of its file system?
 static bool
 is_above(struct inode *above, struct inode *i)
@@ -69,14 +48,14 @@ lock_directories(struct inode *from, struct inode *to)
     rw_write_lock(&to->lock);
     rw_write_lock(&from->lock);
   } else {
-    lock_both(from, to);
+    inode_lock_both(from, to);
   }
 }
 
 static void
 unlock_directories(struct inode *from, struct inode *to)
 {
-  unlock_both(from, to);
+  inode_unlock_both(from, to);
   if(from != to)
     sleep_unlock(&reshape);
 }
@@ -118,10 +97,10 @@ move(struct walk *a, struct inode *moved, struct walk *b, struct inode *replaced
   struct dentry *spare = dentry_alloc(&b->last);
   if(spare == NULL)
     return -ENOMEM;
-  lock_both(moved, replaced);
+  inode_lock_both(moved, replaced);
   int e = a->dir->ops->rename(a->dir, a->last.text, a->last.len, moved,
                               b->dir, b->last.text, b->last.len, replaced);
-  unlock_both(moved, replaced);
+  inode_unlock_both(moved, replaced);
   if(e){
     dentry_free(spare);
     return e;
@@ -138,10 +117,10 @@ exchange(struct walk *a, struct inode *i, struct walk *b, struct inode *j)
   struct dentry *d = dentry_alloc(&b->last), *d2 = dentry_alloc(&a->last);
   int e = a->dir->ops->exchange == NULL ? -EINVAL : d && d2 ? 0 : -ENOMEM;
   if(e == 0){
-    lock_both(i, j);
+    inode_lock_both(i, j);
     e = a->dir->ops->exchange(a->dir, a->last.text, a->last.len, i,
                               b->dir, b->last.text, b->last.len, j);
-    unlock_both(i, j);
+    inode_unlock_both(i, j);
   }
   if(e == 0){
     dentry_exchange(a->dir, &a->last, i, d, b->dir, &b->last, j, d2);

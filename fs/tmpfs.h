@@ -79,3 +79,4 @@ void tmpfs_dir_free(struct tmpfs_inode *dir);
 
 extern const struct object_ops tmpfs_file_ops;
 int tmpfs_truncate(struct inode *i, u64 size);          // nothing is charged past it any more
+int tmpfs_move(struct inode *i, u64 at, u64 n, struct inode *from, u64 off);

@@ -301,5 +301,6 @@ const struct inode_ops tmpfs_inode_ops = {
   .readlink = readlink,
   .readdir = readdir,
   .truncate = tmpfs_truncate,
+  .move = tmpfs_move,
   .evict = tmpfs_evict,
 };

@@ -36,17 +36,19 @@ page_mkwrite(struct object *o, struct frame *f)
   struct tmpfs *fs = tmpfs_of(&ti->vfs);
   spin_lock(&fs->lock);
   int e = charge(fs, ti, f->index);
+  if(e == 0)
+    frame_placed(f);
   spin_unlock(&fs->lock);
   return e;
 }
 
-// Some of the pages from `first` on are charged no more. => false: there were none
+// Some of the pages [first, end) are charged no more. => false: there were none
 static bool
-uncharge_some(struct tmpfs *fs, struct tmpfs_inode *ti, u64 first)
+uncharge_some(struct tmpfs *fs, struct tmpfs_inode *ti, u64 first, u64 end)
 {
   u64 which[BATCH], index = first;
   spin_lock(&fs->lock);
-  u32 n = radix_gather(&ti->charged, &index, ~0UL, false, which, BATCH);
+  u32 n = radix_gather(&ti->charged, &index, end - 1, false, which, BATCH);
   for(u32 k = 0; k < n; k++)
     radix_remove(&ti->charged, which[k] - 1);
   fs->pages -= n;
@@ -58,7 +60,18 @@ uncharge_some(struct tmpfs *fs, struct tmpfs_inode *ti, u64 first)
 int
 tmpfs_truncate(struct inode *i, u64 size)
 {
-  while(uncharge_some(tmpfs_of(i), tmpfs_inode(i), page_up(size) >> PAGE_SHIFT))
+  while(uncharge_some(tmpfs_of(i), tmpfs_inode(i), page_up(size) >> PAGE_SHIFT, ~0UL))
+    ;
+  return 0;
+}
+
+int
+tmpfs_move(struct inode *i, u64 at, u64 n, struct inode *from, u64 off)
+{
+  if(from)
+    return -EOPNOTSUPP;
+  object_remove(&i->object, at, at + n);
+  while(uncharge_some(tmpfs_of(i), tmpfs_inode(i), at, at + n))
     ;
   return 0;
 }

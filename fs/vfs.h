@@ -72,6 +72,10 @@ struct inode_ops {
   int (*jump)(struct inode *i, struct inode **out);              // links of /proc; else NULL
   int (*readdir)(struct inode *dir, u64 off, struct dir_sink *d);
   int (*truncate)(struct inode *i, u64 size);                    // after object_truncate
+  // Pages [at, at + n) of a file become those of `from`, of the same file system, from page
+  // `off` on, without being copied; or, if that is NULL, holes.  Both locks are held; the
+  // size is the caller's to set.  => 0; or -errno, and some have
+  int (*move)(struct inode *i, u64 at, u64 n, struct inode *from, u64 off);
   int (*update)(struct inode *i);                                // mode, owner, times, size changed
   int (*sync)(struct inode *i, bool data_only);
   int (*open)(struct inode *i, struct file *f);                  // may set f->ops, f->priv
@@ -206,6 +210,10 @@ inode_get(struct inode *i)
   atomic_add(&i->refs, 1);
 }
 
+// For writing; two of one kind, in the order of their addresses.  NULL is nothing.
+void inode_lock_both(struct inode *a, struct inode *b);
+void inode_unlock_both(struct inode *a, struct inode *b);
+
 void inode_put_last(struct inode *i);
 
 // The last reference of an inode with nlink 0 evicts it; others stay cached.
@@ -273,6 +281,10 @@ void inode_unclaim(struct inode *i, int what);
 int file_reserve(struct file *f);
 void file_unreserve(struct file *f);
 int vfs_allocate(struct inode *i, u64 off, u64 len);    // so that writes there find room
+int vfs_punch(struct inode *i, u64 off, u64 len);       // zeros, and whole pages holes
+// n bytes of `to` (0: up to the end of `from`) become those of `from`, whose blocks they share.
+int inode_clone(struct inode *to, u64 at, struct inode *from, u64 off, u64 n);   // locks held
+int vfs_clone(struct file *to, u64 at, struct file *from, u64 off, u64 n);
 
 // Pages in [start, end) bytes, and attributes, are on disk afterwards. => 0 or -errno
 // (data_only: those without which the pages cannot be read).

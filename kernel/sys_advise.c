@@ -66,7 +66,7 @@ remove_pages(struct space *s, va_t addr, u64 len)
     if(o->ops)
       err = -EOPNOTSUPP;
     else
-      object_discard(o, offset >> PAGE_SHIFT);
+      object_remove(o, offset >> PAGE_SHIFT, (offset >> PAGE_SHIFT) + 1);
     object_put(o);
   }
   return err;

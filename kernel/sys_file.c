@@ -264,6 +264,18 @@ set_nonblocking(struct file *f, va_t arg)
   return 0;
 }
 
+// Linux's struct file_clone_range.
+struct clone_range { i64 from; u64 off, n, at; };
+
+static i64
+clone(struct file *to, const struct clone_range *r)
+{
+  struct fd_ref from = fd_get((u64)r->from);
+  i64 e = from.file ? vfs_clone(to, r->at, from.file, r->off, r->n) : -EBADF;
+  fd_put(from);
+  return e;
+}
+
 static i64
 ioctl(struct file *f, const u64 *a)
 {
@@ -273,6 +285,11 @@ ioctl(struct file *f, const u64 *a)
     return fd_set_cloexec(a[0], cmd == FIOCLEX);
   if(cmd == FIONBIO)
     return set_nonblocking(f, arg);
+  struct clone_range r = { .from = (i32)arg };
+  if(cmd == FICLONERANGE && copy_from_user(&r, arg, sizeof r))
+    return -EFAULT;
+  if(cmd == FICLONE || cmd == FICLONERANGE)
+    return clone(f, &r);
   if(cmd == FIONREAD && S_ISREG(f->inode->mode)){
     u64 left = f->inode->object.size - min(f->pos, f->inode->object.size);
     return store_user_u32(arg, left);
@@ -294,16 +311,23 @@ truncate(struct file *f, const u64 *a)
 
 i64 sys_ftruncate(const u64 *a) { return on_file(a, truncate); }
 
-// Only the plain mode, which makes room; the others are exotic.
+enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
+
+// Room, a hole, or both: room where there are zeros now.
 static i64
 allocate(struct file *f, const u64 *a)
 {
   i64 off = a[2], len = a[3];
+  u32 mode = a[1];
+  bool punch = mode == (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE), zero = mode == FALLOC_ZERO_RANGE;
   if(off < 0 || len <= 0)
     return -EINVAL;
-  if(a[1])
+  if(mode && !punch && !zero)
     return -EOPNOTSUPP;
-  return (f->flags & O_ACCMODE) == O_RDONLY ? -EBADF : vfs_allocate(f->inode, off, len);
+  if((f->flags & O_ACCMODE) == O_RDONLY)
+    return -EBADF;
+  int e = punch || zero ? vfs_punch(f->inode, off, len) : 0;
+  return e || punch ? e : vfs_allocate(f->inode, off, len);
 }
 
 i64 sys_fallocate(const u64 *a) { return on_file(a, allocate); }

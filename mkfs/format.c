@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Making an empty file system: superblock, bitmap, journal, and an inode file of
-// two blocks, the bitmap of its first group and the root directory's inode.
+// Making an empty file system: superblock, bitmap, share counts (zeros), journal, and an
+// inode file of two blocks, the bitmap of its first group and the root directory's inode.
 
 #include "mkfs/format.h"
 #include <errno.h>
@@ -27,7 +27,7 @@ lay_out(struct qfs_super *sb, u64 blocks)
 {
   sb->magic = QFS_MAGIC;
   sb->version = QFS_VERSION;
-  sb->incompat = QFS_INCOMPAT_JOURNAL;
+  sb->incompat = QFS_INCOMPAT_JOURNAL | QFS_INCOMPAT_SHARED;
   layout(sb, blocks);
   sb->free_blocks = blocks - sb->data_start - INODE_FILE_BLOCKS;
 }

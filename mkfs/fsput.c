@@ -15,6 +15,7 @@ static const char help[] =
   "usage: fsput [-p] IMAGE HOSTFILE... DEST\n"
   "       fsput [-p] -d IMAGE DEST...\n"
   "       fsput [-p] -s TARGET IMAGE DEST\n"
+  "       fsput [-p] -c FROM IMAGE DEST...\n"
   "       fsput -r IMAGE DEST...\n"
   "\n"
   "Copy HOSTFILEs into the disk image IMAGE, with their modes: into DEST if that is a\n"
@@ -22,6 +23,7 @@ static const char help[] =
   "\n"
   "  -d         make directories\n"
   "  -s TARGET  make a symbolic link to TARGET\n"
+  "  -c FROM    make files that share the blocks of the file FROM of IMAGE\n"
   "  -r         remove files and empty directories\n"
   "  -p         make the directories above DEST that are missing\n"
   "  --help     print this\n"
@@ -72,12 +74,31 @@ put_files(struct image *m, int n, char **files, const char *dest)
   return status;
 }
 
-enum what { PUT, DIRECTORY, SYMLINK, REMOVE };
+enum what { PUT, DIRECTORY, SYMLINK, CLONE, REMOVE };
+
+static int
+clone(struct image *m, const char *from, const char *path)
+{
+  struct inode *i, *source;
+  struct image_stat st;
+  int e = image_find(m, from, &source);
+  if(e)
+    return e;
+  image_stat(source, &st);
+  e = image_create(m, path, S_IFREG | (st.mode & 07777), 0, &i);
+  if(e == 0){
+    e = image_clone(i, source);
+    image_put_inode(i);
+  }
+  image_put_inode(source);
+  return e;
+}
 
 static int
 each(struct image *m, enum what what, const char *target, const char *path)
 {
-  int e = what == DIRECTORY ? image_create(m, path, S_IFDIR | 0755, 0, NULL) :
+  int e = what == CLONE ? clone(m, target, path) :
+          what == DIRECTORY ? image_create(m, path, S_IFDIR | 0755, 0, NULL) :
           what == SYMLINK ? image_symlink(m, path, target) : image_unlink(m, path);
   return e ? tool_error(e, "%s", path) : DONE;
 }
@@ -94,18 +115,19 @@ parse(int argc, char **argv)
   struct options o = { PUT, NULL, false };
   int c, kinds = 0;
   opterr = 0;
-  while((c = getopt(argc, argv, "+pdrs:")) != -1){
+  while((c = getopt(argc, argv, "+pdrs:c:")) != -1){
     kinds += c != 'p';
     switch(c){
     case 'p': o.parents = true; break;
     case 'd': o.what = DIRECTORY; break;
     case 'r': o.what = REMOVE; break;
     case 's': o.what = SYMLINK; o.target = optarg; break;
+    case 'c': o.what = CLONE; o.target = optarg; break;
     default: tool_usage("bad option -%c", optopt);
     }
   }
   if(kinds > 1)
-    tool_usage("only one of -d, -r and -s");
+    tool_usage("only one of -c, -d, -r and -s");
   return o;
 }
 

@@ -180,6 +180,13 @@ image_readlink(struct inode *i, char *buf, u32 n)
 
 // ---- Contents ----
 
+void
+inode_modified(struct inode *i)
+{
+  time_now(&i->mtime);
+  i->dirty = true;
+}
+
 i64
 image_read(struct inode *i, u64 off, void *buf, u64 n)
 {
@@ -225,10 +232,17 @@ image_write(struct inode *i, u64 off, const void *buf, u64 n)
     if(e)
       return e;
     i->object.size = max(i->object.size, off + done + len);
-    time_now(&i->mtime);
-    i->dirty = true;
+    inode_modified(i);
   }
   return 0;
+}
+
+int
+image_clone(struct inode *to, struct inode *from)
+{
+  if(!S_ISREG(to->mode) || !S_ISREG(from->mode))
+    return -EINVAL;
+  return inode_clone(to, 0, from, 0, 0);
 }
 
 int

@@ -31,6 +31,7 @@ int image_list(struct inode *dir, bool (*fn)(void *arg, const char *name, u64 in
 int image_readlink(struct inode *i, char *buf, u32 n);               // => length
 i64 image_read(struct inode *i, u64 off, void *buf, u64 n);          // => bytes
 int image_write(struct inode *i, u64 off, const void *buf, u64 n);
+int image_clone(struct inode *to, struct inode *from);               // shares its blocks
 int image_truncate(struct inode *i, u64 size);
 int image_chmod(struct inode *i, u32 mode, i64 mtime);
 

@@ -9,6 +9,7 @@
 
 enum { JOURNAL_MAX = 8192 };               // blocks
 
+// The feature of share counts is as *sb says.
 static inline void
 layout(struct qfs_super *sb, u64 blocks)
 {
@@ -16,7 +17,9 @@ layout(struct qfs_super *sb, u64 blocks)
   sb->blocks = blocks;
   sb->bitmap_start = 1;
   sb->bitmap_blocks = (blocks + QFS_BITS - 1) / QFS_BITS;
-  sb->journal_start = sb->bitmap_start + sb->bitmap_blocks;
+  sb->shares_blocks = qfs_shares_blocks(sb);
+  sb->shares_start = sb->shares_blocks ? sb->bitmap_start + sb->bitmap_blocks : 0;
+  sb->journal_start = sb->bitmap_start + sb->bitmap_blocks + sb->shares_blocks;
   sb->journal_blocks = min(journal, (u64)JOURNAL_MAX);
   sb->data_start = sb->journal_start + sb->journal_blocks;
 }

@@ -198,24 +198,32 @@ remove_page(struct object *o, u64 index)
 }
 
 void
-object_discard(struct object *o, u64 index)
+object_remove(struct object *o, u64 first, u64 end)
 {
-  if(radix_get(&o->pages, index))
+  for(u64 index = first; radix_next(&o->pages, &index, false) && index < end; index++)
     remove_page(o, index);
 }
+
+void object_unplace(struct object *o, u64 first, u64 end) {}
 
 void
 object_truncate(struct object *o, u64 size)
 {
-  u64 index = page_up(size) >> PAGE_SHIFT;
   o->size = size;
-  for(; radix_next(&o->pages, &index, false); index++)
-    remove_page(o, index);
+  object_remove(o, page_up(size) >> PAGE_SHIFT, ~0UL);
   struct frame *f = size & PAGE_MASK ? object_peek(o, size >> PAGE_SHIFT) : NULL;
   if(f){
     memset((char *)frame_kva(f) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
     frame_put(f, PIN_1);
   }
+}
+
+// Past a file's end there are zeros: nobody has it mapped.
+int
+object_extend(struct object *o, u64 size)
+{
+  o->size = size;
+  return 0;
 }
 
 // Neighbouring dirty pages together.

@@ -206,12 +206,11 @@ frame_unbusy(struct frame *f)
   frame_state_changed();
 }
 
-// The same for a page of an object that the caller has made BUSY and pinned, and that
-// has got its place now; the pin goes too.
+// The same for a page of an object that the caller has made BUSY and pinned; the pin goes too.
 static inline void
 frame_ready(struct frame *f)
 {
-  atomic_add_full(&f->word, FRAME_PLACED - FRAME_BUSY - PIN_1);
+  atomic_add_full(&f->word, -FRAME_BUSY - PIN_1);
   frame_state_changed();
 }
 

@@ -438,7 +438,6 @@ object_make_dirty(struct object *o, struct frame *f)
       ;
     if(err)
       return err;
-    frame_placed(f);
   }
   object_mark_dirty(o, f);
   return 0;

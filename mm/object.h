@@ -27,8 +27,8 @@ struct object_ops {
   // NULL: there is no store.  Pages begin as zeroes, and stay once they are dirty.
   int (*write_pages)(struct object *o, u64 index, struct frame **f, u32 n);
 
-  // The page, pinned, is about to be dirty for the first time: reserve its place.
-  // => 0, or -ENOSPC, -EIO ...; -EBUSY: try again after wait_place
+  // The page, pinned, is about to be dirty for the first time: reserve its place, and say so
+  // by frame_placed().  => 0, or -ENOSPC, -EIO ...; -EBUSY: try again after wait_place
   int (*page_mkwrite)(struct object *o, struct frame *f);
 
   // Wait until there may be a place.  The caller has no page BUSY.  => 0 or -errno
@@ -185,9 +185,13 @@ void object_truncate(struct object *o, u64 size);
 // Write every dirty page in [start, end) bytes and wait. => 0 or the first -errno
 int object_sync(struct object *o, u64 start, u64 end);
 
-// The page at index means nothing any more (a freed metadata block): out of the
-// object, dirty or not, once a write in flight is over.  Unmapped; may sleep.
-void object_discard(struct object *o, u64 index);
+// Pages [first, end) mean nothing any more: out of the object and of every mapping, dirty or
+// not, once a write in flight is over.  May sleep.
+void object_remove(struct object *o, u64 first, u64 end);
+
+// Pages [first, end) have no place in the store any more: who stores to one asks for it anew.
+// That there will be none meanwhile is the caller's to see to.  May sleep.
+void object_unplace(struct object *o, u64 first, u64 end);
 
 // Pages of objects with a store; D bits that nobody has looked at do not count.
 extern u64 pages_dirty, pages_writing;

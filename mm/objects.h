@@ -155,7 +155,10 @@ void object_forget(struct object *o, struct frame **f, u32 n);
 static inline int
 object_reserve(struct object *o, struct frame *f)
 {
-  return o->ops && o->ops->page_mkwrite ? o->ops->page_mkwrite(o, f) : 0;
+  if(o->ops && o->ops->page_mkwrite)
+    return o->ops->page_mkwrite(o, f);
+  frame_placed(f);
+  return 0;
 }
 
 // A page of an object without a store, BUSY and unmapped and clean, is from now on in its

@@ -328,9 +328,8 @@ drop_away(struct object *o, u64 index, u64 end)
   }
 }
 
-// Take every page in [first, end) out of the object and all page tables.
-static void
-remove_pages(struct object *o, u64 first, u64 end)
+void
+object_remove(struct object *o, u64 first, u64 end)
 {
   struct frame *v[BATCH];
   u32 n;
@@ -344,6 +343,24 @@ remove_pages(struct object *o, u64 first, u64 end)
       object_forget(o, v, n);
   }
   drop_away(o, first, end);
+}
+
+// As when pages are removed, the mark goes first: who maps one then sees it, or we see the entry.
+void
+object_unplace(struct object *o, u64 first, u64 end)
+{
+  struct frame *v[BATCH];
+  u32 n;
+  for(u64 index = first; (n = object_gather(o, &index, end, PIN_1, v, BATCH)) > 0; index++){
+    for(u32 i = 0; i < n; i++){
+      frame_wait(v[i], FRAME_BUSY);
+      atomic_and(&v[i]->word, ~FRAME_PLACED);
+    }
+    atomic_fence();
+    take_mappings(o, v, n, TAKE_ALL);
+    for(u32 i = 0; i < n; i++)
+      frame_put(v[i], PIN_1);
+  }
 }
 
 // Private copies of pages past the end go too: their file page is no more.
@@ -388,15 +405,9 @@ object_truncate(struct object *o, u64 size)
   atomic_fence();
   if(!shrinks && size)
     return;
-  remove_pages(o, first, NO_END);
+  object_remove(o, first, NO_END);
   drop_private_copies(o, first);
   zero_tail(o, size);
-}
-
-void
-object_discard(struct object *o, u64 index)
-{
-  remove_pages(o, index, index + 1);
 }
 
 // ---- Under memory pressure ----

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks in memory, whose they are, and the bitmap.
+// Blocks in memory, whose they are, the bitmap, and the share counts.
 
 #include "mkfs/fsck/check.h"
 
@@ -75,6 +75,8 @@ void
 own_init(void)
 {
   ck.owner = fsck_memory(ck.sb->blocks * sizeof *ck.owner);
+  if(ck.sb->shares_blocks)
+    ck.users = fsck_memory(ck.sb->blocks * sizeof *ck.users);
   ck.goal = ck.sb->data_start;
 }
 
@@ -161,5 +163,35 @@ check_bitmap(void)
     fault("mended", "%lu blocks are free, the superblock says %lu", free, ck.sb->free_blocks);
     ck.sb->free_blocks = free;
     block_dirty(0);
+  }
+}
+
+// ---- Share counts ----
+
+static void
+check_count(u32 *count, u64 n)
+{
+  u64 block = ck.sb->shares_start + n / QFS_SHARES;
+  u32 right = n < ck.sb->blocks && ck.users[n] > 1 ? ck.users[n] - 1 : 0;
+  if(right && ck.sb->shared == 0){
+    fault("mended", "superblock: it says that no block was ever shared");
+    ck.sb->shared = 1;
+    block_dirty(0);
+  }
+  if(*count == right)
+    return;
+  fault("mended", "block %lu: %u pages more than one have it, its share count says %u", n, right,
+        *count);
+  *count = right;
+  block_dirty(block);
+}
+
+void
+check_shares(void)
+{
+  for(u64 k = 0; k < ck.sb->shares_blocks; k++){
+    u32 *counts = block_get(ck.sb->shares_start + k);
+    for(u64 i = 0; i < QFS_SHARES; i++)
+      check_count(&counts[i], k * QFS_SHARES + i);
   }
 }

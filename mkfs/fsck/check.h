@@ -49,7 +49,7 @@ struct inode_note {
   bool chained;                  // on the list of orphans
 };
 
-// A page of a file that another has too.
+// A page of a file that another has too, and may not.
 struct shared {
   u64 ino, page, home, *slot;    // the pointer, and the block it lies in
   struct shared *next;
@@ -65,6 +65,7 @@ struct check {
 
   struct block **cache;          // by hash
   u32 *owner;                    // of a block: an inode's number + 1, in as many bits; 0: free
+  u32 *users;                    // of a block that pages of files have: how many; NULL: none share
   u64 goal;                      // no block before it is free
 
   struct map table;              // the inode file
@@ -95,6 +96,7 @@ bool own(u64 n, u64 ino);                    // => false: it is somebody's
 void disown(u64 n);
 bool data_block(u64 n);                      // may a file have it?
 void check_bitmap(void);
+void check_shares(void);
 
 // ---- super.c, journal.c ----
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Inodes and their block trees: what they hold is theirs, once.  A page of a file that
-// another has already is copied, if there is room; any other block is cut off.
+// Inodes and their block trees: what they hold is theirs, once, but that pages of files may share
+// blocks where there are share counts.  Else a page of a file that another has already is
+// copied, if there is room; any other block is cut off.
 
 #include "mkfs/fsck/check.h"
 
@@ -126,6 +127,18 @@ share_later(struct walk *w, u64 home, u64 *slot, u64 page)
   ck.nshared++;
 }
 
+// Has a page of a file that block, as one of those that may share it?
+static bool
+shares(const struct walk *w, u64 b, u32 height)
+{
+  if(ck.users == NULL || height > 0 || !is(w->disk, S_IFREG) || w->map)
+    return false;
+  if(ck.users[b] == 0 && !own(b, w->ino))
+    return false;
+  ck.users[b]++;
+  return true;
+}
+
 static bool
 judge(struct walk *w, u64 home, u64 *slot, u32 height, u64 page)
 {
@@ -138,7 +151,7 @@ judge(struct walk *w, u64 home, u64 *slot, u32 height, u64 page)
     fault("cut off", "inode %lu: page %lu is past its end", w->ino, page);
     return false;
   }
-  if(own(b, w->ino))
+  if(shares(w, b, height) || own(b, w->ino))
     return true;
   if(height == 0 && w->map == NULL && ck.nshared < ck.sb->blocks){
     share_later(w, home, slot, page);
@@ -153,6 +166,11 @@ static bool
 give_back(struct walk *w, u64 home, u64 *slot, u32 height, u64 page)
 {
   bool mine = ck.owner[*slot] == (u32)w->ino + 1;
+  if(ck.users && ck.users[*slot] > 0 && height == 0 && is(w->disk, S_IFREG)){
+    if(--ck.users[*slot] == 0)
+      disown(*slot);
+    return false;
+  }
   if(mine && height > 0)
     walk_slots(w, *slot, block_get(*slot), QFS_PTRS, height - 1, page);
   if(mine)

@@ -41,7 +41,10 @@ layout_ok(const struct qfs_super *sb)
 {
   return sb->blocks >= 8 && sb->blocks <= ck.device && sb->bitmap_start == 1 &&
          sb->bitmap_blocks == (sb->blocks + QFS_BITS - 1) / QFS_BITS &&
-         sb->journal_start == 1 + sb->bitmap_blocks && sb->journal_blocks >= QFS_JOURNAL_MIN &&
+         sb->shares_blocks == qfs_shares_blocks(sb) &&
+         sb->shares_start == (sb->shares_blocks ? 1 + sb->bitmap_blocks : 0) &&
+         sb->journal_start == 1 + sb->bitmap_blocks + sb->shares_blocks &&
+         sb->journal_blocks >= QFS_JOURNAL_MIN &&
          sb->journal_blocks < sb->blocks &&
          sb->data_start == sb->journal_start + sb->journal_blocks && sb->data_start < sb->blocks;
 }
@@ -50,6 +53,7 @@ static bool
 same_layout(const struct qfs_super *a, const struct qfs_super *b)
 {
   return a->bitmap_start == b->bitmap_start && a->bitmap_blocks == b->bitmap_blocks &&
+         a->shares_start == b->shares_start && a->shares_blocks == b->shares_blocks &&
          a->journal_start == b->journal_start && a->journal_blocks == b->journal_blocks &&
          a->data_start == b->data_start;
 }
@@ -86,7 +90,7 @@ check_super(void)
     say("this is no qfs file system\n");
     return false;
   }
-  if(ck.sb->version != QFS_VERSION || ck.sb->incompat != QFS_INCOMPAT_KNOWN){
+  if(ck.sb->version != QFS_VERSION || !qfs_features_known(ck.sb)){
     say("made by something newer or older\n");
     return false;
   }
@@ -113,6 +117,11 @@ check_super_fields(void)
     ck.sb->label[QFS_LABEL - 1] = 0;
     block_dirty(0);
   }
+  if(ck.sb->shared > (ck.sb->shares_blocks > 0)){
+    fault("mended", "superblock: its note of shared blocks is %lu", ck.sb->shared);
+    ck.sb->shared = ck.sb->shares_blocks > 0;
+    block_dirty(0);
+  }
   if(!all_zero(ck.sb->zero, sizeof ck.sb->zero)){
     fault("cleared", "superblock: what is to be zero is not");
     memset(ck.sb->zero, 0, sizeof ck.sb->zero);
@@ -134,6 +143,7 @@ check_everything(void)
   check_names();
   check_inode_bitmaps();
   check_bitmap();
+  check_shares();
 }
 
 // The journal is emptied after all else is on the disk.

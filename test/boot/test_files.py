@@ -209,6 +209,34 @@ def test_large_directory(boot):
     assert g.run("ls | wc -l", 60).strip() == "0"
 
 
+def kib_used(g):
+    g.check("sync")
+    return int(g.run("df / | tail -n 1").split()[2])
+
+
+def test_files_that_share_blocks(boot, image):
+    """Clones cost next to nothing until they are written to, and both sides keep what they have,
+    over a reboot too."""
+    g = boot(image=image, snapshot=False, append="quiet")
+    g.check("mkdir d")
+    assert g.run("clone d") == g.run("clone /tmp") == "all is as it was"
+    g.check("pattern write big 4000 5")
+    used = kib_used(g)
+    g.check("cp --reflink big copy; cp -r --reflink=always d e")
+    assert kib_used(g) - used < 200
+    assert int(g.run("du -s copy").split()[0]) >= 4000
+    g.check("pattern check copy 4000 5; echo more >> copy; rm big; pattern write big 4000 6")
+    assert kib_used(g) - used > 3000
+    assert "not supported" in g.run("cp --reflink /tmp/a /tmp/b")
+    g.check("cp --reflink=auto /tmp/a /tmp/b; cp --reflink=auto /tmp/a c")
+    assert "usage" in g.run("cp --reflink=maybe big copy")
+    assert g.poweroff()[1] == 0
+    tool("fsck", image)
+    g = boot(image=image)
+    assert g.run("wc -c copy").split()[0] == str(4000 * 1024 + 5)
+    g.check("pattern check big 4000 6")
+
+
 def test_open_file_outlives_its_name(shell):
     shell.check("echo text > f")
     assert shell.run("(rm f; cat) < f") == "text"

@@ -36,7 +36,7 @@ def tool(name, *args):
 
 
 def sound(path):
-    """Directories of one and of many blocks, files of one and of many, links."""
+    """Directories of one and of many blocks, files of one and of many, shared blocks, links."""
     path.unlink(missing_ok=True)
     tool("mkfs", path, SIZE)
     with tempfile.TemporaryDirectory() as d:
@@ -51,6 +51,7 @@ def sound(path):
         tool("fsput", path, source / "large", source / "small", source / "empty", "/")
         tool("fsput", path, source / "small", "/dir/sub")
         tool("fsput", path, *many, "/many")
+        tool("fsput", "-c", "/large", path, "/dir/shares")
 
 
 def u64(image, at):
@@ -77,7 +78,8 @@ def metadata(image):
         nodes += tree(image, at)[0]
     blocks = range(len(image) // BLOCK)
     directories = [b for b in blocks if image[b * BLOCK:b * BLOCK + 4] == DIRECTORY_MAGIC]
-    return [[(0, SUPER)], [(u64(image, 40) * BLOCK, 128)], [(at, INODE) for at in used],
+    return [[(0, SUPER)], [(u64(image, 40) * BLOCK, 128)],
+            [(u64(image, 168) * BLOCK + 4 * u64(image, 72), 1024)], [(at, INODE) for at in used],
             [(b * BLOCK, 256) for b in directories], [(b * BLOCK, BLOCK) for b in directories],
             [(b * BLOCK, 1024) for b in nodes] or [(0, SUPER)]]
 

@@ -89,6 +89,19 @@ make(struct image *m, const char *name, uint32_t mode, uint64_t off)
 }
 
 static void
+share(struct image *m, const char *name, const char *from)
+{
+  struct inode *i, *source;
+  if(image_find(m, name, &i) != 0)
+    return;
+  if(image_find(m, from, &source) == 0){
+    image_clone(i, source);
+    image_put_inode(source);
+  }
+  image_put_inode(i);
+}
+
+static void
 set_up(void)
 {
   struct image *m;
@@ -104,6 +117,8 @@ set_up(void)
   make(m, "/dir", 0040755, 0);
   make(m, "/file", 0100644, 50000);
   make(m, "/dir/sparse", 0100644, 90 << 20);
+  make(m, "/copy", 0100644, 0);
+  share(m, "/copy", "/file");
   image_symlink(m, "/link", "file");
   for(int k = 0; k < NAMES; k++){
     snprintf(name, sizeof name, "/dir/%070d", k);
@@ -165,6 +180,8 @@ go_through(void)
     image_truncate(i, 3000);
     image_put_inode(i);
   }
+  share(m, "/dir/sparse", "/file");
+  image_unlink(m, "/copy");
   image_unlink(m, "/dir/sparse");
   image_unlink(m, "/link");
   image_create(m, "/dir/new", 0100644, 0, NULL);

@@ -163,6 +163,37 @@ rename(u32 k, struct inode *i)
   s->id[k] = 0;
 }
 
+// From now on another file shares the blocks of this one; what it has beyond its end stays.
+static void
+clone(struct inode *i, u32 id, u32 k)
+{
+  struct step *s = &steps[now];
+  struct contents *from = &s->file[id], *to = &s->file[s->id[k]];
+  bool whole = from->sectors % (PAGE_SIZE / SECTOR) == 0 || to->sectors <= from->sectors;
+  if(s->id[k] == 0 || s->id[k] == id || from->sectors == 0 || !whole)
+    return;
+  struct inode *other = find(k);
+  if(fine(inode_clone(other, 0, i, 0, 0))){
+    memcpy(to->stamp, from->stamp, from->sectors * sizeof to->stamp[0]);
+    to->sectors = max(to->sectors, from->sectors);
+  }
+  changed[s->id[k]] = now;
+  inode_put(other);
+}
+
+static void
+make_hole(struct inode *i, u32 id)
+{
+  enum { PER_PAGE = PAGE_SIZE / SECTOR };
+  struct contents *c = &steps[now].file[id];
+  u32 pages = c->sectors / PER_PAGE, first = (u32)below(pages + 1), n = (u32)below(5);
+  n = min(n, pages - first);
+  if(n == 0 || !fine(punch(i, first, n)))
+    return;
+  contents_stamp(c, first * PER_PAGE, (first + n) * PER_PAGE, 0);
+  changed[id] = now;
+}
+
 static void
 fsync(struct inode *i, u32 id)
 {
@@ -203,13 +234,16 @@ step(void)
     return;
   }
   struct inode *i = find(k);
-  switch(below(8)){
+  switch(below(11)){
   case 0:  unlink(k, i); break;
   case 1:  rename(k, i); break;
   case 2:  resize(i, s->id[k]); break;
   case 3:
   case 4:  fsync(i, s->id[k]); break;
   case 5:  assert_int_equal(write_back(i), 0); break;
+  case 6:
+  case 7:  clone(i, s->id[k], (u32)below(NAMES)); break;
+  case 8:  make_hole(i, s->id[k]); break;
   default: write_some(i, s->id[k]);
   }
   inode_put(i);

@@ -65,6 +65,9 @@ make_sound(void)
   fill(file, 0, 64 << 10);
   fill(file, 64 << 10, 40 << 10);
   fill(sparse, DEEP * MiB, 10000);
+  struct inode *copy = make(root, "copy", S_IFREG | 0644);
+  assert_int_equal(inode_clone(copy, 0, file, 0, 0), 0);
+  fill(copy, 20 << 10, 9000);
   make_names(many);
   make_link(root, "short", 20);
   make_link(root, "long", 700);
@@ -78,6 +81,7 @@ make_sound(void)
   assert_int_equal(write_back(sparse), 0);
   assert_int_equal(sparse->ops->sync(sparse, false), 0);
   memcpy(sound, disk_bytes, DISK);
+  inode_put(copy);
   inode_put(sparse);
   inode_put(file);
   inode_put(many);
@@ -147,7 +151,7 @@ static void
 change_some(void)
 {
   struct inode *root = super->root, *i;
-  static const char *const name[] = { "file", "dir", "short", "long", "pipe" };
+  static const char *const name[] = { "file", "dir", "copy", "short", "long", "pipe" };
   int e = root->ops->create(root, "new", 3, S_IFREG | 0644, 0, &i);
   expect(e == -ENOSPC ? 0 : e);
   if(e == 0){
@@ -256,6 +260,16 @@ change_super(void)
 
 static void change_inode(void) { change_field(some_inode(), sizeof(struct qfs_dinode)); }
 static void change_bitmap(void) { change_field(at_block(1), 200); }
+
+// A share count.
+static void
+change_share(void)
+{
+  const struct qfs_super *was = (struct qfs_super *)sound;
+  u32 *counts = at_block(was->shares_start);
+  change_field(counts + was->data_start, 512);
+}
+
 static void
 change_inodes_bitmap(void)
 {
@@ -313,7 +327,8 @@ static void
 damage(void)
 {
   static void (*const change[])(void) = {
-    change_super, change_inode, change_inode, change_bitmap, change_inodes_bitmap, change_tree,
+    change_super, change_inode, change_inode, change_bitmap, change_share, change_inodes_bitmap,
+    change_tree,
     change_pointer, swap_inodes, change_directory, change_directory, change_target, change_journal,
   };
   for(u64 n = 1 + below(below(4) ? 2 : 12); n > 0; n--)

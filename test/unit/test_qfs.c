@@ -382,6 +382,42 @@ changes_during_commits(void)
   }
 }
 
+// ---- Without share counts ----
+
+// The journal has their place.
+static void
+make_old(void)
+{
+  struct qfs_super *sb = (struct qfs_super *)disk_bytes;
+  memcpy(disk_bytes + sb->shares_start * QFS_BLOCK, disk_bytes + sb->journal_start * QFS_BLOCK,
+         QFS_BLOCK);
+  memset(disk_bytes + sb->journal_start * QFS_BLOCK, 0, QFS_BLOCK);
+  sb->journal_start = sb->shares_start;
+  sb->journal_blocks += sb->shares_blocks;
+  sb->shares_start = sb->shares_blocks = 0;
+  sb->incompat &= ~QFS_INCOMPAT_SHARED;
+  sb->checksum = qfs_super_checksum(sb);
+}
+
+static void
+older_disk(void)
+{
+  struct inode *a, *b;
+  disk_make(DISK);
+  make_old();
+  disk_expect_consistent();
+  mount();
+  buffer_make(LARGEST);
+  assert_int_equal(create(0, &a), 0);
+  assert_int_equal(create(1, &b), 0);
+  assert_int_equal(attempt(object_write, a, 0, 5000), 5000);
+  assert_int_equal(inode_clone(b, 0, a, 0, 0), -EOPNOTSUPP);
+  assert_int_equal(b->object.size, 0);
+  inode_put(a);
+  inode_put(b);
+  end();
+}
+
 // ---- Scale ----
 
 // n new names and a sync.  => requests
@@ -421,6 +457,7 @@ main(void)
     TEST(on_a_bad_disk, .frames = 3000),
     TEST(many_openers, .frames = 3000, .harts = TASKS + 1),
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
+    TEST(older_disk, .frames = 3000),
     TEST(many_names, .frames = 20000),
   };
   return cmocka_run_group_tests_name("qfs", tests, NULL, NULL);

@@ -188,6 +188,36 @@ store(void)
   stamp(id, 1, 3);
 }
 
+// A new file that shares the blocks of another.
+static void
+clone(void)
+{
+  if(!there(S_A) || there(S_B))
+    return;
+  u32 id = step[now].id[S_A];
+  make(S_B, S_IFREG);
+  struct inode *a = find(S_A), *b = find(S_B);
+  assert_int_equal(inode_clone(b, 0, a, 0, 0), 0);
+  step[now].file[step[now].id[S_B]] = step[now].file[id];
+  inode_put(b);
+  inode_put(a);
+}
+
+// Its first page.
+static void
+hole(void)
+{
+  enum { PAGE_SECTORS = 4096 / SECTOR };
+  if(!there(S_A) || step[now].file[step[now].id[S_A]].sectors < PAGE_SECTORS)
+    return;
+  struct inode *i = find(S_A);
+  u32 id = step[now].id[S_A];
+  assert_int_equal(punch(i, 0, 1), 0);
+  inode_put(i);
+  contents_stamp(&step[now].file[id], 0, PAGE_SECTORS, 0);
+  touched(id);
+}
+
 static void
 link(void)
 {
@@ -274,8 +304,8 @@ static void unlink(void) { take_away(S_A); }
 static void rmdir(void) { if(!step[now].id[S_XL] && !step[now].id[S_XR]) take_away(S_X); }
 
 static void (*const operation[])(void) = {
-  create, make_dir, symlink, overwrite, append, write_far, truncate, extend, store, link, rename,
-  rename_over, rename_dir, swap, unlink, rmdir,
+  create, make_dir, symlink, overwrite, append, write_far, truncate, extend, store, clone, hole,
+  link, rename, rename_over, rename_dir, swap, unlink, rmdir,
 };
 
 // ---- Making it last ----

@@ -24,6 +24,7 @@ error_text(long error)
     [ENOSPC] = "No space left on device", [ESPIPE] = "Cannot seek",
     [EROFS] = "Read-only file system", [EMLINK] = "Too many links", [EPIPE] = "Broken pipe",
     [ERANGE] = "Out of range", [ENAMETOOLONG] = "File name too long",
+    [EOPNOTSUPP] = "Operation not supported",
     [ENOSYS] = "Function not implemented", [ENOTEMPTY] = "Directory not empty",
     [ELOOP] = "Too many symbolic links", [ELIBBAD] = "Not a dynamic linker",
   };

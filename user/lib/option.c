@@ -29,6 +29,21 @@ next_word(struct options *o)
   return strcmp(word, "--") == 0 ? NULL : word + 1;
 }
 
+// The word at hand, if it is the long option; o->value: what is behind the =, or NULL.
+static bool
+long_option(struct options *o)
+{
+  const char *name = o->rest + 1;
+  size_t n = o->word ? strlen(o->word) : 0;
+
+  if(!n || *o->rest != '-' || strlen(name) < n || memcmp(name, o->word, n) != 0 ||
+     (name[n] && name[n] != '='))
+    return false;
+  o->value = name[n] ? (char *)name + n + 1 : NULL;
+  o->rest = NULL;
+  return true;
+}
+
 int
 option(struct options *o)
 {
@@ -36,6 +51,8 @@ option(struct options *o)
     o->rest = next_word(o);
   if(!o->rest)
     return 0;
+  if(long_option(o))
+    return OPTION_WORD;
 
   char letter = *o->rest++;
   const char *known = letter == ':' ? NULL : strchr(o->letters, letter);

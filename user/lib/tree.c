@@ -52,6 +52,8 @@ remove_tree(const char *path)
 
 // ---- Copying ----
 
+enum reflink copy_reflink;
+
 static bool
 copy_bytes(int from, int to, const char *from_path, const char *to_path)
 {
@@ -65,6 +67,14 @@ copy_bytes(int from, int to, const char *from_path, const char *to_path)
   if(r < 0)
     return complain(to_path, r);
   return n < 0 ? complain(from_path, n) : true;
+}
+
+// Have the blocks of the other instead of copies.  => 0, or why not
+static long
+share_blocks(int from, int to)
+{
+  enum { FICLONE = 0x40049409 };
+  return copy_reflink == REFLINK_NEVER ? -EOPNOTSUPP : sys_ioctl(to, FICLONE, (void *)(long)from);
 }
 
 static bool
@@ -81,7 +91,10 @@ copy_file(const char *from, const char *to, const struct kstat *st)
   if(in < 0)
     return complain(from, in);
   target = sys_open(to, O_WRONLY | O_CREAT | O_TRUNC, st->mode & 0777);
-  bool ok = target < 0 ? complain(to, target) : copy_bytes(in, target, from, to);
+  bool ok = target < 0 ? complain(to, target) : true;
+  long shared = ok ? share_blocks(in, target) : 0;
+  if(shared < 0)
+    ok = copy_reflink == REFLINK_ALWAYS ? complain(to, shared) : copy_bytes(in, target, from, to);
   if(target >= 0)
     sys_close(target);
   sys_close(in);

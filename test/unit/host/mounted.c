@@ -21,6 +21,14 @@ write_back(struct inode *i)
   return e ? e : inode_update(i);
 }
 
+int
+punch(struct inode *i, u64 page, u64 n)
+{
+  int e = i->ops->move(i, page, n, NULL, 0);
+  inode_modified(i);
+  return e;
+}
+
 void
 unmount_disk(void)
 {

@@ -16,6 +16,7 @@ void unmount_disk(void);                 // all is written, as far as that goes
 void buffer_make(u64 bytes);             // in a space of its own, which runs
 void buffer_drop(void);
 
+int punch(struct inode *i, u64 page, u64 n);     // holes
 int write_back(struct inode *i);         // pages and attributes
 
 // read or write at off, from and to the buffer.  => how much; *e: why not all of it, or 0

@@ -81,6 +81,7 @@ page_mkwrite(struct object *o, struct frame *f)
   if(fails(&s->fail_reserve))
     return s->error;
   s->reserved[index] = true;
+  frame_placed(f);
   s->reservations++;
   return 0;
 }

@@ -98,8 +98,10 @@ struct options {
   int at;                   // the first operand, when option() has returned 0
   char *value;
   const char *rest;         // further letters of the same word
+  const char *word;         // NULL, or an option of that name behind `--', with or without =value
 };
-// => the letter, or 0 at the end; a bad one prints the usage and exits 1
+enum { OPTION_WORD = 1 };
+// => the letter, or OPTION_WORD, or 0 at the end; a bad one prints the usage and exits 1
 int option(struct options *o);
 void usage(const struct options *o) __attribute__((noreturn));
 
@@ -174,6 +176,7 @@ long directory_names(const char *path, struct list *names);
 // ---- Trees: these complain themselves and return false then ----
 
 bool remove_tree(const char *path);
+extern enum reflink { REFLINK_NEVER, REFLINK_AUTO, REFLINK_ALWAYS } copy_reflink;  // share blocks?
 bool copy_tree(const char *from, const char *to, bool recursive, struct kstat *root);
 bool is_directory(const char *path);
 // Where cp, mv and ln put `from`: in `to` if that is a directory. To be freed.
