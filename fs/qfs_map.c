@@ -214,11 +214,14 @@ qfs_map_forget(struct qfs_inode *qi)
   qi->leaf = NULL;
 }
 
-// The walk to index ended in a block that points at data: the next need not be made.
+// The walk to index ended in a block that points at data: the next need not be made, unless
+// some pages get no block.
 static void
 remember(struct qfs_inode *qi, u64 index, struct frame *leaf)
 {
   qfs_map_forget(qi);
+  if(qi->held != QFS_NO_CUT)
+    return;
   frame_get(leaf, PIN_1);
   qi->leaf = leaf;
   qi->leaf_at = index >> QFS_PTRS_SHIFT;
@@ -391,8 +394,7 @@ qfs_map_alloc(struct qfs_inode *qi, u64 index, struct frame *f)
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
-  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut &&
-            index < qi->held)){
+  if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut)){
     u32 i = slot_at(index, 0);
     block = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i);
   } else {

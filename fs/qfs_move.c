@@ -14,6 +14,7 @@ static void
 hold(struct qfs_inode *qi, u64 from)
 {
   sleep_lock(&qi->map_lock);
+  qfs_map_forget(qi);
   atomic_store(&qi->held, from);
   sleep_unlock(&qi->map_lock);
 }

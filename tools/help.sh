@@ -27,6 +27,7 @@ make [TARGET] [VARIABLE=value ...]
   bench             what operations cost, beside Linux and xv6; see docs/bench.md
                       ROWS WALL PROFILE ACCEPT EXEC (`make bench ROWS="stat brk_grow"`)
                       SWAP=1: with a region larger than memory; PROFILE ACCEPT
+                      DISK=1: files on a virtio disk, beside ext4; PROFILE
   bench-check       fails if a row is over 2 % above its accepted figure
                       ROWS
   policy            page replacement on the host: fault tables, plots; see docs/policies.md

@@ -120,7 +120,8 @@ def shared_sources():
     mains = {f"{name}.c" for name in (*HOST_TOOLS, "mkfs")}
     shared = [p for p in (ROOT / "mkfs").glob("*.c") if p.name not in mains]
     shared += (ROOT / "fs").glob("qfs_*.c")
-    return shared + [ROOT / p for p in ("fs/inode.c", "fs/hash.c", "kernel/block.c", "mm/radix.c")]
+    return shared + [ROOT / p for p in ("fs/inode.c", "fs/clone.c", "fs/hash.c",
+                                         "kernel/block.c", "mm/radix.c")]
 
 
 @pytest.fixture(scope="module")
