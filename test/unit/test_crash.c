@@ -535,7 +535,7 @@ expect_lies(void (*events)(struct disk_event *, u64), void (*image)(u8 *, u64))
   alter = events;
   spoil = image;
   start();
-  for(u32 n = 0; n < 100 && lies == 0; n++)
+  for(u32 n = 0; n < 1000 && lies == 0; n++)
     crash();
   buffer_drop();
   if(lies == 0)
