@@ -23,3 +23,6 @@ enum {
   ENOHANDLER = 514,        // ... with the same arguments
   ERESTART = 516,          // ... as current->restart says
 };
+
+// With NOTIFY_WHOLE: the call is to be made again, at once.  Not seen by programs either.
+enum { EFRAME = 515 };

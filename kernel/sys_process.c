@@ -45,13 +45,18 @@ sys_clone(const u64 *a)
   return task_clone(&c);
 }
 
-// Linux's struct clone_args, which may be longer if the rest is 0.
+// Linux's struct clone_args, which may be longer if the rest is 0.  A child gets a copy of
+// the whole frame: of clone alone the way into the kernel fills it in.
 i64
 sys_clone3(const u64 *a)
 {
   enum { FLAGS, PIDFD, CHILD_TID, PARENT_TID, EXIT_SIGNAL, STACK, STACK_SIZE, TLS, LATER };
   enum { MAX = 64 };
   u64 v[MAX] = { 0 };
+  if(!(atomic_and(&current->notify, ~(u32)NOTIFY_WHOLE) & NOTIFY_WHOLE)){
+    atomic_or(&current->notify, NOTIFY_WHOLE);
+    return -EFRAME;
+  }
   if(a[1] < LATER * sizeof(u64) || a[1] > sizeof v)
     return a[1] > sizeof v ? -E2BIG : -EINVAL;
   if(copy_from_user(v, a[0], a[1]))

@@ -151,6 +151,7 @@ struct task {
 enum {
   NOTIFY_SIGNAL = 1,
   NOTIFY_FRAME = 2,         // tf was replaced as a whole (exec): reload every register
+  NOTIFY_WHOLE = 16,        // the call is made again because it needs every register in tf
   NOTIFY_LOAD = 8,          // load control may have suspended it: load_wait()
   NOTIFY_MEMORY = 4,        // an allocation failed for want of memory: -ENOMEM may not be final
 };

@@ -153,6 +153,8 @@ i64
 trap_interrupted(struct trapframe *tf, i64 result)
 {
   struct task *t = current;
+  if(result == -EFRAME)
+    return (i64)tf->a[7];
   if(result == -ENOMEM && atomic_and(&t->notify, ~(u32)NOTIFY_MEMORY) & NOTIFY_MEMORY){
     intr_restore(true);
     bool again = !t->killed && memory_reclaim();
