@@ -102,14 +102,12 @@ choose(const char *names)
   }
 }
 
+// "rss", or "-rss": the most first.
 static void
-sort_by(const char *option)
+sort_by(const char *name)
 {
-  if(!starts_with(option, "sort="))
-    die("no option --%s", option);
-  option += strlen("sort=");
-  most_first = *option == '-';
-  order = find_column(option + (*option == '-' || *option == '+'));
+  most_first = *name == '-';
+  order = find_column(name + (*name == '-' || *name == '+'));
 }
 
 // As numbers, if their columns are.
@@ -174,8 +172,10 @@ main(int argc, char **argv)
   for(int c; (c = option(&o)) != 0;)
     if(c == 'o')
       choose(o.value);
+    else if(c == '-' && starts_with(o.value, "sort="))
+      sort_by(o.value + strlen("sort="));
     else if(c == '-')
-      sort_by(o.value);
+      usage(&o);
     else
       more |= c == 'f';
   if(o.at + 1 == argc && (strcmp(argv[o.at], "aux") == 0 || strcmp(argv[o.at], "ax") == 0))

@@ -95,8 +95,15 @@ def check_moving(g, cpus):
 
 def check_memory(g, cpus):
     """What is free, and what the kernel's objects take, by two books each."""
-    meminfo, buddyinfo, vmstat, slabinfo = files(g, "/proc/meminfo", "/proc/buddyinfo",
-                                                 "/proc/vmstat", "/proc/slabinfo")
+    meminfo = buddyinfo = vmstat = slabinfo = None
+    def still():                       # the reaper may be at work yet
+        nonlocal meminfo, buddyinfo, vmstat, slabinfo
+        meminfo, buddyinfo, vmstat, slabinfo, after = files(
+            g, "/proc/meminfo", "/proc/buddyinfo", "/proc/vmstat", "/proc/slabinfo",
+            "/proc/meminfo")
+        moved = figures(meminfo)["MemFree"] - figures(after)["MemFree"]
+        return abs(moved) <= 8 * PAGE_KIB
+    wait_for(still)
     m, v = figures(meminfo), figures(vmstat)
     blocks = [int(n) for n in buddyinfo.split("Normal")[1].split()]
     free = sum(n << order for order, n in enumerate(blocks)) + v["nr_zeroed_pages"]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from guest import BUILD, ROOT
+from guest import BUILD, ROOT, wait_for
 from test_swap import vmstat
 
 sys.path.append(str(ROOT / "tools/policy"))
@@ -236,10 +236,14 @@ def test_kernel_is_near_lru(boot, disk, tmp_path):
         refs = list(touched(pattern, mib * 256, touches))
         trace = write(tmp_path / "t", [Reference(i, 1, p, False) for i, p in enumerate(refs)])
         before, resident = vmstat(g)["pswpin"], 0
+
+        def ended():
+            nonlocal resident
+            if m := re.search(r"(?m)^ *\d+ +\d+ \w +(\d+) .* thrash$", g.run("ps", 60)):
+                resident = max(resident, int(m[1]))
+            return "ok" in g.run("cat out", 60)
         g.run(f"thrash -p {pattern} -t {touches} {mib} > out &")
-        while m := re.search(r"(?m)^ *\d+ +\d+ \w +(\d+) .* thrash$", g.run("ps", 60)):
-            resident = max(resident, int(m[1]))
-        assert "ok" in g.run("cat out")
+        wait_for(ended, 120)
         frames = str(resident // 4)
         p = subprocess.run([ROOT / "build/tools/policy/sim", trace, frames, "lru"],
                            capture_output=True, text=True, check=True)
