@@ -37,7 +37,7 @@ static u64 idle_harts;        // those waiting for work that nobody has claimed 
 static inline bool
 may_run(const struct task *t, const struct hart *h)
 {
-  return t->harts >> h->index & 1;
+  return likely(t->harts == ~0UL) || t->harts >> h->index & 1;
 }
 
 // => true if it goes before the others

@@ -373,7 +373,7 @@ sys_sched_setaffinity(const u64 *a)
   set &= all_harts();
   int e = set && atomic_load(&t->space) ? 0 : -EINVAL;
   if(e == 0)
-    task_confine(t, set);
+    task_confine(t, set == all_harts() ? ~0UL : set);
   task_put(t);
   return e;
 }
