@@ -39,12 +39,16 @@ at=$PWD/build/upstream/debian-$suite
 root=$at/root
 
 # ---- Fetching ----
+# From where this machine's own packages come.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+  grep -v security | head -1)
+[ -n "$mirror" ] || { echo "debian.sh: apt has no lists yet: \`apt-get update\`" >&2; exit 1; }
 rm -rf "$root"
 mkdir -p "$root" "$at/sources" "$at/lists/partial" "$at/cache/archives/partial"
 : >"$at/status"
 cat >"$at/sources/debian.sources" <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: $suite
 Components: main
 Architectures: riscv64

@@ -158,15 +158,19 @@ class Guest:
     def status(self, line, timeout=20):
         """Run a shell line. => its exit status"""
         self.run(line, timeout)
-        return int(self.run("echo $?"))
+        return int(self.last_status())
 
     def check(self, line, timeout=20):
         """Run a shell line that must succeed. => its output"""
         out = self.run(line, timeout)
-        status = self.run("echo $?")
+        status = self.last_status()
         if status != "0":
             self.fail(f"{line!r} ended with status {status}: {out}")
         return out
+
+    def last_status(self):
+        """The shell may have something to say of its jobs first."""
+        return self.run("echo $?").split("\n")[-1]
 
     def vm_check(self):
         """Have the kernel recount all of its memory."""

@@ -148,7 +148,7 @@ def test_changes_are_told(boot, disk, swapping):
 
 def test_pause_and_increments_cost_what_they_should(boot):
     """By instructions: a pause is at most two forks, an increment is what has changed."""
-    g = boot(cpus=1, qemu=("-icount", "shift=0,sleep=off"))
+    g = boot(cpus=1, qemu=("-icount", "shift=0"))
     out = g.check("pauses 16 10", 120)
     fork, = map(int, re.findall(r"^fork: (\d+) us$", out, re.M))
     saved = [tuple(map(int, s)) for s in re.findall(r": (\d+) us, (\d+) pages, (\d+) KiB", out)]
@@ -160,7 +160,7 @@ def test_pause_and_increments_cost_what_they_should(boot):
 
 @pytest.mark.long
 def test_pause_of_64_mib_is_at_most_two_forks(boot):
-    g = boot(cpus=1, mem="256M", qemu=("-icount", "shift=0,sleep=off"))
+    g = boot(cpus=1, mem="256M", qemu=("-icount", "shift=0"))
     g.check("cd /tmp")                         # in memory: it is not about the disk
     out = g.run("pauses 64 10", 250)
     fork, *paused = map(int, re.findall(r": (\d+) us", out))

@@ -51,7 +51,7 @@ def vmstat(shell):
 
 
 def test_events_of_a_program(shell):
-    text = shell.run("trace /cat /README")
+    text = shell.run("echo hello > f; trace /cat f")
     seen = events(text[text.index("# tracer:"):])
     times = [e[3] for e in seen]
     assert times == sorted(times)
