@@ -40,7 +40,7 @@ def debian(tmp_path_factory):
 
 def start(boot, debian, **options):
     g = boot(image=debian, append="quiet", **options)
-    g.run("export PATH=/usr/bin:/usr/sbin:/; mkdir /work; cd /work")
+    g.run("export PATH=/usr/bin:/usr/sbin:/; mkdir /t; cd /t")
     return g
 
 
@@ -68,7 +68,7 @@ def test_interpreters(boot, debian, tmp_path):
     sql = ("create table t(n); with recursive c(n) as (select 1 union all select n+1 from c "
            "limit 9999) insert into t select n from c; select count(*), sum(n) from t; "
            "pragma integrity_check")
-    assert g.run(f"sqlite3 /work/db '{sql}'", 60).split("\n") == ["9999|49995000", "ok"]
+    assert g.run(f"sqlite3 /t/db '{sql}'", 60).split("\n") == ["9999|49995000", "ok"]
     script = ("f() { echo $((2**10)) ${1^^}; }; f abc | tac; "
               "seq 1 20000 | sort -rn | md5sum | cut -c1-8")
     assert g.run(f"bash -c '{script}'", 60).split("\n") == [
