@@ -6,11 +6,9 @@
 
 #include <pmap.h>
 #include "fs/proc.h"
-#include "kernel/errno.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
-#include "mm/mappings.h"
 #include "mm/slab.h"
 #include "mm/slot.h"
 #include "mm/space.h"

@@ -31,7 +31,6 @@ struct usage {
   struct mem_info mi;
   struct frame_census frames;
   u64 objects, kernel, dirty, writing, shared;
-  u64 swap_total, swap_free, swap_cached;
 };
 
 static void
@@ -46,8 +45,6 @@ get_usage(struct usage *u)
   u->dirty = atomic_load(&pages_dirty);
   u->writing = atomic_load(&pages_writing);
   u->shared = object_shared_pages();
-  swap_totals(&u->swap_total, &u->swap_free);
-  u->swap_cached = swap_cached();
 }
 
 static void
@@ -70,9 +67,9 @@ show_meminfo(struct text *t, struct task *unused)
   kib(t, "MemAvailable", easy - min(u.mi.watermark_min, easy));
   kib(t, "Buffers", 0);
   kib(t, "Cached", u.objects);
-  kib(t, "SwapCached", u.swap_cached);
-  kib(t, "SwapTotal", u.swap_total);
-  kib(t, "SwapFree", u.swap_free);
+  kib(t, "SwapCached", atomic_load(&swap_cached));
+  kib(t, "SwapTotal", atomic_load(&swap_total));
+  kib(t, "SwapFree", atomic_load(&swap_free));
   kib(t, "Dirty", u.dirty);
   kib(t, "Writeback", u.writing);
   kib(t, "AnonPages", u.frames.held[KIND_ANON]);

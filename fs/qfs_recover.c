@@ -8,7 +8,6 @@
 
 #include "fs/qfs.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 
 // The transaction that is being looked at.
 struct recovery {

@@ -93,16 +93,14 @@ picture(void)
   if(machine_time_ns() < next)
     return;
   next = machine_time_ns() + PICTURE_NS;
-  u64 total, free;
   frame_census(&c);
-  swap_totals(&total, &free);
   const u64 kib = PAGE_SIZE / KiB, *held = c.held;
   printk("out of memory: %s (%u) asked for some; of %lu KiB free %lu, private %lu, files and "
          "shared %lu, kernel %lu, tables %lu; of %lu KiB of swap free %lu\n",
          current->comm, current->process ? current->process->pid : 0, frames_total() * kib,
          frames_free() * kib, held[KIND_ANON] * kib, held[KIND_OBJECT] * kib,
-         (held[KIND_KERNEL] + held[KIND_SLAB]) * kib, held[KIND_TABLE] * kib, total * kib,
-         free * kib);
+         (held[KIND_KERNEL] + held[KIND_SLAB]) * kib, held[KIND_TABLE] * kib, swap_total * kib,
+         swap_free * kib);
 }
 
 // => is somebody killed?

@@ -53,10 +53,9 @@ sys_sysinfo(const u64 *a)
     .sharedram = object_shared_pages() * PAGE_SIZE,
     .procs = (u16)min(count_tasks().all, 0xffffU),
     .unit = 1,
+    .totalswap = atomic_load(&swap_total) * PAGE_SIZE,
+    .freeswap = atomic_load(&swap_free) * PAGE_SIZE,
   };
-  swap_totals(&si.totalswap, &si.freeswap);
-  si.totalswap *= PAGE_SIZE;
-  si.freeswap *= PAGE_SIZE;
   return copy_to_user(a[0], &si, sizeof si) ? -EFAULT : 0;
 }
 

@@ -175,7 +175,10 @@ update_gap(struct space *s, struct area *a)
   if(a == NULL)
     return;
   struct area *below = area_below(s, a->start);
-  a->gap = a->start - (below ? below->end : USER_MIN);
+  u64 gap = a->start - (below ? below->end : USER_MIN);
+  if(a->gap == gap)
+    return;
+  a->gap = gap;
   pull_path(s->root, a);
 }
 
@@ -230,28 +233,14 @@ area_resize(struct space *s, struct area *a, va_t start, va_t end)
 
 // ---- Cutting and joining ----
 
-static void
-share_references(struct area *a)
-{
-  if(a->object)
-    object_get(a->object);
-  if(a->file)
-    file_get(a->file);
-}
-
 void
 area_split(struct space *s, struct area *a, va_t at, struct area *upper)
 {
   assert(a->start < at && at < a->end);
   upper->start = at;
   upper->end = a->end;
-  upper->prot = a->prot;
-  upper->flags = a->flags;
-  upper->object = a->object;
-  upper->offset = a->object ? a->offset + (at - a->start) : 0;
-  upper->file = a->file;
   upper->space = s;
-  share_references(upper);
+  area_inherit(upper, a, at, 0);
   if(a->object)
     object_link_area(upper, a);
   area_resize(s, a, a->start, at);

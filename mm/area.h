@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include "mm/gather.h"
+#include "mm/object.h"
 #include "mm/space.h"
 
 struct area *area_alloc(void);                 // => NULL without memory
@@ -30,6 +32,21 @@ struct area *area_stack_above(struct space *s, va_t va);
 void area_insert(struct space *s, struct area *a);
 void area_remove(struct space *s, struct area *a);
 void area_resize(struct space *s, struct area *a, va_t start, va_t end);
+
+// a, not in a map yet, will show what `from` shows from va on; with references.
+static inline void
+area_inherit(struct area *a, const struct area *from, va_t va, u32 but_flags)
+{
+  a->prot = from->prot;
+  a->flags = from->flags & ~but_flags;
+  a->object = from->object;
+  a->offset = from->offset + (from->object ? va - from->start : 0);
+  a->file = from->file;
+  if(a->object)
+    object_get(a->object);
+  if(a->file)
+    file_get(a->file);
+}
 
 // Cut a at `at`; `upper`, fresh from area_alloc, becomes the part above.
 void area_split(struct space *s, struct area *a, va_t at, struct area *upper);
@@ -83,6 +100,19 @@ int unmap_range(struct space *s, va_t start, va_t end, struct list *dead);
 int unmap_pages(struct space *s, va_t start, va_t end, struct list *dead);  // tables stay
 
 void clear_pages(struct space *s, va_t start, va_t end);
+
+// The same for one of many ranges: what does not fit into g is flushed.
+static inline void
+gather_pages(struct gather *g, va_t start, va_t end)
+{
+  struct pmap *pm = &g->space->pmap;
+  pmap_let_go(pm, start, end);
+  for(va_t va = start; va < end;){
+    va = pmap_clear(pm, va, end, g);
+    if(gather_full(g))
+      gather_flush(g);
+  }
+}
 
 // The tables that serve no area any more, around [start, end) which is free.
 void prune_around(struct space *s, va_t start, va_t end);

@@ -14,6 +14,7 @@
 #include "mm/buddy.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"
+#include "mm/check.h"
 
 static struct {
   struct spinlock lock;
@@ -186,40 +187,32 @@ buddy_blocks(u32 order)
   return atomic_load(&buddy.blocks[order]);
 }
 
+// => the frames in its blocks
 static u64
-check_list(u32 order, u64 *frames_seen)
+check_list(u32 order)
 {
-  u64 lies = 0, n = 0;
+  u64 n = 0;
   u32 prev = FRAME_NONE;
-  for(u32 p = buddy.head[order]; p != FRAME_NONE; p = pfn_frame(p)->next){
+  for(u32 p = buddy.head[order]; p != FRAME_NONE; p = pfn_frame(p)->next, n++){
     if(!is_free_block(p, order) || p & ((1U << order) - 1) || pfn_frame(p)->prev != prev){
-      printk("check: free block %x of order %u: bad head\n", p, order);
-      return lies + 1;
+      lie("free block %x of order %u: bad head", p, order);
+      return n << order;
     }
-    if(order < MAX_ORDER && is_free_block(p ^ 1U << order, order)){
-      printk("check: free block %x of order %u: its buddy is free too\n", p, order);
-      lies++;
-    }
+    if(order < MAX_ORDER && is_free_block(p ^ 1U << order, order))
+      lie("free block %x of order %u: its buddy is free too", p, order);
     prev = p;
-    n++;
   }
-  if(n != buddy.blocks[order]){
-    printk("check: order %u: %lu blocks, %lu counted\n", order, n, buddy.blocks[order]);
-    lies++;
-  }
-  *frames_seen += n << order;
-  return lies;
+  if(n != buddy.blocks[order])
+    lie("order %u: %lu blocks, %lu counted", order, n, buddy.blocks[order]);
+  return n << order;
 }
 
-u64
+void
 buddy_check(void)
 {
-  u64 lies = 0, seen = 0;
+  u64 seen = 0;
   for(u32 order = 0; order <= MAX_ORDER; order++)
-    lies += check_list(order, &seen);
-  if(seen != buddy.free){
-    printk("check: %lu frames in free blocks, %lu counted\n", seen, buddy.free);
-    lies++;
-  }
-  return lies;
+    seen += check_list(order);
+  if(seen != buddy.free)
+    lie("%lu frames in free blocks, %lu counted", seen, buddy.free);
 }

@@ -20,4 +20,3 @@ void buddy_free_batch(const u32 *pfn, u32 n);
 
 u64 buddy_free_frames(void);
 u64 buddy_blocks(u32 order);                  // free blocks of that order
-u64 buddy_check(void);                        // => lies found in the lists; all other harts stopped

@@ -13,22 +13,21 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/area.h"
-#include "mm/buddy.h"
+#include "mm/check.h"
 #include "mm/frame.h"
 #include "mm/objects.h"
-#include "mm/slab.h"
 #include "mm/slot.h"
 #include "mm/spaces.h"
-#include "mm/zeroed.h"
 
 struct check {
   bool quiet;              // nobody was changing a map
-  u64 lies;
   struct space *space;     // being scanned
 };
 
-static void __attribute__((format(printf, 2, 3)))
-lie(struct check *c, const char *fmt, ...)
+u64 lies_told;
+
+void
+lie(const char *fmt, ...)
 {
   char text[160];
   va_list ap;
@@ -36,7 +35,7 @@ lie(struct check *c, const char *fmt, ...)
   vsnprintk(text, sizeof text, fmt, ap);
   va_end(ap);
   printk("check: %s\n", text);
-  c->lies++;
+  lies_told++;
 }
 
 static void
@@ -64,10 +63,10 @@ check_private(struct check *c, va_t va, pte_t p, struct frame *f)
   f->names++;
   f->mappings++;
   if(f->owner != knum(c->space->lineage) || f->index != va >> PAGE_SHIFT)
-    lie(c, "private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner,
+    lie("private frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner,
         f->index);
   if(pte_writable(p) && word_share(f->word) != 1)
-    lie(c, "private frame %lx at %lx: writable and shared by %lu", frame_pfn(f), va,
+    lie("private frame %lx at %lx: writable and shared by %lu", frame_pfn(f), va,
         word_share(f->word));
 }
 
@@ -77,11 +76,11 @@ check_shared(struct check *c, const struct area *a, va_t va, pte_t p, struct fra
   u64 index = (a->offset + (va - a->start)) >> PAGE_SHIFT;
   f->mappings++;
   if(a->object == NULL || f->owner != knum(a->object) || f->index != index)
-    lie(c, "object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
+    lie("object frame %lx at %lx: its identity is %x, %x", frame_pfn(f), va, f->owner, f->index);
   if(pte_writable(p) && !(a->flags & AREA_SHARED))
-    lie(c, "object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
+    lie("object frame %lx at %lx: writable in a private area", frame_pfn(f), va);
   if(pte_writable(p) && !(f->word & FRAME_PLACED))
-    lie(c, "object frame %lx at %lx: writable, but has no place", frame_pfn(f), va);
+    lie("object frame %lx at %lx: writable, but has no place", frame_pfn(f), va);
 }
 
 static void
@@ -89,7 +88,7 @@ check_swapped(struct check *c, va_t va, pte_t p)
 {
   struct frame *f;
   if(!slot_recount(pte_slot(p), knum(c->space->lineage), (u32)(va >> PAGE_SHIFT), &f))
-    lie(c, "entry %lx at %lx: its slot is another page's", p, va);
+    lie("entry %lx at %lx: its slot is another page's", p, va);
   else if(f)
     f->names++;
 }
@@ -109,7 +108,7 @@ check_entry(void *arg, va_t va, pte_t p, const struct frame *table)
   struct check *c = arg;
   struct area *a = area_above(c->space, va);
   if(a == NULL || va < a->start){
-    lie(c, "entry %lx at %lx: no area", p, va);
+    lie("entry %lx at %lx: no area", p, va);
     return;
   }
   if(pte_state(p) == PTE_SWAPPED){
@@ -117,24 +116,24 @@ check_entry(void *arg, va_t va, pte_t p, const struct frame *table)
     return;
   }
   if(pte_is_locked(p) && !(a->flags & AREA_LOCKED))
-    lie(c, "entry %lx at %lx: locked, but its area is not", p, va);
+    lie("entry %lx at %lx: locked, but its area is not", p, va);
   if(exceeds(a, p))
-    lie(c, "entry %lx at %lx: its area allows only %x", p, va, a->prot);
+    lie("entry %lx at %lx: its area allows only %x", p, va, a->prot);
   struct frame *f = pte_frame(p);
   u64 pfn = frame_pfn(f);
   if(f == zero_frame){
     if(pte_writable(p))
-      lie(c, "the zero frame is writable at %lx", va);
+      lie("the zero frame is writable at %lx", va);
     return;
   }
   if(pfn < frame_first || pfn >= frame_last)
-    lie(c, "entry %lx at %lx: no such frame", p, va);
+    lie("entry %lx at %lx: no such frame", p, va);
   else if(frame_kind(f) == KIND_ANON)
     check_private(c, va, p, f);
   else if(frame_kind(f) == KIND_OBJECT)
     check_shared(c, a, va, p, f);
   else
-    lie(c, "entry %lx at %lx: a frame of kind %d", p, va, frame_kind(f));
+    lie("entry %lx at %lx: a frame of kind %d", p, va, frame_kind(f));
 }
 
 // A table that several spaces hold names its pages once; next counts the holders.
@@ -148,7 +147,7 @@ static void
 check_common(struct check *c, struct frame *table)
 {
   if(table->names && table->names != table->index + 1)
-    lie(c, "table %lx: held by %u spaces, %u counted", frame_pfn(table), table->names,
+    lie("table %lx: held by %u spaces, %u counted", frame_pfn(table), table->names,
         table->index + 1);
 }
 
@@ -161,11 +160,11 @@ check_areas(struct check *c, struct space *s)
   u32 n = 0;
   for(struct area *a = area_above(s, 0); a; a = area_above(s, a->end), n++){
     if(a->start < end || a->start >= a->end || a->gap != a->start - end || a->space != s)
-      lie(c, "area %lx-%lx: bad place (after %lx, gap %lx)", a->start, a->end, end, a->gap);
+      lie("area %lx-%lx: bad place (after %lx, gap %lx)", a->start, a->end, end, a->gap);
     end = a->end;
   }
   if(n != s->nareas)
-    lie(c, "%u areas, %u counted", n, s->nareas);
+    lie("%u areas, %u counted", n, s->nareas);
 }
 
 static void
@@ -183,7 +182,7 @@ check_away(struct check *c, struct object *o, u64 index, u32 slot)
 {
   struct frame *f;
   if(!slot_recount(slot, knum(o), (u32)index, &f) || f)
-    lie(c, "object %p page %lu: slot %x is another page's", (void *)o, index, slot);
+    lie("object %p page %lu: slot %x is another page's", (void *)o, index, slot);
 }
 
 static void
@@ -198,13 +197,13 @@ check_object(struct check *c, struct object *o)
     }
     struct frame *f = pfn_frame(pfn);
     if(frame_kind(f) != KIND_OBJECT || f->owner != knum(o) || f->index != i)
-      lie(c, "object %p page %lu: frame %lx says %x, %x", (void *)o, i, pfn, f->owner, f->index);
+      lie("object %p page %lu: frame %lx says %x, %x", (void *)o, i, pfn, f->owner, f->index);
     f->names++;
   }
   if(away != o->away)
-    lie(c, "object %p: %lu pages in slots only, %lu counted", (void *)o, away, o->away);
+    lie("object %p: %lu pages in slots only, %lu counted", (void *)o, away, o->away);
   if(n != o->pages.count)
-    lie(c, "object %p: %lu pages, %lu counted", (void *)o, n, o->pages.count);
+    lie("object %p: %lu pages, %lu counted", (void *)o, n, o->pages.count);
 }
 
 static void
@@ -216,12 +215,12 @@ check_counts(struct check *c, struct frame *f, enum frame_kind k)
   }
   u64 w = f->word;
   if(word_share(w) != f->names || word_mapped(w) != f->mappings)
-    lie(c, "frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->names,
+    lie("frame %lx (word %lx): %u names and %u mappings found", frame_pfn(f), w, f->names,
         f->mappings);
   if(word_mapped(w) && word_share(w) == 0)
-    lie(c, "frame %lx (word %lx): mapped, but its object has given it up", frame_pfn(f), w);
+    lie("frame %lx (word %lx): mapped, but its object has given it up", frame_pfn(f), w);
   if((w & COUNTS) == 0 && !(w & (FRAME_BUSY | FRAME_WRITING)))
-    lie(c, "frame %lx (word %lx): nobody has it", frame_pfn(f), w);
+    lie("frame %lx (word %lx): nobody has it", frame_pfn(f), w);
 }
 
 static void
@@ -234,7 +233,7 @@ check_census(struct check *c)
   frame_census(&counted);
   for(u32 k = KIND_KERNEL; k < KINDS; k++)
     if(found[k] != counted.held[k])
-      lie(c, "%lu frames of kind %u, %lu counted", found[k], k, counted.held[k]);
+      lie("%lu frames of kind %u, %lu counted", found[k], k, counted.held[k]);
 }
 
 static void
@@ -243,7 +242,7 @@ check_batches(struct check *c)
   for(u32 i = 0; i < nharts; i++)
     for(u32 k = 0; k < harts[i].batch.n; k++)
       if(frame_kind(pfn_frame(harts[i].batch.pfn[k])) != KIND_BATCH)
-        lie(c, "hart %u: frame %x in its batch is in use", i, harts[i].batch.pfn[k]);
+        lie("hart %u: frame %x in its batch is in use", i, harts[i].batch.pfn[k]);
 }
 
 // ---- All ----
@@ -277,23 +276,26 @@ check_all(void *arg)
     writing += o->writing;
   }
   if(dirty != pages_dirty || writing != pages_writing)
-    lie(c, "%lu dirty pages, %lu being written; %lu and %lu counted", dirty, writing, pages_dirty,
+    lie("%lu dirty pages, %lu being written; %lu and %lu counted", dirty, writing, pages_dirty,
         pages_writing);
   each_frame(c, check_counts);
   check_census(c);
   check_batches(c);
-  c->lies += zeroed_check() + slots_check();
-  c->lies += buddy_check() + slab_check();
+  zeroed_check();
+  slots_check();
+  buddy_check();
+  slab_check();
 }
 
 u64
 vm_check(void)
 {
   struct check c = { .quiet = false };
+  u64 before = lies_told;
   for(;;){
     stop_machine(check_all, &c);
     if(c.quiet)
-      return c.lies;
+      return lies_told - before;
     yield();
   }
 }

@@ -215,3 +215,13 @@ frame_ready(struct frame *f)
 }
 
 extern struct frame *zero_frame;
+
+// ---- For those who look on (rmap.c) ----
+
+struct mapping {
+  u32 pid;           // of the process whose space it is
+  u64 page;          // virtual address / PAGE_SIZE
+};
+
+// => how many mappings f has at the moment; up to n of them are in v
+u32 frame_mappings(struct frame *f, struct mapping *v, u32 n);

@@ -36,18 +36,12 @@ gather_range(struct gather *g, va_t start, va_t end)
   g->hi = max(g->hi, end);
 }
 
-// One of them named f, which has counts.
+// One of them named f, which has counts.  KEEPS_NAME: it still does, by its slot, so f is
+// mapped once less, not shared less.
 static inline void
-gather_page(struct gather *g, struct frame *f, bool dirty)
+gather_page(struct gather *g, struct frame *f, u64 how)
 {
-  g->page[g->n++] = (u64)f | dirty;
-}
-
-// The entry still names f, by its slot: it is mapped once less, not shared less.
-static inline void
-gather_mapping(struct gather *g, struct frame *f, bool dirty)
-{
-  g->page[g->n++] = (u64)f | GATHER_KEEPS_NAME | dirty;
+  g->page[g->n++] = (u64)f | how;
 }
 
 static inline struct frame *

@@ -11,9 +11,9 @@
 
 #include <machine.h>
 #include "kernel/failnth.h"
-#include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
+#include "mm/check.h"
 #include "mm/frame.h"
 #include "mm/slab_inside.h"
 
@@ -289,38 +289,37 @@ magazines_hold(struct cache *c)
 static u64
 mark(struct cache *c, const struct magazine *m, u64 n, u16 from, u16 to)
 {
-  u64 lies = 0;
+  u64 wrong = 0;
   for(u64 k = 0; m && k < n; k++){
     struct slab *s = slab_of(m->object[k]);
     u16 *state = &s->next[slab_index(c, s, m->object[k])];
     if(*state == from)
       *state = to;
     else
-      lies++;
+      wrong++;
   }
-  return lies;
+  return wrong;
 }
 
 static u64
 mark_all(struct cache *c, u16 from, u16 to)
 {
-  u64 lies = 0;
+  u64 wrong = 0;
   for(struct magazine *m = c->loaded; m; m = m->next)
-    lies += mark(c, m, c->rounds, from, to);
+    wrong += mark(c, m, c->rounds, from, to);
   for(u32 i = 0; c->harts && i < machine.nharts; i++){
-    lies += mark(c, c->harts[i].loaded, c->harts[i].n, from, to);
-    lies += mark(c, c->harts[i].spare, c->harts[i].nspare, from, to);
+    wrong += mark(c, c->harts[i].loaded, c->harts[i].n, from, to);
+    wrong += mark(c, c->harts[i].spare, c->harts[i].nspare, from, to);
   }
-  return lies;
+  return wrong;
 }
 
 // No object is in two places.
-u64
+void
 magazines_check(struct cache *c)
 {
-  u64 lies = mark_all(c, IN_USE, CHECKED);
+  u64 twice = mark_all(c, IN_USE, CHECKED);
   mark_all(c, CHECKED, IN_USE);
-  if(lies > 0)
-    printk("check: cache %s: %lu objects are free twice\n", c->name, lies);
-  return lies;
+  if(twice > 0)
+    lie("cache %s: %lu objects are free twice", c->name, twice);
 }

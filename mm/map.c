@@ -24,12 +24,8 @@ clear_pages(struct space *s, va_t start, va_t end)
 {
   struct gather g;
   gather_init(&g, s);
-  pmap_let_go(&s->pmap, start, end);
-  for(va_t va = start; va < end;){
-    va = pmap_clear(&s->pmap, va, end, &g);
-    if(gather_full(&g) || va >= end)
-      gather_flush(&g);
-  }
+  gather_pages(&g, start, end);
+  gather_flush(&g);
 }
 
 void

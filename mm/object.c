@@ -10,7 +10,6 @@
 #include "mm/object.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 #include "mm/area.h"
 #include "mm/frame.h"
 #include "mm/objects.h"

@@ -3,7 +3,6 @@
 // Who has to go when memory is gone: the space that would give most back, by
 // Linux's measure.  Killing its tasks is the kernel's business (kernel/oom.c).
 
-#include "kernel/errno.h"
 #include "mm/frame.h"
 #include "mm/spaces.h"
 

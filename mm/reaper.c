@@ -236,7 +236,7 @@ memory_wait(void)
 {
   if(current->killed || current == reaper.task)
     return -ENOMEM;
-  u64 seen = swap_reopenings();
+  u64 seen = atomic_load(&swap_reopenings);
   if(memory_reclaim() || (!current->killed && swap_off_cancel(seen)))
     return 0;
   if(current->killed || !oom_kill())

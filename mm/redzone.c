@@ -97,22 +97,17 @@ zones_intact(const struct cache *c, const void *p)
                 "was written to beyond its end");
 }
 
-static bool
-still_poisoned(const struct cache *c, const void *p)
+bool
+redzone_intact(const struct cache *c, const void *p, bool free)
 {
-  return intact(c, p, p, trailer(c, p)->size, POISON, "was written to after it was freed");
-}
-
-u64
-redzone_check(struct cache *c, void *p, bool free)
-{
-  return !zones_intact(c, p) || (free && !still_poisoned(c, p));
+  return zones_intact(c, p) && (!free || intact(c, p, p, trailer(c, p)->size, POISON,
+                                                "was written to after it was freed"));
 }
 
 static void
-insist(const struct cache *c, bool good)
+insist(const struct cache *c, const void *p, bool free)
 {
-  if(!good)
+  if(!redzone_intact(c, p, free))
     panic("cache %s: an object is corrupt", c->name);
 }
 
@@ -158,7 +153,7 @@ redzone_make(struct cache *c, void *p)
 void
 redzone_take(struct cache *c, void *p)
 {
-  insist(c, zones_intact(c, p) && still_poisoned(c, p));
+  insist(c, p, true);
   redzone_resize(c, p, c->size);
   memset(p, FRESH, c->size);
   if(c->ctor)
@@ -169,7 +164,7 @@ redzone_take(struct cache *c, void *p)
 void
 redzone_put(struct cache *c, void *p)
 {
-  insist(c, zones_intact(c, p));
+  insist(c, p, false);
   memset(p, POISON, trailer(c, p)->size);
   note(&trailer(c, p)->freed);
 }

@@ -163,15 +163,7 @@ enter_area(struct space *s, const struct area *old, const struct move *m, struct
 {
   a->start = m->to;
   a->end = m->to + m->new_len;
-  a->prot = old->prot;
-  a->flags = old->flags & ~(AREA_STACK | AREA_HEAP);
-  a->object = old->object;
-  a->offset = old->object ? old->offset + (m->from - old->start) : 0;
-  a->file = old->file;
-  if(a->object)
-    object_get(a->object);
-  if(a->file)
-    file_get(a->file);
+  area_inherit(a, old, m->from, AREA_STACK | AREA_HEAP);
   area_insert(s, a);
   if(a->object)
     object_link_area(a, NULL);

@@ -61,32 +61,28 @@ owner_put(struct owner *o)
   *o = (struct owner){ NULL, NULL };
 }
 
-// ---- Who uses it ----
+// ---- Walking ----
 
-// What the entry of va says, if it names f. => was it one?
+// What is done with an entry of s, for va, that names f, its table locked.
+typedef void entry_fn(struct space *s, va_t va, struct frame *f, pte_t *e, void *arg);
+
+// => was there one?
 static inline bool
-look(struct space *s, va_t va, struct frame *f, bool forget, u32 *use)
+visit(struct space *s, va_t va, struct frame *f, entry_fn *fn, void *arg)
 {
   pte_t *e = pmap_reach(&s->pmap, va);
   vm_count(VM_VISIT);
   if(e == NULL)
     return false;
-  pte_t p = *e;
-  bool names = pte_names(p, f);
-  if(names && forget && pte_used(p)){
-    p = pmap_forget_use(e);
-    rate_add(&s->demand.used, demand_turn, 1);
-  }
-  if(names && local_keeps_all(s))
-    *use |= KEPT;
+  bool names = pte_names(*e, f);
   if(names)
-    *use |= (pte_used(p) ? USED : 0) | (pte_dirty(p) ? MODIFIED : 0);
+    fn(s, va, f, e, arg);
   pmap_unlock(e);
   return names;
 }
 
-static void
-look_lineage(struct lineage *l, struct frame *f, bool forget, u32 *use)
+static inline void
+visit_lineage(struct lineage *l, struct frame *f, entry_fn *fn, void *arg)
 {
   struct space *s;
   va_t va = (va_t)atomic_load(&f->index) << PAGE_SHIFT;
@@ -96,12 +92,12 @@ look_lineage(struct lineage *l, struct frame *f, bool forget, u32 *use)
   u32 place = f->hint, left = l->used;
   u64 found = 0;
   while(found < word_mapped(atomic_load(&f->word)) && (s = lineage_next(l, &place, &left)) != NULL)
-    found += look(s, va, f, forget, use);
+    found += visit(s, va, f, fn, arg);
   spin_unlock(&l->lock);
 }
 
-static void
-look_object(struct object *o, struct frame *f, bool forget, u32 *use)
+static inline void
+visit_object(struct object *o, struct frame *f, entry_fn *fn, void *arg)
 {
   struct area *a;
   va_t va;
@@ -111,72 +107,110 @@ look_object(struct object *o, struct frame *f, bool forget, u32 *use)
     if(found >= word_mapped(atomic_load(&f->word)))
       break;
     if(area_va(a, f->index, &va))
-      found += look(a->space, va, f, forget, use);
+      found += visit(a->space, va, f, fn, arg);
   }
   spin_unlock(&o->areas_lock);
+}
+
+static inline __attribute__((always_inline)) void
+visit_all(const struct owner *o, struct frame *f, entry_fn *fn, void *arg)
+{
+  if(o->lineage)
+    visit_lineage(o->lineage, f, fn, arg);
+  else
+    visit_object(o->object, f, fn, arg);
+}
+
+// ---- Who uses it ----
+
+struct use { bool forget; u32 bits; };
+
+static void
+add_use(struct space *s, va_t va, struct frame *f, pte_t *e, void *arg)
+{
+  struct use *use = arg;
+  pte_t p = *e;
+  if(use->forget && pte_used(p)){
+    p = pmap_forget_use(e);
+    rate_add(&s->demand.used, demand_turn, 1);
+  }
+  use->bits |= (pte_used(p) ? USED : 0) | (pte_dirty(p) ? MODIFIED : 0) |
+               (local_keeps_all(s) ? KEPT : 0);
 }
 
 u32
 rmap_use(const struct owner *o, struct frame *f, bool forget)
 {
   u64 w = atomic_load(&f->word);
-  u32 use = (w & FRAME_USED ? USED : 0) | (w & FRAME_DIRTY ? MODIFIED : 0);
+  struct use use = { forget, (w & FRAME_USED ? USED : 0) | (w & FRAME_DIRTY ? MODIFIED : 0) };
   if(forget && (w & FRAME_USED))
     atomic_and(&f->word, ~FRAME_USED);
-  if(word_mapped(w) == 0)
-    return use;
-  if(o->lineage)
-    look_lineage(o->lineage, f, forget, &use);
-  else
-    look_object(o->object, f, forget, &use);
-  return use;
+  if(word_mapped(w))
+    visit_all(o, f, add_use, &use);
+  return use.bits;
+}
+
+// ---- Who maps it ----
+
+struct list_of { struct mapping *v; u32 n, room; };
+
+static void
+add_mapping(struct space *s, va_t va, struct frame *f, pte_t *e, void *arg)
+{
+  struct list_of *l = arg;
+  if(l->n++ < l->room)
+    l->v[l->n - 1] = (struct mapping){ .pid = s->pid, .page = va >> PAGE_SHIFT };
+}
+
+u32
+frame_mappings(struct frame *f, struct mapping *v, u32 n)
+{
+  struct list_of l = { .v = v, .room = n };
+  struct owner o;
+  enum frame_kind k = frame_kind(f);
+  if((k != KIND_ANON && k != KIND_OBJECT) || !owner_get(&o, f))
+    return 0;
+  visit_all(&o, f, add_mapping, &l);
+  owner_put(&o);
+  return l.n;
 }
 
 // ---- Private pages on their way out ----
 
-// What is done to an entry e of s that names f, its table locked.
-typedef void change_fn(struct space *s, struct frame *f, pte_t *e, struct gather *g);
-
 static void
-name_slot(struct space *s, struct frame *f, pte_t *e, struct gather *g)
+name_slot(struct space *s, va_t va, struct frame *f, pte_t *e, void *g)
 {
+  if(pte_is_locked(*e) || local_keeps(s, va))
+    return;
   atomic_add(&s->resident, -1UL);
-  gather_mapping(g, f, pte_dirty(pmap_set(e, pte_swapped(f->slot))));
+  gather_page(g, f, GATHER_KEEPS_NAME | pte_dirty(pmap_set(e, pte_swapped(f->slot))));
+  gather_range(g, va, va + PAGE_SIZE);
   rate_add(&s->demand.lost, demand_tick(), 1);
 }
 
 // What the hardware knew of stores goes with the page's DIRTY.
 static void
-name_clean(struct space *s, struct frame *f, pte_t *e, struct gather *g)
+name_clean(struct space *s, va_t va, struct frame *f, pte_t *e, void *g)
 {
+  if(pte_is_locked(*e) || local_keeps(s, va))
+    return;
   pmap_forget_store(e);
+  gather_range(g, va, va + PAGE_SIZE);
 }
 
-// => does an entry of s name f?  Unless it has to stay, fn is done to it.
-static bool
-change_entry(struct space *s, struct frame *f, struct gather *g, change_fn *fn)
+// Is fn to be done to one of g's space next?
+static void
+turn_to(struct gather *g, struct space *s)
 {
-  va_t va = (va_t)f->index << PAGE_SHIFT;
-  if(g->space != s || gather_full(g)){
-    if(g->space)
-      gather_flush(g);
-    gather_init(g, s);
-  }
-  pte_t *e = pmap_reach(&s->pmap, va);
-  vm_count(VM_VISIT);
-  if(e == NULL)
-    return false;
-  bool names = pte_names(*e, f);
-  if(names && !pte_is_locked(*e) && !local_keeps(s, va)){
-    fn(s, f, e, g);
-    gather_range(g, va, va + PAGE_SIZE);
-  }
-  pmap_unlock(e);
-  return names;
+  if(g->space == s && !gather_full(g))
+    return;
+  if(g->space)
+    gather_flush(g);
+  gather_init(g, s);
 }
 
 static void
-change_entries(struct lineage *l, struct frame **v, u32 n, change_fn *fn)
+change_entries(struct lineage *l, struct frame **v, u32 n, entry_fn *fn)
 {
   struct gather g = { .space = NULL };
   spin_lock(&l->lock);
@@ -184,8 +218,10 @@ change_entries(struct lineage *l, struct frame **v, u32 n, change_fn *fn)
     struct space *s;
     u32 place = v[i]->hint, left = l->used;
     u64 mapped = word_mapped(atomic_load(&v[i]->word)), found = 0;
-    while(found < mapped && (s = lineage_next(l, &place, &left)) != NULL)
-      found += change_entry(s, v[i], &g, fn);
+    while(found < mapped && (s = lineage_next(l, &place, &left)) != NULL){
+      turn_to(&g, s);
+      found += visit(s, (va_t)v[i]->index << PAGE_SHIFT, v[i], fn, &g);
+    }
   }
   if(g.space)
     gather_flush(&g);
@@ -206,19 +242,17 @@ rmap_clean(struct lineage *l, struct frame **v, u32 n)
 
 // ---- And back ----
 
-static bool
+static void
 bring_back_to(struct space *s, struct frame *f)
 {
   pte_t *e = pmap_reach(&s->pmap, (va_t)f->index << PAGE_SHIFT);
   if(e == NULL)
-    return false;
-  bool names = *e == pte_swapped(f->slot);
-  if(names){
+    return;
+  if(*e == pte_swapped(f->slot)){
     frame_get(f, MAPPED_1);
     pmap_set(e, pte_make(f, PROT_NONE, false));
   }
   pmap_unlock(e);
-  return names;
 }
 
 void

@@ -17,6 +17,7 @@
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
+#include "mm/check.h"
 #include "mm/frame.h"
 #include "mm/slab_inside.h"
 
@@ -309,47 +310,41 @@ cache_info_at(u32 i, struct cache_info *ci)
 
 // ---- Checking ----
 
-static u64
-check_slab(struct cache *c, struct slab *s, u64 *active)
+static void
+check_slab(struct cache *c, struct slab *s)
 {
-  u64 lies = 0;
   u32 free = 0;
   for(u16 i = s->free; i < c->per_slab && free <= c->per_slab; i = s->next[i])
     free++;
   for(u32 i = 0; c->debug && i < c->per_slab; i++)
-    lies += redzone_check(c, object_at(c, s, i), s->next[i] != IN_USE);
-  *active += s->used;
-  if(s->cache == c && free + s->used == c->per_slab)
-    return lies;
-  printk("check: cache %s: slab %p: %u free and %u used of %u\n", c->name, (const void *)s, free,
-         s->used, c->per_slab);
-  return lies + 1;
+    lies_told += !redzone_intact(c, object_at(c, s, i), s->next[i] != IN_USE);
+  if(s->cache != c || free + s->used != c->per_slab)
+    lie("cache %s: slab %p: %u free and %u used of %u", c->name, (const void *)s, free, s->used,
+        c->per_slab);
 }
 
-static u64
+static void
 check_cache(struct cache *c)
 {
   struct slab *s;
-  u64 lies = magazines_check(c), active = 0, slabs = 0;
+  u64 active = 0, slabs = 0;
   struct list *lists[] = { &c->partial, &c->full, &c->empty };
+  magazines_check(c);
   for(u32 i = 0; i < count_of(lists); i++)
     list_for(s, lists[i], link){
-      lies += check_slab(c, s, &active);
+      check_slab(c, s);
+      active += s->used;
       slabs++;
     }
-  if(active == c->active && slabs == c->slabs)
-    return lies;
-  printk("check: cache %s: %lu objects in %lu slabs, %lu in %lu counted\n", c->name, active,
-         slabs, c->active, c->slabs);
-  return lies + 1;
+  if(active != c->active || slabs != c->slabs)
+    lie("cache %s: %lu objects in %lu slabs, %lu in %lu counted", c->name, active, slabs, c->active,
+        c->slabs);
 }
 
-u64
+void
 slab_check(void)
 {
-  u64 lies = 0;
   struct cache *c;
   list_for(c, &caches, link)
-    lies += check_cache(c);
-  return lies;
+    check_cache(c);
 }

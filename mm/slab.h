@@ -57,7 +57,6 @@ u64 slab_shrink(void);                    // => frames given back to the buddy
 void slab_flush(void);                    // harts' objects to their slabs; all others stopped
 
 u64 slab_spare(void);                     // frames of slabs without objects
-u64 slab_check(void);                     // => lies found; all other harts stopped
 
 struct cache_info {
   const char *name;

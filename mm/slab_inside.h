@@ -51,7 +51,7 @@ u32 magazine_rounds(u32 size);                 // for objects of that size
 void depot_flush(struct cache *c);             // its objects to their slabs
 void magazines_flush(struct cache *c);         // the harts' too; all others stopped
 u64 magazines_hold(struct cache *c);           // objects at hand; racy
-u64 magazines_check(struct cache *c);          // => lies
+void magazines_check(struct cache *c);
 
 void kmalloc_init(void);
 
@@ -64,5 +64,5 @@ void redzone_take(struct cache *c, void *p);
 void redzone_put(struct cache *c, void *p);
 void redzone_resize(struct cache *c, void *p, u32 size);  // in use: only `size` bytes are its
 u32 redzone_size(const struct cache *c, const void *p);   // in use
-u64 redzone_check(struct cache *c, void *p, bool free);   // => lies
+bool redzone_intact(const struct cache *c, const void *p, bool free);   // else says why
 void freed_twice(struct cache *c, void *p) __attribute__((noreturn));  // of any cache

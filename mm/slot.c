@@ -11,7 +11,7 @@
 #include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
+#include "mm/check.h"
 #include "mm/objects.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -26,8 +26,7 @@ enum { FAILURES_MAX = 8 };
 struct list swaps = LIST_INIT(swaps);
 struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
 static struct swap *area[SWAP_AREAS_MAX];
-u64 swap_total, swap_free;
-static u64 cached;             // slots of pages that have a frame as well; atomic
+u64 swap_total, swap_free, swap_cached;
 
 struct swap *
 swap_of(u32 s)
@@ -312,7 +311,7 @@ join(struct slot *t, u32 s, struct frame *f)
 {
   t->pfn = (u32)frame_pfn(f);
   f->slot = s;
-  atomic_add(&cached, 1);
+  atomic_add(&swap_cached, 1);
 }
 
 static void
@@ -321,13 +320,7 @@ part(struct slot *t, struct frame *f)
   assert(t->pfn == frame_pfn(f));
   t->pfn = 0;
   f->slot = 0;
-  atomic_add(&cached, -1UL);
-}
-
-u64
-swap_cached(void)
-{
-  return atomic_load(&cached);
+  atomic_add(&swap_cached, -1UL);
 }
 
 void
@@ -519,56 +512,52 @@ slot_recount(u32 s, u32 owner, u32 index, struct frame **f)
   return true;
 }
 
-static u64
-lie(u32 s, const char *what, u64 found)
+static void
+wrong(u32 s, const char *what, u64 found)
 {
-  printk("check: slot %x (word %x, owner %x, index %x): %s %lu\n", s, slot_of(s)->word,
-         slot_of(s)->owner, slot_of(s)->index, what, found);
-  return 1;
+  lie("slot %x (word %x, owner %x, index %x): %s %lu", s, slot_of(s)->word, slot_of(s)->owner,
+      slot_of(s)->index, what, found);
 }
 
-static u64
+static void
 check_slot(u32 s, struct slot *t)
 {
+  u32 names = t->word & SHARE_MAX;
   if(t->pfn && !(t->pfn & RECOUNT)){
     const struct frame *f = pfn_frame(t->pfn);
     if(f->slot != s || f->owner != t->owner || f->index != t->index)
-      return lie(s, "its frame is another's, that of slot", f->slot);
-    return (t->word & SHARE_MAX) == 0 ? 0 : lie(s, "counts though it has a frame", t->pfn);
+      wrong(s, "its frame is another's, that of slot", f->slot);
+    else if(names)
+      wrong(s, "counts though it has a frame", t->pfn);
+    return;
   }
-  u64 found = t->pfn & ~RECOUNT;
+  if((t->pfn & ~RECOUNT) != names)
+    wrong(s, "names found:", t->pfn & ~RECOUNT);
   t->pfn = 0;
-  return found == (t->word & SHARE_MAX) ? 0 : lie(s, "names found:", found);
 }
 
-static u64
+static void
 check_area(struct swap *w, u64 *resident)
 {
-  u64 lies = 0, free = 0;
+  u64 free = 0;
   for(u64 page = 1; page < w->pages; page++){
     u32 s = w->type << SLOT_PAGE_BITS | (u32)page;
     if(slot_in_use(s))
-      lies += check_slot(s, record(w, page));
+      check_slot(s, record(w, page));
     *resident += record(w, page)->pfn != 0;
     free += record(w, page)->owner == NOBODY;
   }
-  if(free != w->free){
-    printk("check: swap area %u: %lu slots free, %lu counted\n", w->type, free, w->free);
-    lies++;
-  }
-  return lies;
+  if(free != w->free)
+    lie("swap area %u: %lu slots free, %lu counted", w->type, free, w->free);
 }
 
-u64
+void
 slots_check(void)
 {
   struct swap *w;
-  u64 lies = 0, resident = 0;
+  u64 resident = 0;
   list_for(w, &swaps, link)
-    lies += check_area(w, &resident);
-  if(resident != cached){
-    printk("check: %lu slots of pages with frames, %lu counted\n", resident, cached);
-    lies++;
-  }
-  return lies;
+    check_area(w, &resident);
+  if(resident != swap_cached)
+    lie("%lu slots of pages with frames, %lu counted", resident, swap_cached);
 }

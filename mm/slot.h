@@ -9,6 +9,7 @@
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "mm/frame.h"
+#include "mm/swap.h"
 
 struct block_device;
 struct block_request;
@@ -59,7 +60,6 @@ struct swap {
 
 extern struct list swaps;                  // under swaps_lock
 extern struct spinlock swaps_lock;
-extern u64 swap_total, swap_free;          // usable slots of all areas; atomic
 
 // The tables of an area of w->pages. => 0 or -ENOMEM (what there is goes by _free)
 int swap_table_make(struct swap *w);
@@ -140,7 +140,6 @@ bool slot_in_use(u32 s);
 // towards the slot, or the frame that holds the page, which is returned.
 // => false: that page has no such slot
 bool slot_recount(u32 s, u32 owner, u32 index, struct frame **f);
-u64 slots_check(void);                     // => lies found
 
 static inline bool
 slot_resident(u32 s)

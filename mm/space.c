@@ -9,7 +9,6 @@
 #include "mm/space.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 #include "mm/area.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
@@ -106,23 +105,12 @@ space_get_live(struct space *s)
 }
 
 static void
-clear_area(struct space *s, struct area *a, struct gather *g)
-{
-  pmap_let_go(&s->pmap, a->start, a->end);
-  for(va_t va = a->start; va < a->end;){
-    va = pmap_clear(&s->pmap, va, a->end, g);
-    if(gather_full(g))
-      gather_flush(g);
-  }
-}
-
-static void
 clear_areas(struct space *s)
 {
   struct gather g;
   gather_init(&g, s);
   for(struct area *a = area_above(s, 0); a; a = area_above(s, a->end))
-    clear_area(s, a, &g);
+    gather_pages(&g, a->start, a->end);
   gather_flush(&g);
 }
 
@@ -189,18 +177,10 @@ copy_area(struct space *child, struct area *a)
     return NULL;
   c->start = a->start;
   c->end = a->end;
-  c->prot = a->prot;
-  c->flags = a->flags & ~(AREA_LOCKED | AREA_ONFAULT);
-  c->object = a->object;
-  c->offset = a->offset;
-  c->file = a->file;
-  if(c->file)
-    file_get(c->file);
+  area_inherit(c, a, a->start, AREA_LOCKED | AREA_ONFAULT);
   area_insert(child, c);
-  if(c->object){
-    object_get(c->object);
+  if(c->object)
     object_link_area(c, a);
-  }
   return c;
 }
 

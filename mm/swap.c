@@ -235,19 +235,13 @@ bring_back(u32 s)
 }
 
 static struct swap *leaving;         // being emptied; under swaps_lock
-static u64 reopenings;               // under swaps_lock
-
-u64
-swap_reopenings(void)
-{
-  return atomic_load(&reopenings);
-}
+u64 swap_reopenings;                 // under swaps_lock
 
 static void
 reopen(struct swap *w)
 {
   swap_close(w, false);
-  atomic_store(&reopenings, reopenings + 1);
+  atomic_store(&swap_reopenings, swap_reopenings + 1);
   leaving = NULL;
 }
 
@@ -257,7 +251,7 @@ swap_off_cancel(u64 seen)
   spin_lock(&swaps_lock);
   if(leaving)
     reopen(leaving);
-  bool again = reopenings != seen;
+  bool again = swap_reopenings != seen;
   spin_unlock(&swaps_lock);
   return again;
 }
@@ -334,11 +328,4 @@ swap_info_at(u32 i, struct swap_info *info)
     }
   spin_unlock(&swaps_lock);
   return found;
-}
-
-void
-swap_totals(u64 *total, u64 *free)
-{
-  *total = atomic_load(&swap_total);
-  *free = atomic_load(&swap_free);
 }

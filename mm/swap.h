@@ -34,8 +34,8 @@ int swap_on(const struct swap_store *store, struct file *f, i32 priority);
 // => 0; -EINVAL (not in use); -ENOMEM, -EINTR, -EIO: nothing is lost, it stays in use
 int swap_off(const void *identity);
 
-// How often an area that was to be emptied has come into use again.
-u64 swap_reopenings(void);
+// How often an area that was to be emptied has come into use again; atomic.
+extern u64 swap_reopenings;
 
 // Memory has run out, in spite of a look for it since there had been `seen` reopenings.  An
 // area that is being emptied stays in use.
@@ -51,5 +51,6 @@ struct swap_info {
 bool swap_info_at(u32 i, struct swap_info *info);    // => false: there is none
 
 void swap_init(void);
-void swap_totals(u64 *total, u64 *free);             // slots of all areas
-u64 swap_cached(void);                               // those of pages that have a frame as well
+
+// Slots of all areas, and those of pages that have a frame as well; atomic.
+extern u64 swap_total, swap_free, swap_cached;

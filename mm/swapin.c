@@ -8,7 +8,6 @@
 #include "mm/swapin.h"
 #include <machine.h>
 #include "kernel/block.h"
-#include "kernel/errno.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/load.h"

@@ -9,8 +9,8 @@
 // Lock: pool.lock; the buddy's is taken below it.
 
 #include "kernel/lock.h"
-#include "kernel/printk.h"
 #include "mm/buddy.h"
+#include "mm/check.h"
 #include "mm/frame_kind.h"
 #include "mm/zeroed.h"
 #include "kernel/debug/free_frame.h"
@@ -99,23 +99,20 @@ zeroed_drain(void)
 }
 
 // Frames of the pool belong to nobody else, and still are what they should be.
-u64
+void
 zeroed_check(void)
 {
-  u64 lies = 0;
   u32 pfn = pool.head;
   for(u64 n = zeroed_pooled; n > 0; n--, pfn = pfn_frame(pfn)->next){
     if(frame_kind(pfn_frame(pfn)) != KIND_BATCH){
-      printk("check: zeroed frame %x is in use\n", pfn);
-      return lies + 1;
+      lie("zeroed frame %x is in use", pfn);
+      return;
     }
     const u64 *word = frame_kva(pfn_frame(pfn));
-    for(u64 i = 0; i < PAGE_SIZE / sizeof *word; i++)
-      if(word[i] != 0){
-        printk("check: zeroed frame %x has %lx at %lx\n", pfn, word[i], i * sizeof *word);
-        lies++;
-        break;
-      }
+    u64 i = 0;
+    while(i < PAGE_SIZE / sizeof *word && word[i] == 0)
+      i++;
+    if(i < PAGE_SIZE / sizeof *word)
+      lie("zeroed frame %x has %lx at %lx", pfn, word[i], i * sizeof *word);
   }
-  return lies;
 }

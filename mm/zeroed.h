@@ -10,7 +10,6 @@ bool zeroed_make(u64 keep);        // one more; => false if there are enough, or
 bool zeroed_give(struct frame *f, u64 keep);   // one that is; => false: it has to be freed
 struct frame *zeroed_take(enum frame_kind kind);   // => or NULL
 void zeroed_drain(void);           // all back to the buddy
-u64 zeroed_check(void);            // => lies; all other harts stopped
 
 // How many there are, so that nobody need ask in vain.
 extern u64 zeroed_pooled;

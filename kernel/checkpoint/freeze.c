@@ -14,7 +14,6 @@
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
-#include "kernel/string.h"
 #include "kernel/syscall.h"
 #include "mm/frame.h"
 #include "mm/object.h"

@@ -18,7 +18,6 @@
 #include <machine.h>
 #include "kernel/debug/fence_ledger.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/space.h"

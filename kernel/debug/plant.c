@@ -14,7 +14,6 @@
 #include "mm/frame_lock.h"
 #include "mm/slab.h"
 #include "mm/space.h"
-#include "mm/vmap.h"
 
 // The compiler must not see through these.
 static volatile u64 eight = 8, forty = 40;

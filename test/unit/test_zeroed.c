@@ -120,10 +120,10 @@ checker(void)
     pfn++;
   ((u64 *)frame_kva(pfn_frame(pfn)))[100] = 7;
   host_log_clear();
-  assert_true(zeroed_check() > 0);
+  assert_true(lies_of(zeroed_check) > 0);
   assert_true(host_log_has("has 7 at 320"));
   ((u64 *)frame_kva(pfn_frame(pfn)))[100] = 0;
-  assert_int_equal(zeroed_check(), 0);
+  assert_int_equal(lies_of(zeroed_check), 0);
 }
 
 int

@@ -21,6 +21,7 @@
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
+#include "mm/check.h"
 #include "mm/frame.h"
 #include "mm/space.h"
 
@@ -54,6 +55,15 @@ u64 host_rounds(u64 n);                  // n, or more if ROUNDS is in the envir
 u64 free_frames(void);                   // in the buddy and in batches, nothing cached elsewhere
 
 void expect_no_lies(void);               // vm_check
+
+// => the lies that one part of the checker finds
+static inline u64
+lies_of(void (*part)(void))
+{
+  u64 before = lies_told;
+  part();
+  return lies_told - before;
+}
 
 // Messages of the kernel since the last host_log_clear.
 bool host_log_has(const char *text);
