@@ -83,8 +83,8 @@ TOOLS := $(TOOLSRC:%.c=$B/%)
 HOSTSRC := $(filter-out $(TOOLSRC),$(wildcard mkfs/*.c)) $(wildcard fs/qfs_*.c) \
 	fs/inode.c fs/clone.c fs/hash.c kernel/block.c mm/radix.c
 UNITSRC := $(wildcard test/unit/host/*.c mm/*.c mm/policy/*.c fs/qfs_*.c) $(CHECKSRC) \
-	$(patsubst %,arch/riscv/%.c,pmap share tlb kmap) $(patsubst %,kernel/%.c,lock wait failnth block) \
-	$(patsubst %,fs/%.c,inode attr hash clone) mkfs/format.c mkfs/vfs.c
+	$(patsubst %,arch/riscv/%.c,pmap share large tlb kmap) $(patsubst %,fs/%.c,inode attr hash clone) \
+	$(patsubst %,kernel/%.c,lock wait failnth block) mkfs/format.c mkfs/vfs.c
 UNIT  := $(patsubst %.c,$B/%,$(wildcard test/unit/test_*.c))
 FS    := $B/fs.img
 KERNEL := $K/kernel.elf
@@ -108,7 +108,7 @@ SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.
 	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
 	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line \
 	job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap \
-	redzone) $(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone \
+	redzone collapse) $(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone \
 	rename flusher sync fs_pos tmpfs_dir qfs_recover qfs_super qfs_move qfs_cut qfs_journal)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags

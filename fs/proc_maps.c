@@ -55,7 +55,7 @@ enum { PSS_SHIFT = 12 };             // parts of pages are counted in 1/4096 of 
 struct usage {
   u64 size, clean[2], dirty[2];      // [1]: shared
   u64 part, dirty_part, swapped, swapped_part;
-  u64 used, private, locked_part;
+  u64 used, private, large, locked_part;
 };
 
 static u64
@@ -86,6 +86,7 @@ add_entry(void *usage, va_t va, pte_t p, const struct frame *table)
     u->swapped_part += part_of(slot_names(pte_slot(p)) * table_holders(table));
   } else if(!pte_is_zero(p)){
     add_page(u, p, table_holders(table));
+    u->large += table == NULL;
   }
 }
 
@@ -113,7 +114,7 @@ pages(struct text *x, const char *name, u64 n)
   kib(x, name, n * PAGE_SIZE);
 }
 
-// What Linux counts besides (huge pages, pages merged or free to lose) is not there.
+// What Linux counts besides (pages merged or free to lose) is not there.
 static void
 add_usage(struct text *x, const struct usage *u)
 {
@@ -126,6 +127,7 @@ add_usage(struct text *x, const struct usage *u)
   pages(x, "Private_Dirty", u->dirty[0]);
   pages(x, "Referenced", u->used);
   pages(x, "Anonymous", u->private);
+  pages(x, "AnonHugePages", u->large);
   pages(x, "Swap", u->swapped);
   kib(x, "SwapPss", u->swapped_part >> PSS_SHIFT);
   kib(x, "Locked", u->locked_part >> PSS_SHIFT);

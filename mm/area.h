@@ -127,6 +127,10 @@ may_grow(const struct space *s, u64 more)
   return s->mapped * PAGE_SIZE + more <= s->size_max;
 }
 
+// The part of [*va, end) that the next area covers, *va moved to its start (range.c).
+// => the area, or NULL; *hole: something before it, or all, is not mapped
+struct area *next_piece(struct space *s, va_t *va, va_t end, va_t *stop, bool *hole);
+
 static inline bool
 range_ok(va_t addr, u64 len)
 {

@@ -27,18 +27,24 @@ entry_prot(const struct area *a)
   return a->prot | (a->flags & AREA_LOCKED) << 4;
 }
 
+// The frame, which nobody knows yet, becomes a private page of s for va.
+static inline void
+make_private(struct frame *f, struct space *s, va_t va)
+{
+  f->owner = knum(s->lineage);
+  f->index = (u32)(va >> PAGE_SHIFT);
+  f->hint = s->place;
+  f->age = AGE_NEW;
+  atomic_store_rel(&f->word, KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1);
+}
+
 // A new private page for va, its counts and identity in place; its bytes are whatever
 // they are unless ALLOC_ZERO. => NULL without memory
 static inline struct frame *
 private_frame(struct space *s, va_t va, u32 flags)
 {
   struct frame *f = frame_alloc(KIND_ANON, ALLOC_USER | flags);
-  if(unlikely(f == NULL))
-    return NULL;
-  f->owner = knum(s->lineage);
-  f->index = (u32)(va >> PAGE_SHIFT);
-  f->hint = s->place;
-  f->age = AGE_NEW;
-  atomic_store_rel(&f->word, KIND(KIND_ANON) | FRAME_DIRTY | FRAME_STALE | SHARE_1 | MAPPED_1);
+  if(likely(f != NULL))
+    make_private(f, s, va);
   return f;
 }

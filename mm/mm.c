@@ -22,7 +22,7 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_VICTIM_CLEAN] = "quire_victim_clean", [VM_VICTIM_DIRTY] = "quire_victim_dirty",
   [VM_RESCUE] = "quire_rescue", [VM_VISIT] = "quire_rmap_visit",
   [VM_WRITE_AHEAD] = "quire_write_ahead", [VM_UNDIRTIED] = "quire_undirtied",
-  [VM_WRITTEN] = "nr_written",
+  [VM_WRITTEN] = "nr_written", [VM_JOIN] = "quire_large_page", [VM_SPLIT] = "thp_split_pmd",
   [VM_WAITS] = "quire_wait_memory", "quire_wait_file", "quire_wait_place", "quire_wait_swap",
   "quire_wait_busy",
   [VM_WAITED] = "quire_wait_memory_ns", "quire_wait_file_ns", "quire_wait_place_ns",

@@ -12,9 +12,7 @@
 #include "mm/object.h"
 #include "mm/slot.h"
 
-// The part of [*va, end) that the next area covers, *va moved to its start.
-// => the area, or NULL; *hole: something before it, or all, is not mapped
-static struct area *
+struct area *
 next_piece(struct space *s, va_t *va, va_t end, va_t *stop, bool *hole)
 {
   struct area *a = *va < end ? area_above(s, *va) : NULL;

@@ -146,6 +146,12 @@ int vm_discard(struct space *s, va_t addr, u64 len, bool (*fits)(const struct ar
 // go at once; -EINVAL at a locked area.  Sleeps
 int vm_page_out(struct space *s, va_t addr, u64 len);
 
+// Copy what every 2 MiB of a range have, whole and at their place, to frames in a row, so
+// that the hardware can map them by one entry; the pages are what they were.  Sleeps.
+// => -EINVAL: not private memory without an object that may be written, or nothing of it is
+// there; -ENOMEM: no such frames; -EBUSY: over its limit; -EAGAIN: not now
+int vm_collapse(struct space *s, va_t addr, u64 len);
+
 // Change areas' flags, AREA_LOCKED only up to the first hole. => also -ENOMEM if areas had
 // to be cut and could not be
 int vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,
@@ -213,7 +219,7 @@ enum vm_event {
   VM_SPURIOUS, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
   VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_MAP, VM_SWAP_AHEAD_HIT,
   VM_SCAN, VM_STEAL, VM_VICTIM_CLEAN, VM_VICTIM_DIRTY, VM_RESCUE, VM_VISIT, VM_WRITE_AHEAD,
-  VM_UNDIRTIED, VM_WRITTEN,
+  VM_UNDIRTIED, VM_WRITTEN, VM_JOIN, VM_SPLIT,
   VM_WAITS, VM_WAITED = VM_WAITS + WAITS,     // of faults, by what for; nanoseconds
   VM_EVENTS = VM_WAITED + WAITS,
 };

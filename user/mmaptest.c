@@ -225,6 +225,35 @@ test_populate_range(void)
   require(sys_madvise(p, -PGSIZE, MADV_POPULATE_READ) == -EINVAL);
 }
 
+// What Linux says to what cannot become a large page; where there is no memory for one it
+// is well, too.
+static void
+test_collapse(void)
+{
+  enum { LARGE = 512 };
+  char *p = map(2 * LARGE, RW, MAP_PRIVATE);      // as long as a table or more: begins with one
+  int err;
+
+  require(sys_madvise(p, LARGE * PGSIZE, MADV_COLLAPSE) == -EINVAL);
+  for(int i = 0; i < LARGE; i += 5)
+    p[i * PGSIZE] = 1;
+  require(sys_madvise(p + PGSIZE, PGSIZE, MADV_COLLAPSE) == -EINVAL);
+  require(sys_madvise(p + 1, LARGE * PGSIZE, MADV_COLLAPSE) == -EINVAL);
+  require(sys_madvise(p, PGSIZE, MADV_COLLAPSE) == 0);
+  err = sys_madvise(p, LARGE * PGSIZE, MADV_COLLAPSE);
+  require(err == 0 || err == -ENOMEM || err == -EAGAIN);
+  p[0] = 2;
+  for(int i = 1; i < LARGE; i++)
+    require(p[i * PGSIZE] == (i % 5 == 0));
+  require(sys_munmap(p + PGSIZE, PGSIZE) == 0);
+  require(p[5 * PGSIZE] == 1 && p[0] == 2);
+  require(sys_madvise(p, LARGE * PGSIZE, MADV_COLLAPSE) == -EINVAL);
+  require(sys_mprotect(p, 2 * LARGE * PGSIZE, PROT_READ) == -ENOMEM);
+  p = map(2 * LARGE, RW, MAP_SHARED);
+  p[0] = 1;
+  require(sys_madvise(p, LARGE * PGSIZE, MADV_COLLAPSE) == -EINVAL);
+}
+
 static void
 test_dontneed(void)
 {
@@ -432,7 +461,8 @@ main(void)
     { "protection", test_protection }, { "mprotect", test_mprotect },
     { "reserve", test_reserve }, { "pieces", test_pieces }, { "fixed", test_fixed },
     { "errors", test_errors }, { "populate", test_populate },
-    { "populate_range", test_populate_range }, { "dontneed", test_dontneed }, { "many", test_many },
+    { "populate_range", test_populate_range }, { "dontneed", test_dontneed },
+    { "collapse", test_collapse }, { "many", test_many },
     { "file_private", test_file_private }, { "file_shared", test_file_shared },
     { "file_modes", test_file_modes }, { "file_fork", test_file_fork },
     { "file_ends", test_file_ends },

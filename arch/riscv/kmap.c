@@ -226,9 +226,10 @@ explain_entry(int level, va_t va, pte_t p)
     if(pte_is_table(p))
       printk(" table at %lx\n", pte_pa(p));
     else
-      printk(" page %lx %c%c%c %s%s%s%s\n", pte_pa(p), p & PTE_R ? 'r' : '-',
-             p & PTE_W ? 'w' : '-', p & PTE_X ? 'x' : '-', p & PTE_U ? "user" : "kernel",
-             p & PTE_G ? " global" : "", p & PTE_A ? " accessed" : "", p & PTE_D ? " dirty" : "");
+      printk(" %spage %lx %c%c%c %s%s%s%s\n", level ? "large " : "", pte_pa(p),
+             p & PTE_R ? 'r' : '-', p & PTE_W ? 'w' : '-', p & PTE_X ? 'x' : '-',
+             p & PTE_U ? "user" : "kernel", p & PTE_G ? " global" : "",
+             p & PTE_A ? " accessed" : "", p & PTE_D ? " dirty" : "");
     return;
   }
   static const char *const states[] = { "nothing", "present", "hidden (PROT_NONE)", "swapped" };

@@ -20,14 +20,6 @@
 
 // ---- Walking ----
 
-// The entry that names the leaf table of va. => NULL if there is no middle table
-static inline pte_t *
-middle_entry(struct pmap *pm, va_t va)
-{
-  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
-  return likely(top & PTE_V) ? pte_table(top) + table_index(va, 1) : NULL;
-}
-
 // The entry of va in the leaf table that mid names, locked.
 static inline pte_t *
 open_leaf(struct pmap *pm, pte_t mid, va_t va)
@@ -45,7 +37,15 @@ walk(struct pmap *pm, va_t va)
   if(unlikely(e == NULL))
     return NULL;
   pte_t mid = atomic_load_acq(e);
-  return likely(mid & PTE_V) ? open_leaf(pm, mid, va) : NULL;
+  return likely(pte_is_table(mid)) ? open_leaf(pm, mid, va) : NULL;
+}
+
+// The same by way of e, which is not 0, whatever it is now; pm->upper is held.
+static inline __attribute__((always_inline)) pte_t *
+reach_leaf(struct pmap *pm, pte_t *e, va_t va)
+{
+  pte_t mid = *e;
+  return open_leaf(pm, unlikely(pte_is_large(mid)) ? split(pm, e) : mid, va);
 }
 
 pte_t *
@@ -53,6 +53,8 @@ pmap_find(struct pmap *pm, va_t va)
 {
   pte_t *e = middle_entry(pm, va);
   pte_t mid = e ? atomic_load_acq(e) : 0;
+  if(unlikely(pte_is_large(mid)))
+    return pmap_reach(pm, va);
   return mid ? open_leaf(pm, mid, va) : NULL;
 }
 
@@ -60,7 +62,7 @@ pte_t *
 pmap_reach(struct pmap *pm, va_t va)
 {
   spin_lock(&pm->upper);
-  pte_t *e = pmap_find(pm, va);
+  pte_t *mid = middle_entry(pm, va), *e = mid && *mid ? reach_leaf(pm, mid, va) : NULL;
   spin_unlock(&pm->upper);
   return e;
 }
@@ -111,8 +113,10 @@ make_tables(struct pmap *pm, va_t va)
   pte_t *mid = table_below(pm, root_of(pm), table_index(va, 2));
   if(mid == NULL)
     return NULL;
-  pte_t *e = mid + table_index(va, 1);
-  if(pte_is_frozen(atomic_load_acq(e)) ? !thaw(pm, e) : !table_below(pm, mid, table_index(va, 1)))
+  pte_t *e = mid + table_index(va, 1), p = atomic_load_acq(e);
+  if(pte_is_large(p))
+    return pmap_reach(pm, va);
+  if(pte_is_frozen(p) ? !thaw(pm, e) : !table_below(pm, mid, table_index(va, 1)))
     return NULL;
   return walk(pm, va);
 }
@@ -149,7 +153,7 @@ next_leaf(struct pmap *pm, va_t *va, va_t end)
 {
   spin_lock(&pm->upper);
   pte_t *e = next_table(pm, va, end);
-  pte_t *leaf = e ? open_leaf(pm, *e, *va) : NULL;
+  pte_t *leaf = e ? reach_leaf(pm, e, *va) : NULL;
   spin_unlock(&pm->upper);
   return leaf;
 }
@@ -324,17 +328,18 @@ void
 pmap_scan(struct pmap *pm, va_t va, va_t end, bool (*enter)(struct frame *table),
           void (*fn)(void *arg, va_t va, pte_t p, const struct frame *table), void *arg)
 {
-  pte_t *mid, *leaf;
   for(; va < end; va = leaf_end(va, end)){
     spin_lock(&pm->upper);
-    mid = next_table(pm, &va, end);
-    bool skip = mid && pte_is_frozen(*mid) && enter && !enter(pte_frame(*mid));
-    leaf = mid && !skip ? open_leaf(pm, *mid, va) : NULL;
+    pte_t *mid = next_table(pm, &va, end), p = mid ? *mid : 0;
+    u64 n = (leaf_end(va, end) - va) >> PAGE_SHIFT;
+    bool skip = p == 0 || (pte_is_frozen(p) && enter && !enter(pte_frame(p)));
+    pte_t *leaf = skip || pte_is_large(p) ? NULL : open_leaf(pm, p, va);
+    for(u64 i = 0; pte_is_large(p) && i < n; i++)
+      fn(arg, va + i * PAGE_SIZE, pte_beside(p, table_index(va, 0) + i), NULL);
     spin_unlock(&pm->upper);
     if(leaf == NULL)
       continue;
     const struct frame *table = kva_frame((void *)page_down((u64)leaf));
-    u64 n = (leaf_end(va, end) - va) >> PAGE_SHIFT;
     for(u64 i = 0; i < n; i++)
       if(leaf[i] != 0)
         fn(arg, va + i * PAGE_SIZE, atomic_load(&leaf[i]), table);
@@ -357,22 +362,26 @@ pmap_pages(struct pmap *pm, va_t *va, struct frame **v, u32 n)
   return got;
 }
 
+struct residence { u64 frames, slots; };
+
+static void
+count_entry(void *arg, va_t va, pte_t p, const struct frame *table)
+{
+  struct residence *r = arg;
+  if(pte_has_frame(p))
+    r->frames += !pte_is_zero(p);
+  else
+    r->slots++;
+}
+
 u64
 pmap_resident(struct pmap *pm, u64 *swapped)
 {
-  u64 frames = 0, slots = 0;
-  pte_t *e;
-  for(va_t va = 0; (e = next_leaf(pm, &va, USER_MAX)) != NULL; va += LEAF_SPAN){
-    for(u64 i = 0; i < TABLE_ENTRIES; i++)
-      if(pte_has_frame(e[i]))
-        frames += !pte_is_zero(e[i]);
-      else
-        slots += e[i] != 0;
-    pmap_unlock(e);
-  }
+  struct residence r = { 0 };
+  pmap_scan(pm, 0, USER_MAX, NULL, count_entry, &r);
   if(swapped)
-    *swapped = slots;
-  return frames;
+    *swapped = r.slots;
+  return r.frames;
 }
 
 // ---- Making and removing tables ----

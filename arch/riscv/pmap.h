@@ -30,6 +30,8 @@ struct pmap {
   u64 asid;                // generation << 16 | number
   u64 tables;              // page-table frames, those held in common too; atomic
   u64 frozen;              // entries of tables held in common, or once so; under upper
+  u32 aside;               // frame of a table that a large page replaced, the next in its
+                           // `owner`: one for each; under upper
 };
 
 int pmap_init(struct pmap *pm);             // => 0 or -ENOMEM
@@ -139,14 +141,24 @@ void pmap_prune(struct pmap *pm, va_t start, va_t end, va_t floor, va_t ceiling)
 // The same for a space that nobody runs and that maps nothing any more.
 void pmap_prune_dying(struct pmap *pm, va_t start, va_t end);
 
+// One large page instead of the 512 of a leaf table, if va's are the space's own, have been
+// stored to, have equal permissions and lie in a row; space.lock is held for writing.  It is
+// split when somebody wants the entry of one page: above arch/ all pages are small.
+// => is it one now?
+bool pmap_join(struct pmap *pm, va_t va);
+
 // Call fn for each entry of a range that is not empty, its table locked; needs no
 // space.lock.  A table that was common to several spaces since a fork is entered if
-// `enter` says so (NULL: it is).
+// `enter` says so (NULL: it is).  Pages of a large one are told with no table.
 void pmap_scan(struct pmap *pm, va_t start, va_t end, bool (*enter)(struct frame *table),
                void (*fn)(void *arg, va_t va, pte_t p, const struct frame *table), void *arg);
 
 // How many spaces hold a leaf table, which is locked.
-static inline u32 table_holders(const struct frame *table) { return table->index + 1; }
+static inline u32
+table_holders(const struct frame *table)
+{
+  return table ? table->index + 1 : 1;
+}
 
 // Frames that entries from *va on name, at most n, but for the zero frame.  They are not
 // kept. => how many; *va moved behind the last

@@ -11,7 +11,8 @@
 //  hidden(frame)  R set:  the page number stays; D, A, SD, L keep their places
 //  swapped(slot)  W set:  bits 53..10 are the slot
 // L is the LOCKED and SD the soft-dirty software bit.
-// An entry of a middle table with V clear and R set is frozen: see share.c.
+// An entry of a middle table with V clear and R set is frozen: see share.c.  One with W maps
+// a large page: see large.c.
 
 #pragma once
 
@@ -56,7 +57,11 @@ pte_is_frozen(pte_t p)
 {
   return (p & (PTE_V | PTE_FROZEN_TAG)) == PTE_FROZEN_TAG;
 }
+static inline bool pte_is_large(pte_t p) { return p & PTE_W; }    // of a middle table
 static inline pte_t pte_of(pa_t pa, u64 bits) { return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits; }
+
+// The same for the frame that is n further on.
+static inline pte_t pte_beside(pte_t p, u64 n) { return p + (n << PTE_PPN_SHIFT); }
 
 static inline enum pte_state
 pte_state(pte_t p)

@@ -147,6 +147,8 @@ pmap_fork(struct pmap *to, struct pmap *from, va_t va, va_t end, bool common)
   int err = 0;
   while(err == 0 && (e = next_table(from, &va, end)) != NULL){
     va_t stop = leaf_end(va, end);
+    if(unlikely(pte_is_large(*e)))
+      pmap_unlock(pmap_reach(from, va));
     if(common && stop - va == LEAF_SPAN)
       err = share_leaf(to, from, e, va);
     else

@@ -10,6 +10,17 @@ extern struct pmap kernel_pmap;    // the root every space's upper half repeats
 
 static inline pte_t *root_of(const struct pmap *pm) { return pa_kva(pm->root); }
 
+// The entry that names the leaf table of va. => NULL if there is no middle table
+static inline pte_t *
+middle_entry(struct pmap *pm, va_t va)
+{
+  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
+  return likely(top & PTE_V) ? pte_table(top) + table_index(va, 1) : NULL;
+}
+
+// The large page of an entry becomes 512 small ones; pm->upper is held. => the entry now
+pte_t split(struct pmap *pm, pte_t *e);
+
 // The entry for the leaf table of the first address in [*va, end) that has one, or
 // that another space holds too; *va moves to that address.  => NULL: none, *va = end
 pte_t *next_table(struct pmap *pm, va_t *va, va_t end);

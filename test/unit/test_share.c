@@ -268,6 +268,21 @@ step_change(struct member *m)
   }
 }
 
+// Nothing anybody can see changes, whether it can be done or not; with new memory it can,
+// if there is enough in a row.
+static void
+step_collapse(struct member *m)
+{
+  u64 from = 100 + below(2) * 512;
+  if(below(2)){
+    map(m->space, page_va(from), LEAF, RW);
+    memset(m->prot + from, RW, 512);
+    memset(m->value + from, 0, 512 * sizeof m->value[0]);
+    store(m->space, page_va(from), m->value[from] = host_random());
+  }
+  vm_collapse(m->space, page_va(from), LEAF);
+}
+
 static void
 step_fork(struct member *m)
 {
@@ -292,13 +307,16 @@ random_family(void)
     u64 what = below(100);
     if(what < 80)
       step_touch(m);
-    else if(what < 94)
+    else if(what < 90)
       step_change(m);
+    else if(what < 94)
+      step_collapse(m);
     else
       step_fork(m);
     if(n % 64 == 0)
       expect_no_lies();
   }
+  assert_true(vm_counter(VM_JOIN) > 0 && vm_counter(VM_SPLIT) > 0);
   for(u32 i = 0; i < FAMILY; i++)
     if(family[i].space)
       put(family[i].space);
@@ -357,8 +375,9 @@ main(void)
   const struct CMUnitTest tests[] = {
     TEST(cost_of_a_fork), TEST(nothing_left_to_do), TEST(no_hart_keeps_a_translation, .harts = 3),
     TEST(want_of_memory), TEST(neighbours),
-    TEST(random_family, .frames = 6000), TEST(random_family, .frames = 6000, .harts = 4, .seed = 2),
-    TEST(random_family, .frames = 6000, .harts = 2, .asid_bits = NO_ASIDS, .seed = 3),
+    TEST(random_family, .frames = 12000),
+    TEST(random_family, .frames = 12000, .harts = 4, .seed = 2),
+    TEST(random_family, .frames = 12000, .harts = 2, .asid_bits = NO_ASIDS, .seed = 3),
     TEST(holders_race, .harts = 4), TEST(holders_race, .harts = 4, .seed = 2),
     TEST(holders_race, .harts = 4, .seed = 3), TEST(holders_race, .harts = 4, .seed = 4),
   };

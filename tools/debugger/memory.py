@@ -76,7 +76,8 @@ Without TID, by the table of the hart that gdb looks at."""
             return f"table at {pa:#x}"
         bits = [name for bit, name in BIT_NAMES if pte & bit]
         permissions = "".join(c if pte & b else "-" for c, b in (("r", R), ("w", W), ("x", X)))
-        return f"frame {pa:#x} {permissions}: {', '.join(bits)}"
+        what = "large page" if level else "frame"
+        return f"{what} {pa:#x} {permissions}: {', '.join(bits)}"
 
 
 def frame_record(pfn):

@@ -35,6 +35,8 @@ def entries(table, level=LEVELS - 1, va=0):
             yield at >> PAGE_SHIFT, pte
         elif not pte & LEAF:
             yield from entries(pa & (1 << 56) - 1, level - 1, at)
+        elif pte & V:                         # a large page: as its small ones
+            yield from (((at >> PAGE_SHIFT) + k, pte + (k << 10)) for k in range(ENTRIES))
 
 
 def pagemap(pte):

@@ -126,7 +126,7 @@ static const struct name clocks[] = {
 static const struct name advices[] = {
   { 0, "MADV_NORMAL" }, { 1, "MADV_RANDOM" }, { 2, "MADV_SEQUENTIAL" }, { 3, "MADV_WILLNEED" },
   { 4, "MADV_DONTNEED" }, { 8, "MADV_FREE" }, { 10, "MADV_DONTFORK" }, { 18, "MADV_WIPEONFORK" },
-  { 20, "MADV_COLD" }, { 21, "MADV_PAGEOUT" }, { -1, NULL },
+  { 20, "MADV_COLD" }, { 21, "MADV_PAGEOUT" }, { 25, "MADV_COLLAPSE" }, { -1, NULL },
 };
 static const struct name mask_hows[] = {
   { 0, "SIG_BLOCK" }, { 1, "SIG_UNBLOCK" }, { 2, "SIG_SETMASK" }, { -1, NULL },

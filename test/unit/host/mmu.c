@@ -219,9 +219,9 @@ remember(struct hart_mmu *u, va_t va)
 
 // A user page is what the space says it is: the frame's own identity.
 static void
-check_identity(va_t va, pte_t p, enum access how)
+check_identity(va_t va, pa_t pa, enum access how)
 {
-  const struct frame *f = pte_frame(p);
+  const struct frame *f = pa_frame(pa);
   enum frame_kind kind = kind_of(f);
   bool good = kind == KIND_OBJECT || (kind == KIND_ZERO && how != ACCESS_WRITE);
   if(kind == KIND_ANON)
@@ -251,7 +251,7 @@ mmu_translate(va_t va, enum access how, bool user)
     return NULL;
   pa_t pa = pte_pa(c->pte) + (va & (span(c->level) - 1));
   if(user)
-    check_identity(va, c->pte, how);
+    check_identity(va, pa, how);
   if(below(4) == 0)
     speculate(u);
   return pa_kva(pa);

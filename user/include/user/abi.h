@@ -107,6 +107,7 @@ struct fs_stat {           // statfs
 enum {
   MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000,
   MADV_DONTNEED = 4, MADV_PAGEOUT = 21, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
+  MADV_COLLAPSE = 25,
 };
 
 // ---- Processes ----
