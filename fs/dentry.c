@@ -48,12 +48,11 @@ static struct shard {
 } shards[SHARDS];
 
 static struct spinlock tree = SPINLOCK_INIT("names");
-static struct cache dentry_cache;
+static struct cache dentry_cache = CACHE("dentry", sizeof(struct dentry), NULL);
 
 void
 dentry_init(void)
 {
-  cache_init(&dentry_cache, "dentry", sizeof(struct dentry), 0, NULL);
   for(u32 i = 0; i < SHARDS; i++){
     spin_init(&shards[i].lock, "dentry");
     hash_init(&shards[i].table);
@@ -338,8 +337,7 @@ make_known(struct inode *i, struct dentry *d)
   d->holds++;
   spin_unlock(&tree);
   struct inode *parent = old ? release(old) : NULL;
-  if(parent)
-    inode_put(parent);
+  inode_put(parent);
 }
 
 void
@@ -428,8 +426,7 @@ forget_one(struct shard *s, u64 tries)
   if(d == NULL)
     return false;
   struct inode *parent = release(d);
-  if(i)
-    inode_put(i);
+  inode_put(i);
   if(parent)
     inode_put(parent);
   return true;

@@ -8,7 +8,6 @@
 // then ep->lock, interrupts off, for the candidates, which news come to in any context.
 
 #include <machine.h>
-#include "fs/init.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
@@ -49,14 +48,8 @@ struct watch {
   struct list again;                   // to be one again, see collect()
 };
 
-static struct sleeplock watching;
+static struct sleeplock watching = SLEEPLOCK_INIT(watching, "epoll");
 static const struct file_ops epoll_ops;
-
-void
-epoll_init(void)
-{
-  sleep_init(&watching, "epoll");
-}
 
 // ---- Candidates ----
 

@@ -7,14 +7,11 @@
 // input does not keep a writer out.
 
 #include "fs/filelock.h"
-#include "fs/init.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/string.h"
 #include "mm/slab.h"
 #include "mm/space.h"
-
-static struct cache file_cache;
 
 static void
 construct(void *p)
@@ -25,11 +22,7 @@ construct(void *p)
   list_init(&f->watches);
 }
 
-void
-file_init(void)
-{
-  cache_init(&file_cache, "file", sizeof(struct file), 0, construct);
-}
+static struct cache file_cache = CACHE("file", sizeof(struct file), construct);
 
 struct file *
 file_create(const struct file_ops *ops, u32 flags)

@@ -7,7 +7,6 @@
 // a leaf lock but for wait queues.
 
 #include "fs/filelock.h"
-#include "fs/init.h"
 #include "kernel/errno.h"
 #include "mm/slab.h"
 
@@ -21,13 +20,7 @@ struct waiter {
 
 static struct spinlock locks = SPINLOCK_INIT("file locks");
 static struct list waiters = LIST_INIT(waiters);
-static struct cache lock_cache;
-
-void
-filelock_init(void)
-{
-  cache_init(&lock_cache, "file lock", sizeof(struct filelock), 0, NULL);
-}
+static struct cache lock_cache = CACHE("file lock", sizeof(struct filelock), NULL);
 
 // ---- Who is in whose way; `locks` held ----
 

@@ -23,11 +23,9 @@ enum { NS_A_CENTISEC = 10000000, STEP = 256 };
 #define LOAD_NS (LOAD_SECONDS * 1000000000UL)
 #define NEVER   (~0UL)
 
-static struct {
-  u64 ratio, bytes, background_ratio, background_bytes;
-  u64 expire, interval;          // centiseconds
-} set = { .ratio = 20, .background_ratio = 10, .expire = 3000, .interval = 500 };
-
+struct flusher_set flusher_set = {
+  .ratio = 20, .background_ratio = 10, .expire = 3000, .interval = 500,
+};
 u64 flusher_background = NEVER;  // these two are from the settings and what there is
 
 static struct {
@@ -56,8 +54,8 @@ set_limits(void)
   struct frame_census c;
   frame_census(&c);
   u64 memory = frames_free() + c.held[KIND_OBJECT];
-  u64 upper = pages_of(set.ratio, set.bytes, memory);
-  u64 background = pages_of(set.background_ratio, set.background_bytes, memory);
+  u64 upper = pages_of(flusher_set.ratio, flusher_set.bytes, memory);
+  u64 background = pages_of(flusher_set.background_ratio, flusher_set.background_bytes, memory);
   atomic_store(&flusher.upper, upper);
   atomic_store(&flusher_background, background < upper ? background : upper / 2);
 }
@@ -68,8 +66,8 @@ dirty(void)
   return atomic_load(&pages_dirty) + atomic_load(&pages_writing);
 }
 
-static void
-want(void)
+void
+flusher_wake(void)
 {
   if(atomic_load(&flusher.wanted))
     return;
@@ -101,7 +99,7 @@ flusher_admit_slow(struct object *o)
 {
   if(!object_has_store(o))
     return 0;
-  want();
+  flusher_wake();
   return dirty() > atomic_load(&flusher.upper) ? wait_for_room(o) : 0;
 }
 
@@ -130,7 +128,7 @@ write_what_is_too_much(void)
 static void
 write_what_is_old(u64 now)
 {
-  u64 age = atomic_load(&set.expire) * NS_A_CENTISEC;
+  u64 age = atomic_load(&flusher_set.expire) * NS_A_CENTISEC;
   u64 before = now - min(now, age);
   objects_write_old(before);
   vfs_commit_old(before);
@@ -140,7 +138,7 @@ write_what_is_old(u64 now)
 static u64
 next_turn(u64 last)
 {
-  u64 interval = atomic_load(&set.interval) * NS_A_CENTISEC;
+  u64 interval = atomic_load(&flusher_set.interval) * NS_A_CENTISEC;
   return interval ? last + interval : NEVER;
 }
 
@@ -177,28 +175,3 @@ flusher_start(void)
   if(kernel_task("flusher", flush, NULL) == NULL)
     panic("no memory for the flusher");
 }
-
-// ---- Settings ----
-
-static void
-change(u64 *what, u64 n, u64 *instead_of)
-{
-  atomic_store(what, n);
-  if(instead_of)
-    atomic_store(instead_of, 0);
-  want();
-}
-
-u64 flusher_ratio(void) { return set.ratio; }
-u64 flusher_bytes(void) { return set.bytes; }
-u64 flusher_back_ratio(void) { return set.background_ratio; }
-u64 flusher_back_bytes(void) { return set.background_bytes; }
-u64 flusher_expire(void) { return set.expire; }
-u64 flusher_interval(void) { return set.interval; }
-
-void flusher_set_ratio(u64 n) { change(&set.ratio, n, &set.bytes); }
-void flusher_set_bytes(u64 n) { change(&set.bytes, n, &set.ratio); }
-void flusher_set_back_ratio(u64 n) { change(&set.background_ratio, n, &set.background_bytes); }
-void flusher_set_back_bytes(u64 n) { change(&set.background_bytes, n, &set.background_ratio); }
-void flusher_set_expire(u64 n) { change(&set.expire, n, NULL); }
-void flusher_set_interval(u64 n) { change(&set.interval, n, NULL); }

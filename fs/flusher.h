@@ -22,15 +22,8 @@ flusher_admit(struct object *o)
 // Settings, as Linux's vm.dirty_*: percentages of the memory that is free or files', bytes
 // (0: it is the percentage that counts, and the other way round), hundredths of a second.
 enum { CENTISECS_MAX = 0x7fffffff };
-u64 flusher_ratio(void);
-u64 flusher_bytes(void);
-u64 flusher_back_ratio(void);
-u64 flusher_back_bytes(void);
-u64 flusher_expire(void);
-u64 flusher_interval(void);
-void flusher_set_ratio(u64 n);
-void flusher_set_bytes(u64 n);
-void flusher_set_back_ratio(u64 n);
-void flusher_set_back_bytes(u64 n);
-void flusher_set_expire(u64 n);
-void flusher_set_interval(u64 n);
+extern struct flusher_set {
+  u64 ratio, bytes, background_ratio, background_bytes, expire, interval;
+} flusher_set;
+
+void flusher_wake(void);                   // they have changed, or there is something to do

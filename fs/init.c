@@ -19,11 +19,6 @@ void
 vfs_init(void)
 {
   dentry_init();
-  file_init();
-  epoll_init();
-  filelock_init();
-  mount_init();
-  rename_init();
   tmpfs_init();
   shrinker_register(&names);
   shrinker_register(&inodes);

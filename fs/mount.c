@@ -5,20 +5,13 @@
 // `supers` guards the list and every inode->mounted and super->covers; it is a
 // leaf lock.  `mounting` lets one mount or umount go on at a time.
 
-#include "fs/init.h"
 #include "fs/path.h"
 #include "kernel/errno.h"
 
 static struct spinlock supers = SPINLOCK_INIT("supers");
 static struct list all = LIST_INIT(all);
-static struct sleeplock mounting;
+static struct sleeplock mounting = SLEEPLOCK_INIT(mounting, "mount");
 static struct super *root_super;
-
-void
-mount_init(void)
-{
-  sleep_init(&mounting, "mount");
-}
 
 struct inode *
 root_get(void)

@@ -13,6 +13,7 @@
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
+#include "mm/space.h"
 
 struct node {
   struct inode inode;
@@ -22,7 +23,7 @@ struct node {
 };
 
 static struct super proc_super;
-static struct cache node_cache;
+static struct cache node_cache = CACHE("proc inode", sizeof(struct node), NULL);
 static const struct inode_ops directory_ops, file_ops, link_ops, self_ops;
 static const struct file_ops text_ops, array_ops;
 
@@ -42,15 +43,16 @@ task_of(const struct node *n, struct task **t)
 
 // ---- The root's table ----
 
-static bool
-next_process(struct task *unused, u64 *number)
+// The next task of t's process; without one, the next that leads its own.
+bool
+next_task(struct task *t, u64 *number)
 {
-  struct task *t;
-  for(u64 n = *number; n <= 0xffffffff && (t = task_next(n)); n = *number + 1){
-    bool leads = t->process->leader == t;
-    *number = t->tid;
-    task_put(t);
-    if(leads)
+  struct task *next;
+  for(u64 n = *number; n <= 0xffffffff && (next = task_next(n)); n = *number + 1){
+    bool fits = t ? next->process == t->process : next->process->leader == next;
+    *number = next->tid;
+    task_put(next);
+    if(fits)
       return true;
   }
   return false;
@@ -59,7 +61,7 @@ next_process(struct task *unused, u64 *number)
 static const struct proc_entry self = { .name = "self", .mode = PROC_LINK };
 
 static const struct proc_entry root = {
-  .mode = PROC_DIR, .entries = &proc_pid, .next_number = next_process,
+  .mode = PROC_DIR, .entries = &proc_pid, .next_number = next_task,
 };
 
 // Entries of a directory by position; the root's are spread over several files.
@@ -293,6 +295,15 @@ text_release(struct file *f)
   kfree(o);
 }
 
+static int
+show_of_space(const struct proc_space_number *what, struct text *x, struct task *t)
+{
+  struct space *s = task_space(t);
+  text_add(x, "%ld\n", s ? (i64)what->get(s) * what->unit : 0);
+  space_put(s);
+  return 0;
+}
+
 // From its start: all, or nothing yet of what is made in parts.
 static int
 begin(struct node *n, struct open_text *o)
@@ -306,7 +317,9 @@ begin(struct node *n, struct open_text *o)
   if(n->entry->says)
     text_add(&o->text, "%s", n->entry->says);
   else if(n->entry->number)
-    text_add(&o->text, "%lu\n", n->entry->number->get());
+    text_add(&o->text, "%lu\n", atomic_load(n->entry->number->value));
+  else if(n->entry->of_space)
+    e = show_of_space(n->entry->of_space, &o->text, t);
   else if(n->entry->show)
     e = n->entry->show(&o->text, t);
   task_put(t);
@@ -389,8 +402,34 @@ store_number(const struct proc_number *to, const char *s)
   u64 n;
   if(!parse_u64(s, &n) || n < to->least || n > to->most)
     return -EINVAL;
-  to->set(n);
+  atomic_store(to->value, n);
+  if(to->instead_of)
+    atomic_store(to->instead_of, 0);
+  if(to->changed)
+    to->changed();
   return 0;
+}
+
+static int
+store_of_space(const struct proc_space_number *to, const char *text, struct task *t)
+{
+  bool negative = *text == '-';
+  u64 n;
+  if(!parse_u64(text + negative, &n) || (i64)n < 0 || n % to->unit ||
+     (negative && -(i64)n < to->least))
+    return -EINVAL;
+  struct space *s = task_space(t);
+  int err = s ? to->set(s, (negative ? -(i64)n : (i64)n) / to->unit) : -ESRCH;
+  space_put(s);
+  return err;
+}
+
+static int
+store(const struct proc_entry *to, const char *s, struct task *t)
+{
+  return to->number ? store_number(to->number, s) :
+         to->of_space ? store_of_space(to->of_space, s, t) :
+         to->store ? to->store(s, t) : -EINVAL;
 }
 
 static i64
@@ -399,8 +438,7 @@ text_write(struct file *f, va_t buf, u64 n, u64 *pos)
   struct node *node = node_of(f->inode);
   char s[SETTING_MAX];
   struct task *t;
-  const struct proc_entry *entry = node->entry;
-  if((entry->store == NULL && entry->number == NULL) || n == 0 || n >= sizeof s)
+  if(n == 0 || n >= sizeof s)
     return -EINVAL;
   if(copy_from_user(s, buf, n))
     return -EFAULT;
@@ -408,7 +446,7 @@ text_write(struct file *f, va_t buf, u64 n, u64 *pos)
   int e = task_of(node, &t);
   if(e)
     return -ESRCH;
-  e = entry->number ? store_number(entry->number, s) : entry->store(s, t);
+  e = store(node->entry, s, t);
   task_put(t);
   return e ? e : (i64)n;
 }
@@ -437,7 +475,6 @@ proc_mount(struct super **out)
 {
   struct super *s = &proc_super;
   if(s->root == NULL){
-    cache_init(&node_cache, "proc inode", sizeof(struct node), 0, NULL);
     super_init(s, "proc", "proc");
     s->statfs = proc_statfs;
     s->uncached = true;

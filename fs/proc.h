@@ -14,8 +14,16 @@ struct task;
 // A setting that is a number within bounds.
 struct proc_number {
   u64 least, most;
-  u64 (*get)(void);
-  void (*set)(u64 n);
+  u64 *value;
+  u64 *instead_of;             // this is 0 then; or NULL
+  void (*changed)(void);       // is called afterwards; or NULL
+};
+
+// The same of a space: 0 for a task that has none.
+struct proc_space_number {
+  i64 least, unit;
+  u64 (*get)(const struct space *s);
+  int (*set)(struct space *s, u64 n);                                 // => 0 or -errno
 };
 
 // A file always says the same, or has one of show; next, for a text made in parts as it is
@@ -35,6 +43,7 @@ struct proc_entry {
   int (*show)(struct text *text, struct task *t);
   bool (*next)(struct text *text, u64 *cursor);
   const struct proc_number *number;
+  const struct proc_space_number *of_space;
   i64 (*numbers)(struct task *t, u64 first, u64 n, u64 *out);
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced
@@ -47,10 +56,14 @@ enum {
   PROC_DIR = S_IFDIR | 0555, PROC_LINK = S_IFLNK | 0777,
 };
 
-#define PROC_NUMBER(lowest, highest, reads, stores)                                     \
+#define PROC_NUMBER(lowest, highest, variable, ...)                                     \
   .mode = PROC_SETTING, .number = &(const struct proc_number){                          \
-    .least = (lowest), .most = (highest), .get = (reads), .set = (stores) }
+    .least = (lowest), .most = (highest), .value = (variable), __VA_ARGS__ }
+#define PROC_OF_SPACE(...) \
+  .mode = PROC_SETTING, .of_space = &(const struct proc_space_number){ __VA_ARGS__ }
 #define PROC_ENTRIES(table) .entries = (table), .nentries = count_of(table)
+
+bool next_task(struct task *t, u64 *number);
 
 // Files about processes' memory, proc_maps.c and proc_pages.c
 int show_maps(struct text *text, struct task *t);

@@ -175,13 +175,11 @@ show_areas(struct text *x, struct task *t, bool usage)
     add_map(x, s, &a, path);
     if(usage)
       add_smap(x, s, &a);
-    if(a.file)
-      file_put(a.file);
+    file_put(a.file);
   }
   int e = s && path == NULL ? -ENOMEM : 0;
   kfree(path);
-  if(s)
-    space_put(s);
+  space_put(s);
   return e;
 }
 
@@ -209,8 +207,7 @@ show_smaps_rollup(struct text *x, struct task *t)
   for(; vm_area_at(s, end, &a); end = a.end){
     start = end ? start : a.start;
     add_area(&u, s, &a);
-    if(a.file)
-      file_put(a.file);
+    file_put(a.file);
   }
   space_put(s);
   text_add(x, "%08lx-%08lx ---p 00000000 00:00 0 ", start, end);

@@ -59,8 +59,7 @@ pagemap(struct task *t, u64 first, u64 n, u64 *out)
 {
   struct space *s = task_space(t);
   i64 got = s ? changes_map(s, first, n, out) : 0;
-  if(s)
-    space_put(s);
+  space_put(s);
   return got;
 }
 

@@ -97,20 +97,12 @@ get_sizes(struct space *s, struct sizes *z)
   *z = (struct sizes){ 0 };
   for(va_t va = 0; s && vm_area_at(s, va, &a); va = a.end){
     add_area(z, &a);
-    if(a.file)
-      file_put(a.file);
+    file_put(a.file);
   }
   if(s){
     pmap_scan(&s->pmap, 0, USER_MAX, NULL, add_entry, z);
     z->tables = atomic_load(&s->pmap.tables);
   }
-}
-
-static void
-put_space(struct space *s)
-{
-  if(s)
-    space_put(s);
 }
 
 // ---- stat, statm, status ----
@@ -133,7 +125,7 @@ show_stat_of(struct text *x, struct task *t, bool whole)
            t->hart ? t->hart->index : 0);
   text_add(x, "0 0 %lu %lu %lu %lu %lu %d\n", s ? s->brk_start : 0, s ? s->arg_start : 0,
            s ? s->arg_end : 0, s ? s->env_start : 0, s ? s->env_end : 0, f.exit_status);
-  put_space(s);
+  space_put(s);
   return 0;
 }
 
@@ -146,7 +138,7 @@ show_statm(struct text *x, struct task *t)
   struct sizes z;
   struct space *s = task_space(t);
   get_sizes(s, &z);
-  put_space(s);
+  space_put(s);
   text_add(x, "%lu %lu %lu %lu 0 %lu 0\n", z.size, resident(&z),
            z.file + z.shared, z.text, z.data + z.stack);
   return 0;
@@ -208,9 +200,8 @@ show_status(struct text *x, struct task *t)
   text_add(x, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
               "SigCgt:\t%016lx\nvoluntary_ctxt_switches:\t%lu\n",
            f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, f.caught, t->switches);
-  put_space(s);
-  if(fs)
-    files_put(fs);
+  space_put(s);
+  files_put(fs);
   return 0;
 }
 
@@ -260,7 +251,7 @@ show_cmdline(struct text *x, struct task *t)
   struct space *s = task_space(t);
   if(s)
     add_range(x, s, s->arg_start, s->arg_end);
-  put_space(s);
+  space_put(s);
   return 0;
 }
 
@@ -270,7 +261,7 @@ show_environ(struct text *x, struct task *t)
   struct space *s = task_space(t);
   if(s)
     add_range(x, s, s->env_start, s->env_end);
-  put_space(s);
+  space_put(s);
   return 0;
 }
 
@@ -281,92 +272,28 @@ show_oom_score(struct text *x, struct task *t)
 {
   struct space *s = task_space(t);
   text_add(x, "%lu\n", s && t->process != init_process ? oom_score(s) : 0);
-  put_space(s);
-  return 0;
-}
-
-static int
-show_oom_score_adj(struct text *x, struct task *t)
-{
-  struct space *s = task_space(t);
-  text_add(x, "%d\n", s ? s->oom_score_adj : 0);
-  put_space(s);
+  space_put(s);
   return 0;
 }
 
 enum { OOM_ADJ_MAX = 1000 };
 
+static u64 oom_adj(const struct space *s) { return s->oom_score_adj; }
+
 static int
-store_oom_score_adj(const char *text, struct task *t)
+set_oom_adj(struct space *s, u64 n)
 {
-  bool negative = *text == '-';
-  int n = 0;
-  const char *p = text + negative;
-  for(; *p >= '0' && *p <= '9' && n <= OOM_ADJ_MAX; p++)
-    n = n * 10 + (*p - '0');
-  if(*p || p == text + negative || n > OOM_ADJ_MAX)
+  if((i64)n > OOM_ADJ_MAX)
     return -EINVAL;
-  struct space *s = task_space(t);
-  if(s == NULL)
-    return -ESRCH;
-  s->oom_score_adj = negative ? -n : n;
-  space_put(s);
+  s->oom_score_adj = (i32)n;
   return 0;
 }
 
 // ---- Limits of local replacement ----
 
-static int
-show_of_space(struct text *x, struct task *t, u64 (*get)(const struct space *s))
-{
-  struct space *s = task_space(t);
-  text_add(x, "%lu\n", s ? get(s) : 0);
-  put_space(s);
-  return 0;
-}
-
-static int
-store_of_space(const char *text, struct task *t, u64 unit, int (*set)(struct space *s, u64 n))
-{
-  u64 n;
-  if(!parse_u64(text, &n) || n % unit)
-    return -EINVAL;
-  struct space *s = task_space(t);
-  int err = s ? set(s, n / unit) : -ESRCH;
-  put_space(s);
-  return err;
-}
-
-static u64 ws_min_kib(const struct space *s) { return s->ws_min * PAGE_KIB; }
-static u64 ws_max_kib(const struct space *s) { return s->ws_max * PAGE_KIB; }
+static u64 ws_min(const struct space *s) { return s->ws_min; }
+static u64 ws_max(const struct space *s) { return s->ws_max; }
 static u64 ws_priority(const struct space *s) { return s->ws_priority; }
-
-static int show_ws_min(struct text *x, struct task *t) { return show_of_space(x, t, ws_min_kib); }
-static int show_ws_max(struct text *x, struct task *t) { return show_of_space(x, t, ws_max_kib); }
-
-static int
-show_ws_priority(struct text *x, struct task *t)
-{
-  return show_of_space(x, t, ws_priority);
-}
-
-static int
-store_ws_min(const char *text, struct task *t)
-{
-  return store_of_space(text, t, PAGE_KIB, local_set_min);
-}
-
-static int
-store_ws_max(const char *text, struct task *t)
-{
-  return store_of_space(text, t, PAGE_KIB, local_set_max);
-}
-
-static int
-store_ws_priority(const char *text, struct task *t)
-{
-  return store_of_space(text, t, 1, local_set_priority);
-}
 
 // ---- Changes of memory ----
 
@@ -375,7 +302,7 @@ store_clear_refs(const char *text, struct task *t)
 {
   struct space *s = text[0] == '4' && text[1] == '\0' ? task_space(t) : NULL;
   int err = s ? changes_from_now(s) : -EINVAL;
-  put_space(s);
+  space_put(s);
   return err;
 }
 
@@ -385,7 +312,7 @@ static int
 show_fail_nth(struct text *x, struct task *t)
 {
   u64 n = atomic_load(&t->fail_nth);
-  text_add(x, "%lu\n", n == FAIL_SHARED ? failnth_shared() : n);
+  text_add(x, "%lu\n", n == FAIL_SHARED ? atomic_load(&failnth_shared) : n);
   return 0;
 }
 
@@ -408,7 +335,7 @@ link_exe(struct task *t, u64 number, struct inode **out)
   struct inode *i = s && s->exe ? s->exe->inode : NULL;
   if(i)
     inode_get(i);
-  put_space(s);
+  space_put(s);
   *out = i;
   return i ? 0 : -ENOENT;
 }
@@ -445,8 +372,7 @@ link_fd(struct task *t, u64 number, struct inode **out)
     *out = f->inode;
     file_put(f);
   }
-  if(fs)
-    files_put(fs);
+  files_put(fs);
   return f ? 0 : -ENOENT;
 }
 
@@ -457,27 +383,12 @@ next_fd(struct task *t, u64 *number)
   struct file *f = NULL;
   for(; fs && f == NULL && *number < fs->size; ++*number)
     f = files_at(fs, *number);
-  if(fs)
-    files_put(fs);
+  files_put(fs);
   if(f == NULL)
     return false;
   file_put(f);
   --*number;
   return true;
-}
-
-static bool
-next_task(struct task *t, u64 *number)
-{
-  struct task *next;
-  for(u64 n = *number; n <= 0xffffffff && (next = task_next(n)); n = *number + 1){
-    bool ours = next->process == t->process;
-    *number = next->tid;
-    task_put(next);
-    if(ours)
-      return true;
-  }
-  return false;
 }
 
 static const struct proc_entry proc_task;
@@ -499,18 +410,16 @@ static const struct proc_entry entries[] = {
   { .name = "mountinfo", .mode = PROC_FILE, .show = show_mountinfo },
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "oom_score", .mode = PROC_FILE, .show = show_oom_score },
-  { .name = "oom_score_adj", .mode = PROC_SETTING, .show = show_oom_score_adj,
-    .store = store_oom_score_adj },
+  { .name = "oom_score_adj", PROC_OF_SPACE(-OOM_ADJ_MAX, 1, oom_adj, set_oom_adj) },
   { .name = "pagemap", .mode = S_IFREG | 0400, .numbers = pagemap },
   { .name = "root", .mode = PROC_LINK, .link = link_root },
   { .name = "smaps", .mode = PROC_FILE, .show = show_smaps },
   { .name = "smaps_rollup", .mode = PROC_FILE, .show = show_smaps_rollup },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },
-  { .name = "ws_max", .mode = PROC_SETTING, .show = show_ws_max, .store = store_ws_max },
-  { .name = "ws_min", .mode = PROC_SETTING, .show = show_ws_min, .store = store_ws_min },
-  { .name = "ws_priority", .mode = PROC_SETTING, .show = show_ws_priority,
-    .store = store_ws_priority },
+  { .name = "ws_max", PROC_OF_SPACE(0, PAGE_KIB, ws_max, local_set_max) },
+  { .name = "ws_min", PROC_OF_SPACE(0, PAGE_KIB, ws_min, local_set_min) },
+  { .name = "ws_priority", PROC_OF_SPACE(0, 1, ws_priority, local_set_priority) },
   { .name = "stat", .mode = PROC_FILE, .show = show_task_stat },
 };
 

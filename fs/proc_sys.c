@@ -49,18 +49,7 @@ store_drop_caches(const char *s, struct task *unused)
   return 0;
 }
 
-enum { NS_A_MS = 1000000, AGING_MS_MAX = 10000 };
-
-static u64 aging_ms(void) { return ring_tick_ns / NS_A_MS; }
-static void set_aging_ms(u64 ms) { atomic_store(&ring_tick_ns, ms * NS_A_MS); }
-static u64 window(void) { return esc_window; }
-static void set_window(u64 n) { atomic_store(&esc_window, (u32)n); }
-static u64 load_control(void) { return load_is_on(); }
-static void set_load_control(u64 on) { load_switch(on); }
-static u64 write_ahead(void) { return ring_writes_ahead; }
-static void set_write_ahead(u64 on) { atomic_store(&ring_writes_ahead, on != 0); }
-static u64 overcommit(void) { return vm_overcommit; }
-static void set_overcommit(u64 mode) { atomic_store(&vm_overcommit, (u32)mode); }
+enum { AGING_MS_MAX = 10000 };
 
 static int
 show_allotment(struct text *t, struct task *unused)
@@ -91,26 +80,28 @@ store_policy(const char *s, struct task *unused)
 // What has its like in Linux has its name and bounds; but its overcommit_memory 2, strict
 // accounting, we do not have.
 static const struct proc_entry vm[] = {
-  { .name = "aging_ms", PROC_NUMBER(1, AGING_MS_MAX, aging_ms, set_aging_ms) },
+  { .name = "aging_ms", PROC_NUMBER(1, AGING_MS_MAX, &ring_tick_ms) },
   { .name = "allotment", .mode = PROC_SETTING, .show = show_allotment, .store = store_allotment },
   { .name = "check", .mode = PROC_FILE, .show = show_check },
-  { .name = "dirty_background_bytes",
-    PROC_NUMBER(1, ~0UL, flusher_back_bytes, flusher_set_back_bytes) },
-  { .name = "dirty_background_ratio",
-    PROC_NUMBER(0, 100, flusher_back_ratio, flusher_set_back_ratio) },
-  { .name = "dirty_bytes", PROC_NUMBER(2 * PAGE_SIZE, ~0UL, flusher_bytes, flusher_set_bytes) },
+  { .name = "dirty_background_bytes", PROC_NUMBER(1, ~0UL, &flusher_set.background_bytes,
+      .instead_of = &flusher_set.background_ratio, .changed = flusher_wake) },
+  { .name = "dirty_background_ratio", PROC_NUMBER(0, 100, &flusher_set.background_ratio,
+      .instead_of = &flusher_set.background_bytes, .changed = flusher_wake) },
+  { .name = "dirty_bytes", PROC_NUMBER(2 * PAGE_SIZE, ~0UL, &flusher_set.bytes,
+      .instead_of = &flusher_set.ratio, .changed = flusher_wake) },
   { .name = "dirty_expire_centisecs",
-    PROC_NUMBER(0, CENTISECS_MAX, flusher_expire, flusher_set_expire) },
-  { .name = "dirty_ratio", PROC_NUMBER(0, 100, flusher_ratio, flusher_set_ratio) },
+    PROC_NUMBER(0, CENTISECS_MAX, &flusher_set.expire, .changed = flusher_wake) },
+  { .name = "dirty_ratio", PROC_NUMBER(0, 100, &flusher_set.ratio,
+      .instead_of = &flusher_set.bytes, .changed = flusher_wake) },
   { .name = "dirty_writeback_centisecs",
-    PROC_NUMBER(0, CENTISECS_MAX, flusher_interval, flusher_set_interval) },
+    PROC_NUMBER(0, CENTISECS_MAX, &flusher_set.interval, .changed = flusher_wake) },
   { .name = "drop_caches", .mode = PROC_SETTING, .says = "0\n", .store = store_drop_caches },
-  { .name = "esc_window", PROC_NUMBER(1, ESC_WINDOW_MAX, window, set_window) },
-  { .name = "fail_nth", PROC_NUMBER(0, ~0UL, failnth_shared, failnth_share) },
-  { .name = "load_control", PROC_NUMBER(0, 1, load_control, set_load_control) },
-  { .name = "overcommit_memory", PROC_NUMBER(0, 1, overcommit, set_overcommit) },
+  { .name = "esc_window", PROC_NUMBER(1, ESC_WINDOW_MAX, &esc_window) },
+  { .name = "fail_nth", PROC_NUMBER(0, ~0UL, &failnth_shared, .changed = failnth_share) },
+  { .name = "load_control", PROC_NUMBER(0, 1, &load_control, .changed = reaper_wake) },
+  { .name = "overcommit_memory", PROC_NUMBER(0, 1, &vm_overcommit) },
   { .name = "policy", .mode = PROC_SETTING, .show = show_policy, .store = store_policy },
-  { .name = "write_ahead", PROC_NUMBER(0, 1, write_ahead, set_write_ahead) },
+  { .name = "write_ahead", PROC_NUMBER(0, 1, &ring_writes_ahead) },
 };
 
 // ---- kernel ----
@@ -135,12 +126,9 @@ store_trace(const char *s, struct task *unused)
   return trace_choose(s);
 }
 
-static u64 last_pid(void) { return pid_last; }
-static void set_last_pid(u64 n) { pid_last = (u32)n; }
-
 static const struct proc_entry kernel[] = {
   { .name = "hostname", .mode = PROC_FILE, .says = UTS_NODENAME "\n" },
-  { .name = "ns_last_pid", PROC_NUMBER(1, PID_MAX - 1, last_pid, set_last_pid) },
+  { .name = "ns_last_pid", PROC_NUMBER(1, PID_MAX - 1, &pid_last) },
   { .name = "osrelease", .mode = PROC_FILE, .says = UTS_RELEASE "\n" },
   { .name = "ostype", .mode = PROC_FILE, .says = UTS_SYSNAME "\n" },
   { .name = "pid_max", .mode = PROC_FILE, .show = show_pid_max },

@@ -10,6 +10,7 @@
 #include "kernel/errno.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
+#include "kernel/timespec.h"
 #include "kernel/uname.h"
 #include "mm/frame.h"
 #include "mm/load.h"
@@ -21,8 +22,7 @@
 #include "mm/swap.h"
 #include "mm/vmap.h"
 
-enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100,
-       NS_A_SECOND = 1000000000 };
+enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
 
 // ---- Memory ----
 
@@ -250,7 +250,7 @@ show_stat(struct text *t, struct task *unused)
   struct task_count tasks = count_tasks();
   text_add(t, "intr %lu\n", all_interrupts());
   text_add(t, "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n", switches,
-           time_at_boot / NS_A_SECOND, tasks.last, tasks.running, tasks.blocked);
+           time_at_boot / SECOND, tasks.last, tasks.running, tasks.blocked);
   return 0;
 }
 

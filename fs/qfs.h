@@ -369,7 +369,6 @@ void qfs_ialloc_end(struct qfs *fs);     // lets its pages go
 extern const struct inode_ops qfs_inode_ops;
 extern const struct object_ops qfs_file_ops;
 
-void qfs_inode_setup(void);
 void qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dinode *disk);
 
 // => referenced; -EUCLEAN (what is there is no inode in use), -EIO, -ENOMEM

@@ -8,14 +8,7 @@
 #include "kernel/string.h"
 #include "mm/slab.h"
 
-static struct cache inode_cache;
-
-void
-qfs_inode_setup(void)
-{
-  if(inode_cache.size == 0)
-    cache_init(&inode_cache, "qfs_inode", sizeof(struct qfs_inode), 0, NULL);
-}
+static struct cache inode_cache = CACHE("qfs_inode", sizeof(struct qfs_inode), NULL);
 
 // Takes over the pin of `home`.
 void

@@ -144,7 +144,6 @@ qfs_recover(struct qfs *fs)
   const struct qfs_journal *head = frame_kva(g->head);
   if(head->magic != QFS_JOURNAL_MAGIC || (i64)head->sequence <= 0)
     return -EUCLEAN;
-  radix_init(&r.freed);
   e = recover(&r, head->sequence);
   radix_destroy(&r.freed);
   g->at = 1;

@@ -248,7 +248,6 @@ start(struct qfs *fs)
 int
 qfs_mount_device(struct block_device *d, struct super **out)
 {
-  qfs_inode_setup();
   if(!block_hold(d))
     return -EBUSY;
   struct qfs *fs = make(d);

@@ -7,17 +7,10 @@
 // else by address; then what is moved and what is replaced, by address.  That is
 // downwards everywhere, as in all of fs/.
 
-#include "fs/init.h"
 #include "fs/path.h"
 #include "kernel/errno.h"
 
-static struct sleeplock reshape;
-
-void
-rename_init(void)
-{
-  sleep_init(&reshape, "rename");
-}
+static struct sleeplock reshape = SLEEPLOCK_INIT(reshape, "rename");
 
 // Is `above` the directory i, or one on its way to the root of its file system?
 static bool

@@ -11,7 +11,7 @@
 
 enum { TMPFS_MAGIC = 0x01021994 };
 
-static struct cache inode_cache;
+static struct cache inode_cache = CACHE("tmpfs inode", sizeof(struct tmpfs_inode), NULL);
 
 // ---- Inodes ----
 
@@ -52,7 +52,6 @@ tmpfs_inode_new(struct tmpfs *fs, u32 mode, u64 rdev, struct tmpfs_inode **out)
   time_now(&i->mtime);
   i->atime = i->ctime = i->mtime;
   if(S_ISREG(mode)){
-    radix_init(&ti->charged);
     object_init(&i->object, &tmpfs_file_ops, 0);
   } else if(S_ISDIR(mode)){
     tmpfs_dir_init(ti);
@@ -178,7 +177,6 @@ void
 tmpfs_init(void)
 {
   static const struct tmpfs_options unlimited = { TMPFS_UNLIMITED, TMPFS_UNLIMITED, 0777 };
-  cache_init(&inode_cache, "tmpfs inode", sizeof(struct tmpfs_inode), 0, NULL);
   if(tmpfs_create("tmpfs", &unlimited, &nameless))
     panic("no memory for the first tmpfs");
 }

@@ -25,7 +25,6 @@ void
 tmpfs_dir_init(struct tmpfs_inode *dir)
 {
   hash_init(&dir->names);
-  radix_init(&dir->order);
   dir->next_off = FIRST_OFF;
 }
 

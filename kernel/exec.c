@@ -263,8 +263,7 @@ commit(struct exec *x, struct space *old)
   if(old)
     local_exec(t->space, old);
   vfork_done(t);
-  if(old)
-    space_put(old);
+  space_put(old);
 }
 
 static int
@@ -321,8 +320,7 @@ end(struct exec *x, int err)
     err = load(x);
   file_put(x->file);
   file_put(x->linker_file);
-  if(x->space)
-    space_put(x->space);
+  space_put(x->space);
   args_free(&x->argv);
   args_free(&x->envp);
   elf_close(&x->elf);

@@ -21,8 +21,8 @@ failnth(void)
   return unlikely(current->fail_nth) && failnth_count();
 }
 
-void failnth_share(u64 n);       // the n-th from now, of this task and its descendants; 0 = none
-u64 failnth_shared(void);        // => how many are still to come; 0: it has happened
+extern u64 failnth_shared;       // how many are still to come; 0: it has happened, or none has to
+void failnth_share(void);        // it has been set: this task and its descendants count
 
 // Of a new task made by the current one.
 static inline u64

@@ -75,8 +75,7 @@ key_get(struct key *k, va_t va, bool private)
 static void
 key_put(struct key *k)
 {
-  if(k->object)
-    object_put(k->object);
+  object_put(k->object);
 }
 
 static bool

@@ -55,10 +55,7 @@ spin_unlock_irq(struct spinlock *l, bool were_on)
 void
 sleep_init(struct sleeplock *l, const char *name)
 {
-  l->owner = 0;
-  l->name = name;
-  spin_init(&l->lock, name);
-  waitq_init(&l->waiters);
+  *l = (struct sleeplock)SLEEPLOCK_INIT(*l, name);
 }
 
 bool

@@ -47,3 +47,5 @@ struct rwlock {
 
 #define SPINLOCK_INIT(n) { .name = (n) }
 #define WAITQ_INIT(q)    { SPINLOCK_INIT("waitq"), LIST_INIT((q).waiters) }
+#define SLEEPLOCK_INIT(l, n) \
+  { .name = (n), .lock = SPINLOCK_INIT(n), .waiters = WAITQ_INIT((l).waiters) }

@@ -119,7 +119,6 @@ start_memory(void)
   if(bootarg_is("slab_debug", ""))
     slab_debug = !KASAN_GAP;       // KASAN sees what it would see, and earlier
   slab_init();
-  mm_init();
 }
 
 static void
@@ -142,7 +141,8 @@ void
 kmain(u32 boot_hart, pa_t fdt)
 {
   machine_discover(boot_hart, fdt);
-  failnth_share(bootarg_number("failnth", 0));     // of so many allocations, the last fails
+  failnth_shared = bootarg_number("failnth", 0);   // of so many allocations, the last fails
+  failnth_share();
   start_memory();
   printk_init();
   printk("quire: %u harts, %lu MiB of memory, %lu MiB free\n", machine.nharts,

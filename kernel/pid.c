@@ -15,8 +15,8 @@
 enum { PID_FIRST = 2 };      // 1 is init's
 
 static struct radix numbers;
-static struct cache pids;
-u32 pid_last = PID_FIRST - 1;
+static struct cache pids = CACHE("pid", sizeof(struct pid), NULL);
+u64 pid_last = PID_FIRST - 1;
 static u64 limit;            // numbers in use at once
 
 // A process needs some eight frames of the kernel's own: its stack, page tables
@@ -26,8 +26,6 @@ enum { FRAMES_EACH = 8, SHARE_OF_RAM = 8, LIMIT_MIN = 128 };
 void
 pid_init(void)
 {
-  radix_init(&numbers);
-  cache_init(&pids, "pid", sizeof(struct pid), 0, NULL);
   limit = max(frames_total() / (FRAMES_EACH * SHARE_OF_RAM), (u64)LIMIT_MIN);
   limit = min(limit, (u64)PID_MAX - PID_FIRST);
 }
@@ -35,7 +33,7 @@ pid_init(void)
 static u32
 free_number(void)
 {
-  u32 nr = pid_last;
+  u32 nr = (u32)pid_last;
   do
     nr = nr + 1 < PID_MAX ? nr + 1 : PID_FIRST;
   while(radix_get(&numbers, nr) != 0);

@@ -19,7 +19,7 @@ struct pid {
 };
 
 enum { PID_MAX = 1 << 22 };
-extern u32 pid_last;       // the search for a free number goes on behind it
+extern u64 pid_last;       // the search for a free number goes on behind it
 
 // => all with family_lock held
 struct pid *pid_create(u32 nr);            // nr 0: any that is free. => users 1, or NULL

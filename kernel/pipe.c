@@ -33,7 +33,6 @@ struct pipe {
   struct poll_source news;
 };
 
-static struct cache pipe_cache, node_cache;
 static const struct file_ops pipe_ops;
 
 static void
@@ -46,6 +45,9 @@ pipe_construct(void *mem)
   waitq_init(&p->writable);
   poll_source_init(&p->news);
 }
+
+static struct cache pipe_cache = CACHE("pipe", sizeof(struct pipe), pipe_construct);
+static struct cache node_cache = CACHE("pipe inode", sizeof(struct inode), NULL);
 
 // ---- The ring; p->lock held ----
 
@@ -431,7 +433,5 @@ pipe_create(struct file *end[2], u32 flags)
 void
 pipe_init(void)
 {
-  cache_init(&pipe_cache, "pipe", sizeof(struct pipe), 0, pipe_construct);
-  cache_init(&node_cache, "pipe inode", sizeof(struct inode), 0, NULL);
   super_init(&pipes, "pipefs", "pipefs");
 }

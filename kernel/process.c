@@ -20,14 +20,7 @@
 
 struct spinlock family_lock = SPINLOCK_INIT("family");
 struct process *init_process;
-static struct cache processes;
-
-void
-process_init(void)
-{
-  pid_init();
-  cache_init(&processes, "process", sizeof(struct process), 0, NULL);
-}
+static struct cache processes = CACHE("process", sizeof(struct process), NULL);
 
 // ---- Making ----
 

@@ -41,7 +41,6 @@ void process_reap(struct process *p);
 // p has something to tell its parent.  family_lock held.
 void process_news(struct process *p);
 
-void process_init(void);
 
 // ---- task.c ----
 

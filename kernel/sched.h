@@ -36,5 +36,4 @@ bool harts_to_spare(void);
 // stop.c: stop_machine() waits for this hart to wait.
 extern u64 machine_stopping;
 void stop_here(void);
-void stop_init(void);
 

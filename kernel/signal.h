@@ -110,7 +110,6 @@ void sigpending_init(struct sigpending *q);
 int sigpending_add(struct sigpending *q, const struct siginfo *si);    // => 0 or -EAGAIN
 bool sigpending_take(struct sigpending *q, u64 set, struct siginfo *si);
 void sigpending_flush(struct sigpending *q, u64 set);
-void sigpending_start(void);                       // boot
 
 // ---- arch: sigframe.c ----
 

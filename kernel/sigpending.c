@@ -12,13 +12,7 @@
 
 enum { QUEUE_MAX = 1024 };       // real-time signals that may wait; RLIMIT_SIGPENDING
 
-static struct cache queued_cache;
-
-void
-sigpending_start(void)
-{
-  cache_init(&queued_cache, "signal", sizeof(struct queued), 0, NULL);
-}
+static struct cache queued_cache = CACHE("signal", sizeof(struct queued), NULL);
 
 void
 sigpending_init(struct sigpending *q)

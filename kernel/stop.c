@@ -12,13 +12,7 @@
 
 u64 machine_stopping;               // a caller waits, or runs its function
 static u64 stopped;                 // harts that wait
-static struct sleeplock turn;
-
-void
-stop_init(void)
-{
-  sleep_init(&turn, "stop_machine");
-}
+static struct sleeplock turn = SLEEPLOCK_INIT(turn, "stop_machine");
 
 // Interrupts off.
 void

@@ -174,7 +174,6 @@ void
 signal_start(void)
 {
   struct frame *f;
-  sigpending_start();
   trampoline = object_create_anon(PAGE_SIZE);
   if(!trampoline || object_page(trampoline, 0, &f) < 0)
     panic("no memory for the signal trampoline");

@@ -22,7 +22,7 @@ struct task boot_task = { .hart = &boot_hart, .state = TASK_RUNNING, .comm = "id
 struct hart *harts = &boot_hart;
 u32 nharts = 1;
 
-static struct cache tasks;
+static struct cache tasks = CACHE("task", sizeof(struct task), NULL);
 
 // ---- Records ----
 
@@ -73,8 +73,7 @@ task_release(struct task *t)
 {
   files_put(t->files);
   fs_pos_put(t->fs);
-  if(t->space)
-    space_put(t->space);
+  space_put(t->space);
   task_put(t);
 }
 
@@ -260,9 +259,7 @@ make_idle_task(struct hart *h)
 void
 task_init(void)
 {
-  cache_init(&tasks, "task", sizeof(struct task), 0, NULL);
-  process_init();
-  stop_init();
+  pid_init();
   futex_init();
   signal_start();
   task_set_up(&boot_task, "idle");

@@ -45,13 +45,6 @@ void *kmalloc(u64 size) { return malloc(size); }
 void *kzalloc(u64 size) { return calloc(1, size); }
 void kfree(void *p) { free(p); }
 
-void
-cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(void *))
-{
-  c->name = name;
-  c->size = size;
-}
-
 void *cache_alloc(struct cache *c) { return malloc(c->size); }
 void *cache_zalloc(struct cache *c) { return calloc(1, c->size); }
 void cache_free(struct cache *c, void *p) { free(p); }

@@ -79,10 +79,6 @@ frame_wake(void)
 void
 object_init(struct object *o, const struct object_ops *ops, u64 size)
 {
-  static bool ready;
-  if(!ready)
-    radix_setup();
-  ready = true;
   memset(o, 0, sizeof(*o));
   o->ops = ops;
   o->refs = 1;

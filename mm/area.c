@@ -13,13 +13,7 @@
 #include "mm/object.h"
 #include "mm/slab.h"
 
-static struct cache area_cache;
-
-void
-areas_init(void)
-{
-  cache_init(&area_cache, "area", sizeof(struct area), 0, NULL);
-}
+static struct cache area_cache = CACHE("area", sizeof(struct area), NULL);
 
 struct area *
 area_alloc(void)
@@ -334,8 +328,7 @@ areas_release(struct list *dead)
   struct area *a, *next;
   list_for_safe(a, next, dead, in_space){
     list_remove(&a->in_space);
-    if(a->object)
-      object_put(a->object);
+    object_put(a->object);
     if(a->file)
       file_put(a->file);
     area_free(a);

@@ -136,5 +136,3 @@ range_ok(va_t addr, u64 len)
 {
   return (addr & PAGE_MASK) == 0 && addr < USER_MAX && len <= USER_MAX - addr;
 }
-
-void areas_init(void);

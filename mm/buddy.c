@@ -14,6 +14,7 @@
 #include "mm/buddy.h"
 #include "kernel/lock.h"
 #include "kernel/printk.h"
+#include "kernel/string.h"
 #include "mm/check.h"
 
 static struct {
@@ -26,12 +27,9 @@ static struct {
 void
 buddy_init(void)
 {
+  _Static_assert(FRAME_NONE == 0, "heads of empty lists");
+  memset(&buddy, 0, sizeof buddy);
   spin_init(&buddy.lock, "buddy");
-  for(u32 i = 0; i <= MAX_ORDER; i++){
-    buddy.head[i] = FRAME_NONE;
-    buddy.blocks[i] = 0;
-  }
-  buddy.free = 0;
 }
 
 static void

@@ -148,15 +148,13 @@ struct write {
   int err;
 };
 static struct write *writes;       // EVICT_MAX, of one batch at a time
-static struct sleeplock writing;
+static struct sleeplock writing = SLEEPLOCK_INIT(writing, "swap writes");
 
 int
 evict_prepare(void)
 {
-  if(writes == NULL){
-    sleep_init(&writing, "swap writes");
+  if(writes == NULL)
     writes = kmalloc(EVICT_MAX * sizeof *writes);
-  }
   return writes ? 0 : -ENOMEM;
 }
 

@@ -9,26 +9,20 @@
 #include "mm/frame.h"
 #include "mm/slab_inside.h"
 
-static const u16 class_sizes[] = {
-  16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048,
+#define CLASS(size) CACHE("kmalloc-" #size, size, NULL)
+static struct cache classes[] = {
+  CLASS(16), CLASS(32), CLASS(48), CLASS(64), CLASS(96), CLASS(128), CLASS(192), CLASS(256),
+  CLASS(384), CLASS(512), CLASS(768), CLASS(1024), CLASS(1536), CLASS(2048),
 };
-static const char *const class_names[] = {
-  "kmalloc-16", "kmalloc-32", "kmalloc-48", "kmalloc-64", "kmalloc-96", "kmalloc-128",
-  "kmalloc-192", "kmalloc-256", "kmalloc-384", "kmalloc-512", "kmalloc-768", "kmalloc-1024",
-  "kmalloc-1536", "kmalloc-2048",
-};
-enum { CLASSES = count_of(class_sizes), CLASS_MAX = 2048 };
-static struct cache classes[CLASSES];
+enum { CLASS_MAX = 2048 };
 static u8 class_of[CLASS_MAX / 16 + 1];     // by size in units of 16
 
 void
 kmalloc_init(void)
 {
   u32 k = 0;
-  for(u32 i = 0; i < CLASSES; i++)
-    cache_init(&classes[i], class_names[i], class_sizes[i], 16, NULL);
   for(u32 unit = 0; unit <= CLASS_MAX / 16; unit++){
-    while(class_sizes[k] < unit * 16)
+    while(classes[k].size < unit * 16)
       k++;
     class_of[unit] = (u8)k;
   }

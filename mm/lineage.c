@@ -13,13 +13,7 @@
 
 #define NO_PLACE (~0U)
 
-static struct cache lineage_cache;
-
-void
-lineage_init(void)
-{
-  cache_init(&lineage_cache, "lineage", sizeof(struct lineage), 0, NULL);
-}
+static struct cache lineage_cache = CACHE("lineage", sizeof(struct lineage), NULL);
 
 struct lineage *
 lineage_create(void)

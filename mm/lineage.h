@@ -23,8 +23,6 @@ struct lineage {
   u64 first[LINEAGE_FIRST];    // the places of a small family
 };
 
-void lineage_init(void);
-
 // => refs 0 and no members; NULL without memory
 struct lineage *lineage_create(void);
 

@@ -31,9 +31,9 @@ static struct {
   u64 last, computed;          // tick, and the ticks all harts had spent in user mode then
   u64 round;                   // of the survey
   u64 turn;                    // when the last one was resumed in exchange for another
-  bool off;
   struct load_stats stats;
 } load;
+u64 load_control = true;
 
 void
 load_read(struct space *s, u32 n, u64 ns)
@@ -108,7 +108,7 @@ decide(const struct picture *p, u64 now, u64 waited, u64 computed)
   u64 since = now - load.last;
   bool thrashing = waited > computed && waited > since / 4 && p->thrashing > 1;
   bool idle = waited + computed < since / 4;
-  if(load.off){
+  if(!atomic_load(&load_control)){
     change(p->waiting, false, now);
   } else if(thrashing){
     change(p->running, true, now);
@@ -170,19 +170,6 @@ load_tick(void)
   load_tell();
   load.last = now;
   load.computed = ticks;
-}
-
-void
-load_switch(bool on)
-{
-  atomic_store(&load.off, !on);
-  reaper_wake();
-}
-
-bool
-load_is_on(void)
-{
-  return !atomic_load(&load.off);
 }
 
 void

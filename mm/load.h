@@ -18,8 +18,7 @@ void load_tick(void);
 // Evict about `want` pages of those who are suspended; the reaper's. => frames freed
 u64 load_reclaim(u64 want);
 
-void load_switch(bool on);
-bool load_is_on(void);
+extern u64 load_control;       // a setting: is there any?
 
 struct load_stats {
   u64 suspended;               // spaces, now

@@ -117,7 +117,7 @@ choose_place(struct space *s, va_t *addr, u64 len, u32 flags)
   return *addr ? 0 : -ENOMEM;
 }
 
-u32 vm_overcommit;
+u64 vm_overcommit;
 
 bool
 vm_may_promise(u64 len)
@@ -195,8 +195,7 @@ vm_map(struct space *s, va_t addr, u64 len, u32 prot, u32 flags, struct object *
     }
   }
   if(r < 0){
-    if(o)
-      object_put(o);
+    object_put(o);
     if(file)
       file_put(file);
     if(a)

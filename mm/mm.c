@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Start of mm/, and its event counters: one array a hart, summed when read.
+// The event counters of mm/: one array a hart, summed when read.
 
 #include "kernel/task.h"
-#include "mm/area.h"
-#include "mm/object.h"
-#include "mm/spaces.h"
-#include "mm/swap.h"
+#include "mm/space.h"
 
 _Static_assert(VM_EVENTS <= sizeof boot_hart.events / sizeof boot_hart.events[0], "hart.events");
 
@@ -42,13 +39,4 @@ const char *
 vm_event_name(enum vm_event e)
 {
   return event_names[e];
-}
-
-void
-mm_init(void)
-{
-  areas_init();
-  objects_init();
-  spaces_init();
-  swap_init();
 }

@@ -19,14 +19,7 @@
 
 struct list all_objects = LIST_INIT(all_objects);
 struct spinlock all_objects_lock = SPINLOCK_INIT("objects");
-static struct cache object_cache;
-
-void
-objects_init(void)
-{
-  radix_setup();
-  cache_init(&object_cache, "object", sizeof(struct object), 0, NULL);
-}
+static struct cache object_cache = CACHE("object", sizeof(struct object), NULL);
 
 // ---- Life ----
 
@@ -87,7 +80,7 @@ object_destroy(struct object *o)
 void
 object_put(struct object *o)
 {
-  if(atomic_add_full(&o->refs, -1UL) != 1)
+  if(o == NULL || atomic_add_full(&o->refs, -1UL) != 1)
     return;
   if(o->ops){
     o->ops->release(o);

@@ -96,7 +96,7 @@ int object_fix(struct object *o);
 static inline void object_unfix(struct object *o) { atomic_store(&o->fixed, false); }
 
 void object_get(struct object *o);
-void object_put(struct object *o);      // may sleep; no mm lock held
+void object_put(struct object *o);      // may sleep; no mm lock held; NULL is nothing
 
 // The page at index: found, or made and filled from the store.
 // => *out pinned, not BUSY, valid; release with frame_put(f, PIN_1).
@@ -219,5 +219,3 @@ u64 objects_shrink(u64 want);
 
 u64 object_shared_pages(void);           // pages of objects without a store
 u64 object_mapped_pages(void);           // pages in some page table; may sleep
-
-void objects_init(void);

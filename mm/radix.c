@@ -8,13 +8,7 @@
 #include "kernel/errno.h"
 #include "mm/slab.h"
 
-static struct cache node_cache;
-
-void
-radix_setup(void)
-{
-  cache_init(&node_cache, "radix_node", sizeof(struct radix_node), 0, NULL);
-}
+static struct cache node_cache = CACHE("radix_node", sizeof(struct radix_node), NULL);
 
 void
 radix_init(struct radix *r)

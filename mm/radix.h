@@ -110,5 +110,3 @@ radix_next(const struct radix *r, u64 *index, bool marked)
   u64 value;
   return radix_gather(r, index, ~0UL, marked, &value, 1) ? value : 0;
 }
-
-void radix_setup(void);                                      // boot: the node cache

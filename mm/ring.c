@@ -245,7 +245,7 @@ static struct {
   u64 next, io;                // time of the next look; requests there had been
 } ahead;
 
-bool ring_writes_ahead = true;
+u64 ring_writes_ahead = true;
 
 // Pages that anybody has read or written.
 static u64
@@ -312,7 +312,8 @@ ring_set_policy(const char *name)
   return 0;
 }
 
-u64 ring_tick_ns = 100000000;
+enum { NS_A_MS = 1000000 };
+u64 ring_tick_ms = 100;
 static u64 next_tick;
 
 u64
@@ -331,5 +332,5 @@ ring_tick(void)
   }
   fence_stale();
   owner_put(&rings.owner);
-  next_tick = machine_time_ns() + ring_tick_ns;
+  next_tick = machine_time_ns() + atomic_load(&ring_tick_ms) * NS_A_MS;
 }

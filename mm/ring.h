@@ -31,5 +31,5 @@ void ring_tick(void);
 // Writing cold pages ahead of need; the reaper's duty.
 u64 ring_ahead_due(void);
 void ring_write_ahead(void);
-extern bool ring_writes_ahead;              // a setting
-extern u64 ring_tick_ns;                    // how often; a setting
+extern u64 ring_writes_ahead;               // a setting
+extern u64 ring_tick_ms;                    // how often; a setting

@@ -56,8 +56,7 @@ owner_put(struct owner *o)
 {
   if(o->lineage)
     lineage_put(o->lineage);
-  if(o->object)
-    object_put(o->object);
+  object_put(o->object);
   *o = (struct owner){ NULL, NULL };
 }
 

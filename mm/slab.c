@@ -66,29 +66,38 @@ choose_order(struct cache *c, u32 align)
   }
 }
 
-void
-cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(void *))
+static void
+work_out(struct cache *c, u32 align)
 {
-  if(align < 16)
-    align = 16;
-  memset(c, 0, sizeof *c);
-  c->name = name;
-  c->size = size;
   c->debug = slab_debug;
-  c->stride = (u32)round_up(size + (c->debug ? redzone_behind(size) : KASAN_GAP), align);
-  c->rounds = c->debug || KASAN_GAP ? 0 : magazine_rounds(size);
-  c->ctor = ctor;
+  c->stride = (u32)round_up(c->size + (c->debug ? redzone_behind(c->size) : KASAN_GAP), align);
+  c->rounds = c->debug || KASAN_GAP ? 0 : magazine_rounds(c->size);
   choose_order(c, align);
   if(align > CACHE_LINE)
     c->colours = 1;
   assert(c->per_slab > 0);
-  spin_init(&c->lock, "slab");
   list_init(&c->partial);
   list_init(&c->full);
   list_init(&c->empty);
+}
+
+static void
+make_ready(struct cache *c, u32 align)
+{
   spin_lock(&caches_lock);
-  list_append(&caches, &c->link);
+  if(!c->ready){
+    work_out(c, max(align, 16));
+    list_append(&caches, &c->link);
+    atomic_store_rel(&c->ready, true);
+  }
   spin_unlock(&caches_lock);
+}
+
+void
+cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(void *))
+{
+  *c = (struct cache)CACHE(name, size, ctor);
+  make_ready(c, align);
 }
 
 void
@@ -181,6 +190,8 @@ slab_take(struct cache *c)
 {
   if(failnth())
     return NULL;
+  if(unlikely(!atomic_load_acq(&c->ready)))
+    make_ready(c, 0);
   spin_lock(&c->lock);
   void *p = take_object(c);
   spin_unlock(&c->lock);

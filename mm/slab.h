@@ -35,11 +35,16 @@ struct cache {
   u32 nloaded;
 
   struct list link;      // all caches
+  bool ready;            // the fields are worked out, and it is one of them
 };
 
-// Set up a cache the caller owns (static).  align 0 = 16 bytes.
+// What a static cache is made of; the rest is worked out when its first object is taken.
 // => ctor, if any, runs once for each object when its slab is made; objects are
 //    freed in constructed state
+#define CACHE(title, bytes, make) \
+  { .name = (title), .size = (bytes), .ctor = (make), .lock = SPINLOCK_INIT("slab") }
+
+// The same for a size or an alignment that only boot knows.  align 0 = 16 bytes.
 void cache_init(struct cache *c, const char *name, u32 size, u32 align, void (*ctor)(void *));
 
 void *cache_alloc(struct cache *c);       // => NULL without memory; contents any, unless ctor

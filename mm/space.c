@@ -21,14 +21,7 @@
 struct list all_spaces = LIST_INIT(all_spaces);
 struct spinlock all_spaces_lock = SPINLOCK_INIT("spaces");
 
-static struct cache space_cache;
-
-void
-spaces_init(void)
-{
-  cache_init(&space_cache, "space", sizeof(struct space), 0, NULL);
-  lineage_init();
-}
+static struct cache space_cache = CACHE("space", sizeof(struct space), NULL);
 
 // ---- Spaces ----
 
@@ -148,15 +141,14 @@ unmap_all(struct space *s)
 void
 space_put(struct space *s)
 {
-  if(atomic_add_full(&s->refs, -1UL) != 1)
+  if(s == NULL || atomic_add_full(&s->refs, -1UL) != 1)
     return;
   unmap_all(s);
   spin_lock(&all_spaces_lock);
   list_remove(&s->link);
   spin_unlock(&all_spaces_lock);
   lineage_leave(s);
-  if(s->exe)
-    file_put(s->exe);
+  file_put(s->exe);
   if(s->since)
     space_put(s->since);
   kfree(s->saved_as);

@@ -111,7 +111,7 @@ struct space *space_create(void);
 int space_fork(struct space *parent, struct space **out);
 
 void space_get(struct space *s);
-void space_put(struct space *s);   // the last one unmaps everything; may sleep
+void space_put(struct space *s);   // the last one unmaps everything; may sleep; NULL is nothing
 
 // All tasks of s have been killed, but may take their time: take its pages away now.  What
 // they still touch they may not.  Nobody sleeps for long with space.lock: it is not long.
@@ -167,7 +167,7 @@ int vm_incore(struct space *s, va_t addr, u64 pages, u8 *in);
 // May that much be promised?  With vm_overcommit as Linux's setting of that name: 0, the
 // heuristic, no single mapping larger than all of memory; 1, always.
 bool vm_may_promise(u64 len);
-extern u32 vm_overcommit;
+extern u64 vm_overcommit;
 
 // Look at areas in order: the first with end > va. => false if none; a copy,
 // with a reference on .file
@@ -247,6 +247,4 @@ u64 oom_score(struct space *s);                // 0..1000, as Linux's
 
 // What mm/ keeps of files is a reference and no more.
 void file_get(struct file *f);
-void file_put(struct file *f);                 // may sleep
-
-void mm_init(void);                            // frames, slab, caches of mm
+void file_put(struct file *f);                 // may sleep; NULL is nothing

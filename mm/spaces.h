@@ -10,4 +10,3 @@ extern struct list all_spaces;             // a space leaves once it maps nothin
 extern struct spinlock all_spaces_lock;
 
 bool space_get_live(struct space *s);      // a reference, unless the last one is gone already
-void spaces_init(void);

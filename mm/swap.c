@@ -25,13 +25,7 @@
 #include "mm/space.h"
 #include "mm/swapin.h"
 
-static struct sleeplock turn;
-
-void
-swap_init(void)
-{
-  sleep_init(&turn, "swapon");
-}
+static struct sleeplock turn = SLEEPLOCK_INIT(turn, "swapon");
 
 // ---- The header ----
 

@@ -50,7 +50,6 @@ struct swap_info {
 };
 bool swap_info_at(u32 i, struct swap_info *info);    // => false: there is none
 
-void swap_init(void);
 
 // Slots of all areas, and those of pages that have a frame as well; atomic.
 extern u64 swap_total, swap_free, swap_cached;

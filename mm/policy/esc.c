@@ -17,8 +17,7 @@
 
 #include "mm/policy/policy.h"
 
-u32 esc_window = 128;
-u32 esc_reach = 16;
+u64 esc_window = 128, esc_reach = 16;
 
 enum { GONE = USES };           // instead of a page's use: gone, or refused to
 
@@ -40,7 +39,8 @@ take(struct ring *r, struct window *w, u32 i)
 static u32
 first_pass(struct ring *r, struct window *w, u64 places, u32 n)
 {
-  u32 taken = 0, most = min(max(esc_window, 1), ESC_WINDOW_MAX);
+  u64 most = min(max(esc_window, 1UL), (u64)ESC_WINDOW_MAX);
+  u32 taken = 0;
   policy_stats.passes[0]++;
   for(w->n = w->span = 0; taken < n && w->n < most && w->span < places; w->span++){
     u64 place = ring_ahead(r, w->start, w->span);

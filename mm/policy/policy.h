@@ -60,7 +60,7 @@ const struct policy *policy_find(const char *name);   // => or NULL
 // and after how many such windows a batch of victims takes what it can get.  Rings that
 // are no larger than a window are treated just as the textbook has it.
 enum { ESC_WINDOW_MAX = 256 };
-extern u32 esc_window, esc_reach;
+extern u64 esc_window, esc_reach;
 
 // What all policies have done since the start.
 struct policy_stats {

@@ -97,7 +97,6 @@ boot(const struct host_test *t)
     satp_write(pmap_kernel_satp());
   }
   slab_init();
-  mm_init();
   if(t->reaper)
     reaper_start();
 }

@@ -126,8 +126,9 @@ void
 file_put(struct file *f)
 {
   holds_nothing();
-  assert(f->refs > 0);
-  f->refs--;
+  assert(f == NULL || f->refs > 0);
+  if(f)
+    f->refs--;
 }
 
 u32 oom_kills;
