@@ -42,14 +42,14 @@ uniform(const pte_t *leaf)
   return true;
 }
 
-static void
+static inline void
 set_aside(struct pmap *pm, struct frame *table)
 {
   table->owner = pm->aside;
   pm->aside = (u32)frame_pfn(table);
 }
 
-static struct frame *
+static inline struct frame *
 take_aside(struct pmap *pm)
 {
   struct frame *table = pfn_frame(pm->aside);

@@ -407,8 +407,10 @@ class Machine:
         out = []
         while len(out) < pages:
             n = min(pages - len(out), 512 - (va >> 12 & 511))
-            table = self.leaf_table(root, va)
-            if table is None:
+            table, large = self.leaf_table(root, va), self.middle(root, va)
+            if large.has(V | R):
+                out += [Entry(large.pte + ((va >> 12 & 511) + i << 10)) for i in range(n)]
+            elif table is None:
                 out += [NOTHING] * n
             else:
                 data = self.read(table + 8 * (va >> 12 & 511), 8 * n)
@@ -418,13 +420,15 @@ class Machine:
 
     def leaf_table(self, root, va):
         """=> its address, or None"""
-        table = root
-        for level in (2, 1):
-            pte = self.u64(table + 8 * (va >> 12 + 9 * level & 511))
-            if pte & (V | R | W | X) != V:
-                return None
-            table = (pte >> 10) << 12
-        return table
+        e = self.middle(root, va)
+        return e.pa if e.pte & (V | R | W | X) == V else None
+
+    def middle(self, root, va):
+        """The entry above a leaf table: it may map a large page itself."""
+        top = self.u64(root + 8 * (va >> 30 & 511))
+        if top & (V | R | W | X) != V:
+            return NOTHING
+        return Entry(self.u64((top >> 10 << 12) + 8 * (va >> 21 & 511)))
 
     def symbol(self, name):
         """The physical address of a variable of the kernel."""

@@ -74,3 +74,39 @@ pmap_lock_pages(struct pmap *pm, va_t va, va_t end, bool locked)
     pmap_unlock(e);
   }
 }
+
+// madvise(MADV_COLLAPSE) has moved the pages from va on, as many as a table has entries, to
+// frames in a row.  Let the entry above map them all, as a large page, and set the table
+// aside (set_aside()).
+//
+// => true if there is a large page now: there was one already, or the table's 512 entries
+//    have one by one the permissions, and all other bits, of the first; that has all of OWN;
+//    their frames follow one another; and the first frame's number is one at which a large
+//    page may begin.
+// => false, and nothing changed, otherwise (also if there is no table).
+// => middle_entry() finds the entry above, pte_is_large() and pte_is_table() ask what it is,
+//    pte_beside() makes of an entry that of the next frames.  What is said of the table holds
+//    while it is locked (lock_leaf(), pmap_unlock()), and pm->upper with it, which comes first.
+// => Before the locks go, no hart walks through the table any more: pmap_fence() of all that it
+//    mapped.  (Why of all, and not of one page?)
+//
+// Yours to write.
+bool
+pmap_join(struct pmap *pm, va_t va)
+{
+  return false;
+}
+
+// Somebody wants the entry of one page of the large page that e maps.  pm->upper is held.
+//
+// => e names a table again, one that was set aside (take_aside()), whose entries map the same
+//    frames as the large one did, with the same bits.  They are all there before any hart can
+//    find the table: atomic_store_rel() writes e after them.
+// => the new value of e
+//
+// Yours to write.
+pte_t
+split(struct pmap *pm, pte_t *e)
+{
+  return *e;
+}

@@ -3,8 +3,8 @@
 
 import struct
 
-from common import look, must, word
-from machine import A, D, R, V, W, layout
+from common import contents, look, must, some, word
+from machine import A, D, R, U, V, W, layout
 
 L = 1 << 9
 PRESENT, OBJECT, EXCLUSIVE = 1 << 63, 1 << 61, 1 << 56
@@ -35,7 +35,7 @@ def dumped(run):
     return look(m, s, pages), struct.unpack(f"<{pages}Q", array(m, s, s.values[1], 8 * pages)), done
 
 
-@test("pagemap: frames", 15, "bit 63 and the frame's number for what is present, 0 for what is not")
+@test("pagemap: frames", 10, "bit 63 and the frame's number for what is present, 0 for what is not")
 def frames(run):
     entries, said, done = dumped(run)
     for i, (e, p) in enumerate(zip(entries, said)):
@@ -58,7 +58,7 @@ def exclusive(run):
             must(bool(p & EXCLUSIVE) == alone, f"page {i} is {whose}, and pagemap says {p:#x}")
 
 
-@test("mincore", 20, "a page that was never touched is not in memory; one that was only read is")
+@test("mincore", 15, "a page that was never touched is not in memory; one that was only read is")
 def mincore(run):
     m, s, pages, done = begin(run, "incore")
     must(s.values[2] == 0, f"mincore gave {s.values[2]:#x}")
@@ -102,7 +102,7 @@ def harvest(run):
          "after msync, D tells of other pages than were stored to")
 
 
-@test("what D was for", 15, "a page whose D is lost is never written: count what goes to the disk")
+@test("what D was for", 10, "a page whose D is lost is never written: count what goes to the disk")
 def written(run):
     m, pages, seed, ones, s = cleaning(run)
     before = m.blocks(0)[3]
@@ -121,7 +121,7 @@ def written(run):
     m.end(0)
 
 
-@test("marks of mlock", 20, "L on each entry of the range that has a frame, on no other; and off")
+@test("marks of mlock", 15, "L on each entry of the range that has a frame, on no other; and off")
 def marks(run):
     pages = run.random.randint(1500, 3000)
     first = run.random.randint(1, pages // 2)
@@ -140,3 +140,116 @@ def marks(run):
     left = [i for i, e in enumerate(look(m, s, pages)) if e.pte & L]
     must(s.values[1] == 0 and not left, f"{len(left)} entries have L after munlock")
     m.end(0)
+
+
+TABLE, OWN = 512, V | R | W | U | A | D
+LARGE = TABLE * 4096
+
+
+def above(m, s, tables=1):
+    """The entries above the tables of a region."""
+    return [m.middle(s.root, s.values[0] + t * LARGE) for t in range(tables)]
+
+
+def numbers(seed, first=0, pages=TABLE):
+    return [word(seed ^ i) for i in range(first, first + pages)]
+
+
+def total(values):
+    s = 0
+    for v in values:
+        s = word(s ^ v)
+    return s
+
+
+def must_be_large(e, what):
+    must(e.has(OWN) and e.pa % LARGE == 0, f"the entry above {what} is {e}, and no large page "
+         "that has been stored to")
+
+
+def joined(run):
+    seed, page = run.number(), run.random.randrange(1, TABLE)
+    m = run.boot("join", seed, page)
+    before = look(m, m.stop(1), 2 * TABLE)
+    must(all(e.has(OWN) for e in before), "pages that were stored to are not there")
+    s = m.stop(2)
+    must(s.values[1] == 0, f"madvise gave {s.values[1]:#x}")
+    return m, seed, page, s
+
+
+@test("large pages", 8, "512 frames in a row, the first where a large page may begin: the entry "
+      "above the table becomes the first one of the table")
+def large_pages(run):
+    m, seed, page, s = joined(run)
+    for t, e in enumerate(above(m, s, 2)):
+        must_be_large(e, f"table {t}")
+    entries = look(m, s, 2 * TABLE)
+    must(contents(m, entries) == numbers(seed, 0, 2 * TABLE), "the frames hold something else")
+    wrong = [i for i in range(0, 2 * TABLE, 37) if mapped(m, entries[i]) != 1]
+    must(not wrong, f"pages {some(wrong)} are mapped once, and their frames count otherwise")
+    must(m.stop(3).values[1] == total(numbers(seed, 0, 2 * TABLE)),
+         "the program reads something else from large pages than it stored")
+
+
+@test("and back", 6, "all 512 entries, each with its own frame and the large one's bits, and only "
+      "then the entry above")
+def and_back(run):
+    m, seed, page, s = joined(run)
+    first, second = above(m, s, 2)
+    must_be_large(first, "the first table")
+    m.stop(3)
+    s = m.stop(4)
+    must(s.values[1] == 0, f"mprotect of a page gave {s.values[1]:#x}")
+    for i, e in enumerate(look(m, s, TABLE)):
+        must(e.pa == first.pa + i * 4096, f"page {i} of the large page at {first.pa:#x} is {e} now")
+        must(e.has(OWN & ~W) and e.writable == (i != page), f"after page {page} has become "
+             f"read-only, page {i} is {e}")
+    must(above(m, s, 2)[1] == second, f"the other large page, {second}, is {above(m, s, 2)[1]}")
+    must(m.stop(5).values[1] == total(numbers(seed, 0, 2 * TABLE)),
+         "the program reads something else than it stored")
+    m.end(0)
+
+
+def in_common(run):
+    """Frames in a row, all but the first and the last a child's too."""
+    seed = run.number()
+    m = run.boot("common", seed)
+    s = m.stop(1)
+    before = look(m, s, TABLE)
+    must([e.writable for e in before] == [True] + [False] * (TABLE - 2) + [True],
+         "after a fork and a store to the first page and the last, others are writable, or those "
+         "are not")
+    s = m.stop(2)
+    taken = [i for i, (a, b) in enumerate(zip(before, look(m, s, TABLE)))
+             if 0 < i < TABLE - 1 and a.pa == b.pa and b.writable]
+    must(not taken, f"pages {some(taken)} are a child's too, and can be stored to")
+    must(m.stop(3).values[1] == total(numbers(seed, 1, TABLE - 2)),
+         "the child reads what its parent stored")
+
+
+def askew(run):
+    """Frames in a row that begin one behind where a large page may."""
+    seed = run.number()
+    m = run.boot("askew", seed)
+    s = m.stop(1)
+    tables = above(m, s, BLOCKS)
+    for t, e in enumerate(tables):
+        must_be_large(e, f"table {t}")
+    pairs = [t for t in range(BLOCKS - 1) if tables[t].pa + LARGE == tables[t + 1].pa]
+    t = run.random.choice(pairs)
+    m.answer(t)
+    s = m.stop(2)
+    e, = above(m, s)
+    must(not e.has(V | R) or e.pa % LARGE == 0, f"a large page begins at {e.pa:#x}")
+    must(m.stop(3).values[1] == total(numbers(seed, t * TABLE + 1)),
+         "after mremap and madvise the program reads something else than it stored")
+
+
+BLOCKS = 6
+
+
+@test("what differs stays apart", 6, "compare all of each entry with what it would have to be; "
+      "and a large page begins at a multiple of 2 MiB")
+def apart(run):
+    in_common(run)
+    askew(run)

@@ -19,8 +19,9 @@ touched(uint64 pages)
 }
 
 static int
-take(uint64 pages)
+take(const uint64 *arg)
 {
+  uint64 pages = arg[0];
   void *p = map_pages(pages, MAP_PRIVATE);
   for(uint64 i = 0; i < pages; i += PTES)
     *word_at(p, i) = i;             // and with it the tables
@@ -34,8 +35,9 @@ take(uint64 pages)
 }
 
 static int
-shuffle(uint64 pages, uint64 seed)
+shuffle(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   uint *order = must_malloc(pages * sizeof *order);
   for(uint64 i = 0; i < pages; i++)
     order[i] = i;
@@ -60,12 +62,8 @@ shuffle(uint64 pages, uint64 seed)
   return 0;
 }
 
-int
-main(int argc, char **argv)
-{
-  if(argc == 3 && strcmp(argv[1], "take") == 0)
-    return take(number(argv[2]));
-  if(argc == 4 && strcmp(argv[1], "shuffle") == 0)
-    return shuffle(number(argv[2]), number(argv[3]));
-  return 99;
-}
+const struct probe probes[] = {
+  { "take", 1, take },
+  { "shuffle", 2, shuffle },
+  { NULL, 0, NULL },
+};

@@ -31,8 +31,9 @@ sum(void *p, uint64 pages)
 // Stops: 1 before fork, 2 the parent after it, 3 the child, 4 the child has stored,
 // 5 the parent after that, 6 the parent has stored.
 static int
-pair(uint64 pages, uint64 seed, uint64 page, uint64 other)
+pair(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], page = arg[2], other = arg[3];
   struct turn t;
   void *p = filled(pages, seed);
   turn_init(&t);
@@ -59,8 +60,9 @@ pair(uint64 pages, uint64 seed, uint64 page, uint64 other)
 }
 
 static int
-reuse(uint64 pages, uint64 seed)
+reuse(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   void *p = filled(pages, seed);
   stop(1, (uint64)p, 0, 0, 0, 0);
   if(fork() == 0)
@@ -74,8 +76,9 @@ reuse(uint64 pages, uint64 seed)
 }
 
 static int
-kernel(uint64 seed)
+kernel(const uint64 *arg)
 {
+  uint64 seed = arg[0];
   struct turn t;
   int data[2];
   void *p = filled(1, seed);
@@ -100,8 +103,9 @@ kernel(uint64 seed)
 // Each generation stores to a page of its own, tells what it saw of all when its children
 // have ended, and stores once more, to a page that only older ones have by then.
 static int
-tree(uint64 depth, uint64 seed)
+tree(const uint64 *arg)
 {
+  uint64 depth = arg[0], seed = arg[1];
   void *p = filled(depth, seed);
   for(uint64 level = 0; level < depth; level++){
     if(fork() != 0){
@@ -142,8 +146,9 @@ reader(void)
 }
 
 static int
-threads(uint64 seed, uint64 other)
+threads(const uint64 *arg)
 {
+  uint64 seed = arg[0], other = arg[1];
   struct turn t;
   void *p = filled(1, seed);
   shared.page = word_at(p, 0);
@@ -166,21 +171,11 @@ threads(uint64 seed, uint64 other)
   return 0;
 }
 
-int
-main(int argc, char **argv)
-{
-  uint64 n[4] = { 0 };
-  for(int i = 2; i < argc && i < 6; i++)
-    n[i - 2] = number(argv[i]);
-  if(argc == 6 && strcmp(argv[1], "pair") == 0)
-    return pair(n[0], n[1], n[2], n[3]);
-  if(argc == 4 && strcmp(argv[1], "reuse") == 0)
-    return reuse(n[0], n[1]);
-  if(argc == 3 && strcmp(argv[1], "kernel") == 0)
-    return kernel(n[0]);
-  if(argc == 4 && strcmp(argv[1], "tree") == 0)
-    return tree(n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "threads") == 0)
-    return threads(n[0], n[1]);
-  return 99;
-}
+const struct probe probes[] = {
+  { "pair", 4, pair },
+  { "reuse", 2, reuse },
+  { "kernel", 1, kernel },
+  { "tree", 2, tree },
+  { "threads", 2, threads },
+  { NULL, 0, NULL },
+};

@@ -48,8 +48,11 @@ store_some(void *p, uint64 pages, uint64 seed)
 
 // Stops: 1 nothing touched, 2 some read, 3 some stored to.
 static int
-touch(void *p, uint64 pages, uint64 seed)
+touch(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
+  make_dirty();
+  void *p = map_pages(pages, MAP_PRIVATE);
   stop(1, (uint64)p, 0, 0, 0, 0);
   uint64 sum = read_some(p, pages, seed);
   stop(2, (uint64)p, sum, 0, 0, 0);
@@ -59,8 +62,10 @@ touch(void *p, uint64 pages, uint64 seed)
 }
 
 static int
-heap(uint64 pages, uint64 seed)
+heap(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
+  make_dirty();
   uint64 end = (sys_brk(0) + PAGE - 1) & -(uint64)PAGE;
   if(sys_brk(end + pages * PAGE) != (long)(end + pages * PAGE))
     exit(105);
@@ -77,8 +82,10 @@ heap(uint64 pages, uint64 seed)
 }
 
 static int
-large(uint64 pages, uint64 seed, uint64 n)
+large(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], n = arg[2];
+  make_dirty();
   void *p = map_pages(pages, MAP_PRIVATE | MAP_NORESERVE);
   for(uint64 i = 0; i < n; i++)
     *word_at(p, mix(seed + i) % pages) = mix(seed ^ i);
@@ -113,8 +120,10 @@ reader(void)
 }
 
 static int
-threads(uint64 other)
+threads(const uint64 *arg)
 {
+  uint64 other = arg[0];
+  make_dirty();
   void *p = map_pages(2, MAP_PRIVATE);
   shared.page = word_at(p, 0);
   shared.done = 0;
@@ -132,20 +141,10 @@ threads(uint64 other)
   return 0;
 }
 
-int
-main(int argc, char **argv)
-{
-  uint64 n[3] = { 0 };
-  for(int i = 2; i < argc && i < 5; i++)
-    n[i - 2] = number(argv[i]);
-  make_dirty();
-  if(argc == 4 && strcmp(argv[1], "touch") == 0)
-    return touch(map_pages(n[0], MAP_PRIVATE), n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "heap") == 0)
-    return heap(n[0], n[1]);
-  if(argc == 5 && strcmp(argv[1], "large") == 0)
-    return large(n[0], n[1], n[2]);
-  if(argc == 3 && strcmp(argv[1], "threads") == 0)
-    return threads(n[0]);
-  return 99;
-}
+const struct probe probes[] = {
+  { "touch", 2, touch },
+  { "heap", 2, heap },
+  { "large", 3, large },
+  { "threads", 1, threads },
+  { NULL, 0, NULL },
+};

@@ -24,8 +24,9 @@ filled(uint64 pages, uint64 seed)
 }
 
 static int
-unmap(uint64 pages, uint64 seed, uint64 from, uint64 n)
+unmap(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], from = arg[2], n = arg[3];
   char *p = filled(pages, seed);
   stop(1, (uint64)p, 0, 0, 0, 0);
   long r = sys_munmap(p + from * PAGE, n * PAGE);
@@ -35,8 +36,9 @@ unmap(uint64 pages, uint64 seed, uint64 from, uint64 n)
 }
 
 static int
-protect(uint64 pages, uint64 seed, uint64 from, uint64 n)
+protect(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], from = arg[2], n = arg[3];
   char *p = filled(pages, seed), *at = p + from * PAGE;
   stop(1, (uint64)p, 0, 0, 0, 0);
   long r = sys_mprotect(at, n * PAGE, PROT_READ);
@@ -55,8 +57,9 @@ protect(uint64 pages, uint64 seed, uint64 from, uint64 n)
 }
 
 static int
-hole(uint64 pages, uint64 seed, uint64 from)
+hole(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], from = arg[2];
   char *p = filled(pages, seed);
   sys_munmap(p + from * PAGE, PAGE);
   stop(1, (uint64)p, 0, 0, 0, 0);
@@ -77,8 +80,9 @@ place_at(void *at, int flags)
 
 // Stops: 1 at a hint; 2 a hint that is taken; 3 fixed, not to replace; 4 fixed; 5 askew
 static int
-place(uint64 seed)
+place(const uint64 *arg)
 {
+  uint64 seed = arg[0];
   char *hint = (char *)(0x100000000 + (seed & 0xffff) * 64 * PAGE);
   stop(1, (uint64)hint, place_at(hint, 0), 0, 0, 0);
   *word_at(hint, 0) = seed;
@@ -114,8 +118,9 @@ new_file(uint64 pages, uint64 seed)
 // A file that is one hole.  Stops: 1 both were read, 2 stored to through the first,
 // 3 after msync, with what pread says
 static int
-file(uint64 pages, uint64 seed)
+file(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   int fd = open("mmap.tmp", O_RDWR | O_CREATE | O_TRUNC);
   if(fd < 0 || sys_ftruncate(fd, pages * PAGE) < 0)
     exit(106);
@@ -138,8 +143,9 @@ file(uint64 pages, uint64 seed)
 }
 
 static int
-around(uint64 pages, uint64 page)
+around(const uint64 *arg)
 {
+  uint64 pages = arg[0], page = arg[1];
   int fd = new_file(pages, 7);
   char *p = map_file(fd, pages, MAP_PRIVATE);
   stop(1, (uint64)p, 0, 0, 0, 0);
@@ -148,23 +154,12 @@ around(uint64 pages, uint64 page)
   return 0;
 }
 
-int
-main(int argc, char **argv)
-{
-  uint64 n[4] = { 0 };
-  for(int i = 2; i < argc && i < 6; i++)
-    n[i - 2] = number(argv[i]);
-  if(argc == 6 && strcmp(argv[1], "unmap") == 0)
-    return unmap(n[0], n[1], n[2], n[3]);
-  if(argc == 6 && strcmp(argv[1], "protect") == 0)
-    return protect(n[0], n[1], n[2], n[3]);
-  if(argc == 5 && strcmp(argv[1], "hole") == 0)
-    return hole(n[0], n[1], n[2]);
-  if(argc == 3 && strcmp(argv[1], "place") == 0)
-    return place(n[0]);
-  if(argc == 4 && strcmp(argv[1], "file") == 0)
-    return file(n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "around") == 0)
-    return around(n[0], n[1]);
-  return 99;
-}
+const struct probe probes[] = {
+  { "unmap", 4, unmap },
+  { "protect", 4, protect },
+  { "hole", 3, hole },
+  { "place", 1, place },
+  { "file", 2, file },
+  { "around", 2, around },
+  { NULL, 0, NULL },
+};

@@ -6,10 +6,14 @@
 //   pgtbl incore PAGES SEED    mincore
 //   pgtbl clean PAGES SEED     a shared file, stores, msync
 //   pgtbl lock PAGES FROM N    mlock of a part, then of all of it no more
+//   pgtbl join SEED PAGE       two large pages, then a page of the first read-only
+//   pgtbl common SEED          frames in a row that a child has, too, but for the ends
+//   pgtbl askew SEED           frames in a row that begin at the wrong one
 
 #include "test/labs/probe/probe.h"
 
-enum { NR_msync = 227, NR_mlock = 228, NR_munlock = 229, NR_mincore = 232, MS_SYNC = 4 };
+enum { NR_mremap = 216, NR_msync = 227, NR_mlock = 228, NR_munlock = 229, NR_mincore = 232 };
+enum { MS_SYNC = 4 };
 
 // 0 nothing, 1 read, 2 stored to, 3 stored to and common with a child
 static void *
@@ -34,8 +38,9 @@ mixed(uint64 pages, uint64 seed)
 }
 
 static int
-dump(uint64 pages, uint64 seed)
+dump(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   void *p = mixed(pages, seed);
   uint64 *out = map_pages(pages, MAP_PRIVATE);
   for(uint64 i = 0; i < pages; i++)
@@ -47,8 +52,9 @@ dump(uint64 pages, uint64 seed)
 }
 
 static int
-incore(uint64 pages, uint64 seed)
+incore(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   void *p = mixed(pages, seed);
   uint64 *out = map_pages(pages, MAP_PRIVATE);
   memset(out, 0x5a, pages);
@@ -59,8 +65,9 @@ incore(uint64 pages, uint64 seed)
 
 // Stops: 1 some pages were stored to, 2 after msync, 3 after other stores.
 static int
-clean(uint64 pages, uint64 seed)
+clean(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   int fd = open("clean.tmp", O_RDWR | O_CREATE | O_TRUNC);
   if(fd < 0 || sys_ftruncate(fd, pages * PAGE) < 0)
     exit(105);
@@ -88,8 +95,9 @@ clean(uint64 pages, uint64 seed)
 
 // Stops: 1 every other page is there, 2 a part is locked, 3 none is.
 static int
-lock(uint64 pages, uint64 from, uint64 n)
+lock(const uint64 *arg)
 {
+  uint64 pages = arg[0], from = arg[1], n = arg[2];
   char *p = map_pages(pages, MAP_PRIVATE);
   for(uint64 i = 0; i < pages; i += 2)
     *word_at(p, i) = i;
@@ -101,19 +109,99 @@ lock(uint64 pages, uint64 from, uint64 n)
   return 0;
 }
 
-int
-main(int argc, char **argv)
+// ---- Large pages ----
+
+enum { TABLE = 512, LARGE = TABLE * PAGE };
+
+// Tables full of numbers.
+static char *
+tables(uint64 n, uint64 seed)
 {
-  uint64 n[3] = { 0 };
-  for(int i = 2; i < argc && i < 5; i++)
-    n[i - 2] = number(argv[i]);
-  if(argc == 4 && strcmp(argv[1], "dump") == 0)
-    return dump(n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "incore") == 0)
-    return incore(n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "clean") == 0)
-    return clean(n[0], n[1]);
-  if(argc == 5 && strcmp(argv[1], "lock") == 0)
-    return lock(n[0], n[1], n[2]);
-  return 99;
+  char *p = map_pages(n * TABLE, MAP_PRIVATE);
+  for(uint64 i = 0; i < n * TABLE; i++)
+    *word_at(p, i) = mix(seed ^ i);
+  return p;
 }
+
+static uint64
+total(void *p, uint64 pages)
+{
+  uint64 sum = 0;
+  for(uint64 i = 0; i < pages; i++)
+    sum = mix(sum ^ *word_at(p, i));
+  return sum;
+}
+
+// Stops: 1 all pages were stored to, 2 they are to be large ones, 3 they were read, 4 one of
+// them is read-only, 5 they were read again.
+static int
+join(const uint64 *arg)
+{
+  uint64 seed = arg[0], page = arg[1];
+  char *p = tables(2, seed);
+  stop(1, (uint64)p, 0, 0, 0, 0);
+  long r = sys_madvise(p, 2 * LARGE, MADV_COLLAPSE);
+  stop(2, (uint64)p, r, 0, 0, 0);
+  stop(3, (uint64)p, total(p, 2 * TABLE), 0, 0, 0);
+  r = sys_mprotect(p + page * PAGE, PAGE, PROT_READ);
+  stop(4, (uint64)p, r, 0, 0, 0);
+  stop(5, (uint64)p, total(p, 2 * TABLE), 0, 0, 0);
+  return 0;
+}
+
+// Stops: 1 the child has copies of the first page and the last, so that the parent's may be
+// stored to; 2 it is to be a large page; 3 the parent stored to all of it, the child reads what
+// is between these.
+static int
+common(const uint64 *arg)
+{
+  struct turn t;
+  char *p = tables(1, arg[0]);
+  sys_madvise(p, LARGE, MADV_COLLAPSE);
+  turn_init(&t);
+  if(fork() == 0){
+    *word_at(p, 0) = *word_at(p, TABLE - 1) = 0;
+    turn_give(t.done);
+    turn_wait(t.go);
+    stop(3, (uint64)p, total(p + PAGE, TABLE - 2), 0, 0, 0);
+    exit(0);
+  }
+  turn_wait(t.done);
+  *word_at(p, 0) = *word_at(p, TABLE - 1) = 0;
+  stop(1, (uint64)p, 0, 0, 0, 0);
+  long r = sys_madvise(p, LARGE, MADV_COLLAPSE);
+  stop(2, (uint64)p, r, 0, 0, 0);
+  memset(p, 0xa5, LARGE);
+  turn_give(t.go);
+  wait(NULL);
+  return 0;
+}
+
+// Stops: 1 there are large pages: the grader answers which of them is followed by the next in
+// memory; 2 all but its first page, and the first of the next, are elsewhere, to be a large
+// page; 3 they were read.
+static int
+askew(const uint64 *arg)
+{
+  enum { BLOCKS = 6 };
+  char *p = tables(BLOCKS, arg[0]);
+  sys_madvise(p, BLOCKS * LARGE, MADV_COLLAPSE);
+  p += stop(1, (uint64)p, 0, 0, 0, 0) * LARGE + PAGE;
+  char *to = map_pages(TABLE, MAP_PRIVATE);
+  syscall6(NR_mremap, (long)p, LARGE, LARGE, 3 /* MAYMOVE, FIXED */, (long)to, 0);
+  long r = sys_madvise(to, LARGE, MADV_COLLAPSE);
+  stop(2, (uint64)to, r, 0, 0, 0);
+  stop(3, (uint64)to, total(to, TABLE), 0, 0, 0);
+  return 0;
+}
+
+const struct probe probes[] = {
+  { "dump", 2, dump },
+  { "incore", 2, incore },
+  { "clean", 2, clean },
+  { "lock", 3, lock },
+  { "join", 2, join },
+  { "common", 1, common },
+  { "askew", 1, askew },
+  { NULL, 0, NULL },
+};

@@ -71,29 +71,27 @@ use(void)
       *word_at(base, i) = mix(seed ^ i);
 }
 
-int
-main(int argc, char **argv)
+static int
+replace(const uint64 *arg)
 {
-  if(argc != 9)
-    return 99;
-  pages = number(argv[2]);
-  seed = number(argv[4]);
+  pages = arg[0];
+  seed = arg[2];
   for(int c = 0; c < CLASSES; c++)
-    part[c] = number(argv[5 + c]);
+    part[c] = arg[3 + c];
   setting_write("/proc/sys/vm/write_ahead", 0);     // which makes what is dirty clean
   base = map_pages(pages, MAP_PRIVATE);
   for(uint64 i = 0; i < pages; i++)
     *word_at(base, i) = mix(seed ^ i);
   make_clean();
   make_idle();
-  set_policy(argv[1]);
+  set_policy(asked);
   // A tick may have been under way: then the grader wants it once more.
   do
     use();
   while(stop(1, (uint64)base, 0, 0, 0, 0) == 0);
   char *more = mmap(0, AROUND, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                     -1, 0);
-  for(long enough = counter("pgsteal_kswapd") + atoi(argv[3]); counter("pgsteal_kswapd") < enough;
+  for(long enough = counter("pgsteal_kswapd") + (long)arg[1]; counter("pgsteal_kswapd") < enough;
       more += PAGE)
     *more = 1;
   stop(2, (uint64)base, 0, 0, 0, 0);
@@ -103,3 +101,10 @@ main(int argc, char **argv)
   stop(3, (uint64)base, sum, 0, 0, 0);
   return 0;
 }
+
+const struct probe probes[] = {
+  { "fifo", 7, replace },
+  { "clock", 7, replace },
+  { "esc", 7, replace },
+  { NULL, 0, NULL },
+};

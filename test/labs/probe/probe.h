@@ -27,6 +27,32 @@ number(const char *s)
   return (uint64)n;
 }
 
+// What a program can be asked for: its name and so many numbers.  An empty one ends the table.
+struct probe {
+  const char *name;
+  int numbers;
+  int (*run)(const uint64 *arg);
+};
+extern const struct probe probes[];
+static const char *asked;              // the name
+
+enum { NUMBERS = 8 };
+
+int
+main(int argc, char **argv)
+{
+  uint64 arg[NUMBERS];
+  int n = argc - 2;
+  for(int i = 0; i < n && i < NUMBERS; i++)
+    arg[i] = number(argv[i + 2]);
+  for(const struct probe *p = probes; p->name; p++)
+    if(n == p->numbers && strcmp(argv[1], p->name) == 0){
+      asked = p->name;
+      return p->run(arg);
+    }
+  return 99;
+}
+
 static inline volatile uint64 *
 word_at(void *base, uint64 page)
 {

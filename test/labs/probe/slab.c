@@ -2,7 +2,7 @@
 //
 // Lab slab: makes the kernel take objects, and give them back.
 //
-//   slab N SEED     N pipes; some go, the order is drawn; as many come; all go
+//   slab pipes N SEED     N pipes; some go, the order is drawn; as many come; all go
 
 #include "test/labs/probe/probe.h"
 
@@ -23,12 +23,10 @@ close_pipe(uint64 i)
 }
 
 // Stops: 1 none, 2 all are open, 3 about half, 4 all again, 5 none.
-int
-main(int argc, char **argv)
+static int
+pipes(const uint64 *arg)
 {
-  if(argc != 3)
-    return 99;
-  uint64 n = number(argv[1]), seed = number(argv[2]);
+  uint64 n = arg[0], seed = arg[1];
   struct { uint64 cur, max; } limit = { 4096, 4096 };
   if(n > 2000 || syscall4(NR_prlimit64, 0, 7 /* RLIMIT_NOFILE */, (long)&limit, 0) < 0)
     return 98;
@@ -49,3 +47,8 @@ main(int argc, char **argv)
   stop(5, 0, 0, 0, 0, 0);
   return 0;
 }
+
+const struct probe probes[] = {
+  { "pipes", 2, pipes },
+  { NULL, 0, NULL },
+};

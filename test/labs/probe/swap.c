@@ -28,8 +28,9 @@ sum(void *p, uint64 pages)
 }
 
 static int
-large(uint64 pages, uint64 seed)
+large(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   char *p = filled(pages, seed);
   stop(1, (uint64)p, 0, 0, 0, 0);
   uint64 s = sum(p, pages);
@@ -43,8 +44,9 @@ large(uint64 pages, uint64 seed)
 
 // Stops: 1 they are here, 2 out, 3 back, 4 out again, not changed, 5 changed and out, 6 back
 static int
-out_and_in(uint64 pages, uint64 seed)
+out_and_in(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1];
   char *p = filled(pages, seed);
   stop(1, (uint64)p, 0, 0, 0, 0);
   sys_madvise(p, pages * PAGE, MADV_PAGEOUT);
@@ -65,8 +67,9 @@ out_and_in(uint64 pages, uint64 seed)
 // Stops: 1 the parent, after fork; 2 the parent, memory got tight; 3 the child has read all;
 // 4 the child has stored; 5 the parent has read all
 static int
-share(uint64 pages, uint64 seed, uint64 press)
+share(const uint64 *arg)
 {
+  uint64 pages = arg[0], seed = arg[1], press = arg[2];
   struct turn t;
   char *p = filled(pages, seed);
   turn_init(&t);
@@ -97,8 +100,9 @@ share(uint64 pages, uint64 seed, uint64 press)
 }
 
 static int
-kernel(uint64 seed)
+kernel(const uint64 *arg)
 {
+  uint64 seed = arg[0];
   int data[2];
   char *p = filled(2, seed);
   uint64 news = mix(seed ^ 1);
@@ -111,19 +115,10 @@ kernel(uint64 seed)
   return 0;
 }
 
-int
-main(int argc, char **argv)
-{
-  uint64 n[3] = { 0 };
-  for(int i = 2; i < argc && i < 5; i++)
-    n[i - 2] = number(argv[i]);
-  if(argc == 4 && strcmp(argv[1], "large") == 0)
-    return large(n[0], n[1]);
-  if(argc == 4 && strcmp(argv[1], "out") == 0)
-    return out_and_in(n[0], n[1]);
-  if(argc == 5 && strcmp(argv[1], "share") == 0)
-    return share(n[0], n[1], n[2]);
-  if(argc == 3 && strcmp(argv[1], "kernel") == 0)
-    return kernel(n[0]);
-  return 99;
-}
+const struct probe probes[] = {
+  { "large", 2, large },
+  { "out", 2, out_and_in },
+  { "share", 3, share },
+  { "kernel", 1, kernel },
+  { NULL, 0, NULL },
+};

@@ -88,7 +88,7 @@ def caches(m):
 
 def begin(run):
     n, seed = run.random.randint(300, 700), run.number()
-    return run.boot("", n, seed), n
+    return run.boot("pipes", n, seed), n
 
 
 def packed(c):
