@@ -39,8 +39,8 @@ CHECK_KASAN := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffff000000000
 CHECK_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
 
 KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
-	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany \
-	-ffreestanding -fno-pie -no-pie -fno-omit-frame-pointer \
+	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -malign-data=natural \
+	-ffreestanding -fno-pie -no-pie -fomit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
 	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(CHECK_$c))
 KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
@@ -102,10 +102,10 @@ flags_of_host   = $(HOSTCC) $(HFLAGS)
 flags_of_unit   = $(HOSTCC) $(TFLAGS)
 
 # What reports errors must not stumble over one.
-$K/arch/riscv/explain.c.o $(patsubst %,$K/kernel/debug/%.c.o,kasan ubsan wild): NOT_HERE := \
-	$(CHECK_KASAN) $(CHECK_UBSAN)
-SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain fdt \
-	discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
+$(patsubst %,$K/%.c.o,arch/riscv/explain arch/riscv/unwind $(addprefix kernel/debug/,kasan \
+	ubsan wild)): NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
+SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain \
+	unwind fdt discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
 	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line \
 	job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap \
 	redzone collapse) $(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone \
@@ -120,7 +120,7 @@ $(KOBJ): $K/%.o: % $K/kernel.flags
 KLINKED = $(CC) $(KFLAGS) $(KLINK) -Wl,-T,arch/riscv/kernel.ld
 $(KERNEL): $(KOBJ) arch/riscv/kernel.ld tools/ksyms.py
 	$(call say,LD,$@)$(KLINKED) -o $K/kernel.first.elf $(KOBJ) && \
-	$(CROSS)nm -n $K/kernel.first.elf | tools/ksyms.py > $K/ksyms.S && \
+	tools/ksyms.py '$(CROSS)' $K/kernel.first.elf > $K/ksyms.S && \
 	$(KLINKED) -o $@ $(KOBJ) $K/ksyms.S
 
 # ---- User programs: a new user/x.c builds by being there ----

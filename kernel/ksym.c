@@ -1,31 +1,62 @@
 // SPDX-License-Identifier: MIT
 //
-// Names for the kernel's own code addresses.  The table is made by
+// Names and stack frames of the kernel's own code.  The table is made by
 // tools/ksyms.py from the first link of the image, in which it is empty.
 
-#include "kernel/printk.h"
+#include "kernel/ksym.h"
 #include "kernel/string.h"
 
-// kernel.ld.  The length of each function, in units of an instruction's least; they
-// follow one another from __text_start.  Behind the lengths are the names, in the
-// same order.
+// Ordered by start; behind the functions are their names, in the same order (kernel.ld).
+struct function {
+  u32 start : 20;          // from __text_start, in units of an instruction's least
+  u32 arguments : 4;       // dwords above the return address, of variable arguments
+  u32 ra : 8;              // dwords from sp to the return address
+};
+
 enum { UNIT = 2 };
-extern const char __text_start[];
-extern const u16 __ksyms_start[], __ksyms_end[];
+extern const char __text_start[], __text_end[];
+extern const struct function __ksyms_start[], __ksyms_end[];
+
+static va_t
+start_of(const struct function *f)
+{
+  return f == __ksyms_end ? (va_t)__text_end : (va_t)__text_start + f->start * UNIT;
+}
+
+static const struct function *
+function_at(va_t va)
+{
+  const struct function *f = __ksyms_start;
+  if(va < (va_t)__text_start || va >= (va_t)__text_end)
+    return NULL;
+  for(u64 n = (u64)(__ksyms_end - f); n > 1; ){    // it is one of n, from f on
+    u64 half = n / 2;
+    bool above = start_of(f + half) <= va;
+    f += above ? half : 0;
+    n = above ? n - half : half;
+  }
+  return f;
+}
 
 const char *
 ksym(va_t va, u64 *off)
 {
+  const struct function *f = function_at(va);
   const char *name = (const char *)__ksyms_end;
-  va_t start = (va_t)__text_start;
-  for(const u16 *length = __ksyms_start; length < __ksyms_end; length++) {
-    u64 size = *length * UNIT;
-    if(va - start < size) {
-      *off = va - start;
-      return name;
-    }
-    start += size;
+  if(f == NULL)
+    return NULL;
+  *off = va - start_of(f);
+  for(; f > __ksyms_start; f--)
     name += strlen(name) + 1;
-  }
-  return NULL;
+  return name;
+}
+
+bool
+code_at(va_t va, struct code *c)
+{
+  const struct function *f = function_at(va);
+  if(f)
+    *c = (struct code){ .start = start_of(f), .end = start_of(f + 1), .ra = f->ra * 8u,
+                        .frame = f->ra ? (f->ra + 1u + f->arguments) * 8 : 0 };
+  return f != NULL;
 }

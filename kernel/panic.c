@@ -84,6 +84,12 @@ die(const struct trapframe *tf, const char *fmt, va_list ap)
 }
 
 void
+assert_failed(const char *what)
+{
+  panic("%s", what);
+}
+
+void
 panic(const char *fmt, ...)
 {
   va_list ap;

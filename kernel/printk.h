@@ -40,8 +40,9 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 // A panic has begun: the other harts stand still, so locks no longer count.
 bool panicking(void);
 
-// Name of the kernel function that va lies in, and how far in. => NULL if unknown
-const char *ksym(va_t va, u64 *off);
-
+// One text each: there are many.
 #define assert(e) \
-  ((e) ? (void)0 : panic("%s:%d: %s: not true: %s", __FILE__, __LINE__, __func__, #e))
+  ((e) ? (void)0 : assert_failed(__FILE__ ":" LINE_TEXT(__LINE__) ": not true: " #e))
+#define LINE_TEXT(line) LINE_DIGITS(line)
+#define LINE_DIGITS(line) #line
+void assert_failed(const char *what) __attribute__((noreturn, cold));

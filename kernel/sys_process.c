@@ -35,6 +35,17 @@ sys_exit_group(const u64 *a)
   process_exit(WAIT_EXITED((int)a[0]));
 }
 
+// A child gets a copy of the whole frame; the way into the kernel fills in what C may
+// overwrite. => false: the call has to end with EFRAME, and is made again with all
+static bool
+frame_is_whole(void)
+{
+  if(atomic_and(&current->notify, ~(u32)NOTIFY_WHOLE) & NOTIFY_WHOLE)
+    return true;
+  atomic_or(&current->notify, NOTIFY_WHOLE);
+  return false;
+}
+
 // riscv's order: flags, stack, parent_tid, tls, child_tid.
 i64
 sys_clone(const u64 *a)
@@ -42,21 +53,18 @@ sys_clone(const u64 *a)
   struct clone_args c = {
     .flags = (u32)a[0], .stack = a[1], .parent_tid = a[2], .tls = a[3], .child_tid = a[4],
   };
-  return task_clone(&c);
+  return frame_is_whole() ? task_clone(&c) : -EFRAME;
 }
 
-// Linux's struct clone_args, which may be longer if the rest is 0.  A child gets a copy of
-// the whole frame: of clone alone the way into the kernel fills it in.
+// Linux's struct clone_args, which may be longer if the rest is 0.
 i64
 sys_clone3(const u64 *a)
 {
   enum { FLAGS, PIDFD, CHILD_TID, PARENT_TID, EXIT_SIGNAL, STACK, STACK_SIZE, TLS, LATER };
   enum { MAX = 64 };
   u64 v[MAX] = { 0 };
-  if(!(atomic_and(&current->notify, ~(u32)NOTIFY_WHOLE) & NOTIFY_WHOLE)){
-    atomic_or(&current->notify, NOTIFY_WHOLE);
+  if(!frame_is_whole())
     return -EFRAME;
-  }
   if(a[1] < LATER * sizeof(u64) || a[1] > sizeof v)
     return a[1] > sizeof v ? -E2BIG : -EINVAL;
   if(copy_from_user(v, a[0], a[1]))

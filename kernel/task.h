@@ -171,7 +171,7 @@ struct hart {
   struct told told;
   u64 switches;             // from one task to another
   u64 timer_interrupts, ipis;
-  void *stopped_at;         // its stack frame, once a panic has stopped it
+  u64 stopped_pc, stopped_sp;     // where, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
   u64 events[40];           // vm_count
   u64 taken[8], freed[8];   // frames, by kind; preemption off

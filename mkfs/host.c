@@ -29,6 +29,12 @@ printk(const char *fmt, ...)
 }
 
 void
+assert_failed(const char *what)
+{
+  panic("%s", what);
+}
+
+void
 panic(const char *fmt, ...)
 {
   va_list ap;

@@ -1,52 +1,80 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 #
-# Makes the kernel's table of its own function names.
+# Makes the kernel's table of its own functions (kernel/ksym.c).
 #
-#   nm -n FIRST_LINK.elf | tools/ksyms.py > ksyms.S
+#   tools/ksyms.py TOOLPREFIX FIRST_LINK.elf > ksyms.S
 #
 # The kernel is linked twice: once without the table, then again with ksyms.S
 # compiled (with the kernel's own flags) and added to the objects.  The table
-# goes behind the text, so the addresses of the first link stay true.  One entry
-# is the length of a function in halfwords, the names follow in the same order.
+# goes behind the text, so the addresses of the first link stay true.  An entry
+# says where a function begins and, from the compiler's call frame information,
+# how its stack frame looks while it calls others; the names follow in order.
 
+import re
+import subprocess
 import sys
+
+ROW = re.compile(r"[0-9a-f]{16} sp\+(\d+) ")
+
+
+def output(tool, *args):
+    return subprocess.run([tool, *args], check=True, capture_output=True,
+                          text=True).stdout.splitlines()
 
 
 def functions(lines):
-    """(address, name) of every text symbol, one for each address."""
-    start = end = None
-    found = {}
+    """(address, name) of every text symbol, one for each address; and where they begin."""
+    found, bounds = {}, {}
     for line in lines:
         fields = line.split()
         if len(fields) != 3:
             continue
         address, kind, name = int(fields[0], 16), fields[1], fields[2]
-        if name == "__text_start":
-            start = address
-        elif name == "__text_end":
-            end = address
+        if name in ("__text_start", "__text_end"):
+            bounds[name] = address
         elif kind in "tT" and not name.startswith((".L", "$", "__image", "__rodata")):
             found.setdefault(address, name)
-    if start is None or end is None:
-        sys.exit("ksyms.py: no __text_start and __text_end on standard input")
-    inside = sorted((a, n) for a, n in found.items() if start < a < end)
-    first = (start, found.get(start, "_start"))
-    return [first, *inside, (end, "")]
+    start, end = bounds["__text_start"], bounds["__text_end"]
+    found.setdefault(start, "_start")
+    return start, sorted((a, n) for a, n in found.items() if start <= a < end)
 
 
-def main():
-    symbols = functions(sys.stdin)
-    print('  .section .ksyms, "a"\n  .balign 2')
-    for (at, name), (after, _) in zip(symbols, symbols[1:]):
-        length = (after - at) // 2
-        if length > 0xffff:
-            sys.exit(f"ksyms.py: {name} is longer than an entry can say")
-        print(f"  .half {length}")
+def frames(lines):
+    """{address: (size, bytes from its end to the return address)} of those that call."""
+    found, at, ra = {}, None, None
+    for line in lines:
+        fields = line.split()
+        if " FDE " in line:
+            at = int(re.search(r"pc=(\w+)", line)[1], 16)
+        elif " CIE " in line:
+            at = None
+        elif "LOC" in line:
+            ra = fields.index("ra") if "ra" in fields else None
+        elif at and ra and (row := ROW.match(line)) and fields[ra] != "u":
+            frame = int(row[1]), int(fields[ra].removeprefix("c-"))
+            if found.setdefault(at, frame) != frame:
+                sys.exit(f"ksyms.py: the function at {at:#x} has two frames")
+    return found
+
+
+def entry(name, offset, size, below_end):
+    start, ra, arguments = offset // 2, (size - below_end) // 8, below_end // 8 - 1
+    if start >= 1 << 20 or ra >= 1 << 8 or arguments >= 1 << 4:
+        sys.exit(f"ksyms.py: {name} lies too far back, or its stack frame is too large")
+    return start | arguments << 20 | ra << 24
+
+
+def main(prefix, elf):
+    start, symbols = functions(output(prefix + "nm", "-n", elf))
+    frame = frames(output(prefix + "readelf", "--debug-dump=frames-interp", elf))
+    print('  .section .ksyms, "a"\n  .balign 4')
+    for at, name in symbols:
+        print(f"  .word {entry(name, at - start, *frame.get(at, (8, 8)))}")
     print('  .section .ksyms.names, "a"')
-    for _, name in symbols[:-1]:
+    for _, name in symbols:
         print(f'  .asciz "{name}"')
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

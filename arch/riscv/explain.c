@@ -4,6 +4,7 @@
 
 #include <machine.h>
 #include <pmap.h>
+#include "kernel/ksym.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
@@ -13,6 +14,7 @@
 #include "csr.h"
 #include "discover.h"
 #include "trap.h"
+#include "unwind.h"
 
 // ---- What happened ----
 
@@ -128,38 +130,12 @@ machine_registers(const struct trapframe *tf)
            x % 4 == 0 || x == TF_REGISTERS - 1 ? "\n" : "");
 }
 
-static bool
-on_stack(const struct task *t, u64 fp)
-{
-  extern u8 emergency_stack[];
-  u64 task = (u64)t->stack, emergency = (u64)emergency_stack;
-  return fp % 16 == 0 && ((fp - 16 >= task && fp <= task + KSTACK_SIZE) ||
-                          (fp - 16 >= emergency && fp <= emergency + KSTACK_SIZE));
-}
-
-// Below a frame pointer lie the return address and the caller's frame pointer; in a
-// function that calls nobody only the latter, in the first place.  Traps from the
-// kernel leave such a record too, so the chain passes through them.
-static u32 __attribute__((noinline))    // a caller that calls nobody has no such record
-walk(const struct task *t, u64 fp, u64 *pc, u32 most)
-{
-  u32 n = 0;
-  while(n < most && on_stack(t, fp)){
-    const u64 *record = (const u64 *)fp - 2;
-    bool leaf = on_stack(t, record[1]);
-    if(!leaf)
-      pc[n++] = record[1];
-    if(record[leaf] <= fp && on_stack(t, record[leaf]))
-      break;
-    fp = record[leaf];
-  }
-  return n;
-}
-
 u32
 machine_callers(u64 *pc, u32 most)
 {
-  u32 n = walk(current, (u64)__builtin_frame_address(0), pc, most);
+  struct place p = PLACE_OF_CALLER();
+  pc[0] = p.pc;
+  u32 n = 1 + unwind(current, p, pc + 1, most - 1);
   if(n < most)
     pc[n] = 0;
   return n;
@@ -172,27 +148,26 @@ machine_print_callers(const u64 *pc, u32 n)
     print_place(pc[i], true);
 }
 
+static void
+print_chain(const struct task *t, struct place p)
+{
+  u64 pc[CHAIN];
+  printk("call chain:\n");
+  print_place(p.pc, !p.interrupted);
+  machine_print_callers(pc, unwind(t, p, pc, count_of(pc)));
+}
+
 void
 machine_backtrace(const struct trapframe *tf)
 {
-  u64 pc[CHAIN], off;
-  u32 n = walk(current, tf ? tf->s[0] : (u64)__builtin_frame_address(0), pc, count_of(pc));
-  printk("call chain:\n");
-  if(tf){
-    print_place(tf->pc, false);
-    if(ksym(tf->pc, &off) == NULL)   // a jump into the void: who made it?
-      print_place(tf->ra, true);
-  }
-  machine_print_callers(pc, n);
+  print_chain(current, tf ? place_of(tf) : PLACE_OF_CALLER());
 }
 
 bool
 machine_backtrace_stopped(const struct hart *h)
 {
-  u64 pc[CHAIN];
-  if(atomic_load_acq(&h->stopped_at) == NULL)
-    return false;
-  printk("call chain:\n");
-  machine_print_callers(pc, walk(h->current, (u64)h->stopped_at, pc, count_of(pc)));
-  return true;
+  u64 sp = atomic_load_acq(&h->stopped_sp);
+  if(sp != 0)
+    print_chain(h->current, (struct place){ .pc = h->stopped_pc, .sp = sp });
+  return sp != 0;
 }

@@ -12,6 +12,7 @@
 #include "harts.h"
 #include "sbi.h"
 #include "trap.h"
+#include "unwind.h"
 
 void secondary_entry(void);        // entry.S
 void hart_enter(void);
@@ -84,7 +85,9 @@ machine_stop_check(void)
 {
   if(likely(!atomic_load(&stopped)))
     return;
-  atomic_store_rel(&this_hart()->stopped_at, __builtin_frame_address(0));
+  struct place p = PLACE_OF_CALLER();
+  this_hart()->stopped_pc = p.pc;
+  atomic_store_rel(&this_hart()->stopped_sp, p.sp);
   machine_halt();
 }
 
@@ -94,7 +97,7 @@ wait_for_stop(u64 others)
 {
   u64 deadline = machine_time_ns() + 100 * 1000 * 1000;
   for(u32 i = 0; i < nharts; i++)
-    while((others >> i & 1) && !atomic_load_acq(&harts[i].stopped_at) &&
+    while((others >> i & 1) && !atomic_load_acq(&harts[i].stopped_sp) &&
           machine_time_ns() < deadline)
       ;
 }

@@ -40,4 +40,3 @@ _Static_assert(sizeof(struct trapframe) == TF_SIZE && TF_SIZE % 16 == 0, "trapfr
 _Static_assert(NOTIFY_FRAME == 1UL << (NOTIFY_FRAME_BIT - 32), "NOTIFY_FRAME");
 _Static_assert(KSTACK_SIZE == STACK_SIZE, "stack size");
 _Static_assert(TRACE_SYS_ENTER == SYSCALL_EVENT, "event");
-_Static_assert(SYS_clone == SYS_CLONE_NR, "number");

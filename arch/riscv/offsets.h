@@ -33,14 +33,9 @@
 #define TF_S(n)    (176 + 8 * (n))
 #define TF_SIZE    272
 
-// A trap from the kernel also leaves a stack frame record for back-traces.
-#define KTF_RECORD TF_SIZE
-#define KTF_SIZE   (TF_SIZE + 16)
-
 #if defined(DEBUG) || defined(KASAN) || defined(UBSAN)
 #define STACK_SIZE 16384
 #else
 #define STACK_SIZE 8192
 #endif
-#define SYS_CLONE_NR 220
 #define SYSCALL_EVENT 0        // of enum trace_event

@@ -64,8 +64,6 @@ trap_entry:
   bnez t0, trap_from_user
   addi t2, t2, 4
   sd t2, TF_PC(sp)
-  addi t0, a7, -SYS_CLONE_NR
-  beqz t0, clone
 syscall:
   csrsi sstatus, SSTATUS_SIE
   mv a0, a7
@@ -93,12 +91,6 @@ return_to_user:
   ld tp, TF_TP(sp)
   ld sp, TF_SP(sp)
   sret
-
-// The child gets a copy of the whole frame.
-clone:
-  sd gp, TF_GP(sp)
-  save_preserved
-  j syscall
 
 trap_from_user:
   sd t2, TF_PC(sp)
@@ -165,23 +157,21 @@ kernel_task_start:
 
 // ---- Traps from the kernel ----
 
+  .globl trap_from_kernel
 trap_from_kernel:
   csrrw sp, sscratch, t0           // sp is the kernel's again, t0 free
   ld t0, TASK_STACK(tp)
-  addi t0, t0, KTF_SIZE
+  addi t0, t0, TF_SIZE
   bltu sp, t0, stack_overflow
   csrrw t0, sscratch, zero
-  addi sp, sp, -KTF_SIZE
+  addi sp, sp, -TF_SIZE
   save_all
-  addi t0, sp, KTF_SIZE
+  addi t0, sp, TF_SIZE
   sd t0, TF_SP(sp)
   csrr t1, sepc
   sd t1, TF_PC(sp)
   csrr t2, sstatus
   sd t2, TF_STATUS(sp)
-  sd s0, KTF_RECORD(sp)
-  sd t1, KTF_RECORD + 8(sp)
-  mv s0, t0
   mv a0, sp
   csrr a1, scause
   csrr a2, stval
@@ -196,10 +186,9 @@ trap_from_kernel:
   csrc sstatus, t2
   csrs sstatus, t1
   ld ra, TF_RA(sp)
-  ld s0, TF_S(0)(sp)
   load_temporaries
   ld a0, TF_A(0)(sp)
-  addi sp, sp, KTF_SIZE
+  addi sp, sp, TF_SIZE
   sret
 
 // sp has left the stack; sscratch holds t0.  One emergency stack serves the
@@ -208,7 +197,7 @@ stack_overflow:
   la t0, emergency_taken
   amoswap.d t0, tp, (t0)
   bnez t0, 1f
-  la t0, emergency_stack_top - KTF_SIZE
+  la t0, emergency_stack_top - TF_SIZE
   sd sp, TF_SP(t0)
   mv sp, t0
   csrrw t0, sscratch, zero
@@ -217,9 +206,6 @@ stack_overflow:
   sd t1, TF_PC(sp)
   csrr t2, sstatus
   sd t2, TF_STATUS(sp)
-  sd s0, KTF_RECORD(sp)
-  sd t1, KTF_RECORD + 8(sp)
-  addi s0, sp, KTF_SIZE
   mv a0, sp
   csrr a1, stval
   call trap_stack_overflow

@@ -6,6 +6,7 @@
 // copies of uaccess.S.
 
 #include <machine.h>
+#include "kernel/ksym.h"
 #include "kernel/printk.h"
 #include "kernel/errno.h"
 #include "kernel/load.h"

@@ -16,6 +16,7 @@ void trap_stack_overflow(struct trapframe *tf, va_t stval) __attribute__((noretu
 
 // In trap.S and switch.S.
 void trap_entry(void);
+void trap_from_kernel(void);     // the frame of whoever it calls begins at the trap frame
 void user_task_start(void);
 void kernel_task_start(void);
 void fp_save(struct task *t);

@@ -14,6 +14,7 @@
 #include "kernel/debug/kasan.h"
 #include <pmap.h>
 #include "kernel/errno.h"
+#include "kernel/ksym.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"

@@ -14,6 +14,7 @@
 
 #include <machine.h>
 #include "kernel/debug/lock_order.h"
+#include "kernel/ksym.h"
 #include "kernel/printk.h"
 #include "kernel/string.h"
 #include "kernel/task.h"

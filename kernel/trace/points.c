@@ -4,6 +4,7 @@
 
 #include <pmap.h>
 #include "kernel/block.h"
+#include "kernel/errno.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
@@ -38,8 +39,8 @@ arguments_hit(const u64 *args)
   current->faults_off--;
 }
 
-i64
-syscall_traced(u64 nr, const u64 *args)
+static void
+call_hit(u64 nr, const u64 *args)
 {
   if(is_on(TRACE_SYS_ENTER))
     trace_record(TRACE_SYS_ENTER, nr, args[0], args[1], args[2]);
@@ -47,7 +48,17 @@ syscall_traced(u64 nr, const u64 *args)
     trace_record(TRACE_ARG_MORE, args[3], args[4], args[5], 0);
   if(is_on(TRACE_ARG_DATA))
     arguments_hit(args);
+}
+
+// A call that is made again with the whole frame is one call.
+i64
+syscall_traced(u64 nr, const u64 *args)
+{
+  if(!(current->notify & NOTIFY_WHOLE))
+    call_hit(nr, args);
   i64 result = syscall_dispatch(nr, args);
+  if(result == -EFRAME)
+    return result;
   if(is_on(TRACE_ARG_DATA))
     arguments_hit(args);
   if(is_on(TRACE_SYS_EXIT))

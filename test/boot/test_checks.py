@@ -30,7 +30,7 @@ PLANTS = {
     },
     "DEBUG": {
         "freed-twice": "cache kmalloc-48: object .* is freed twice",
-        "frame-freed-twice": "frame_freed: not true",
+        "frame-freed-twice": "not true: kind != KIND_FREE",
         "stale-frame": "frame .* was written to while it was free: 0 at offset 0",
         "inverted": '"first" is taken while "second" is held, against this order',
         "rank": '"pmap.upper" is taken while "leaf table" is held',

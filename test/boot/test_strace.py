@@ -13,6 +13,7 @@ def test_calls_are_decoded(shell):
     calls = "\n".join(text)
     assert re.search(r'(?m)^execve\("/sh", 0x[0-9a-f]+, 0x[0-9a-f]+\) = 0$', calls)
     assert re.search(r"(?m)^brk\(NULL\) = 0x[0-9a-f]+$", calls)
+    assert re.findall(r"(?m)^clone\(.*\) = (.*)$", calls)[0].isdigit()    # and not twice
     assert re.search(r"(?m)^clone\(.*SIGCHLD.*\) = \d+$", calls)
     assert "wait4(-1, [exited with 1], 0, NULL) = " in calls
     assert "nothere" not in calls.replace("ls: nothere", "")     # not without -f

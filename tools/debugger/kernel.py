@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reading the kernel's data for the debugger's commands."""
 
+import bisect
 import contextlib
 
 import gdb
@@ -141,15 +142,26 @@ def function_at(pc):
     return f"{block.function.name}+{pc - block.start:#x}{where}"
 
 
+def frame_of(pc):
+    """(where from sp the return address lies, size) of the frame of the function at pc."""
+    first, end = number(value("&__ksyms_start[0]")), number(value("&__ksyms_end[0]"))
+    table = memoryview(gdb.selected_inferior().read_memory(first, end - first).tobytes()).cast("I")
+    offset = (pc - number(value("&__text_start[0]"))) // 2
+    entry = table[bisect.bisect_right(table, offset, key=lambda e: e & 0xfffff) - 1]
+    ra, arguments = entry >> 24, entry >> 20 & 0xf
+    return ra * 8, (ra + 1 + arguments) * 8
+
+
 def call_chain(task):
     """The return addresses on the stack of a task that does not run, the last call first."""
-    pc, frame = number(task["context"][0]), number(task["context"][3])
+    pc, sp = number(task["context"][0]), number(task["context"][1])
     top = number(task["tf"])
-    while pc and frame >> 63:
+    while pc:
         yield pc
-        if not number(task["stack"]) < frame <= top:
+        ra, size = frame_of(pc - 1)
+        if ra == 0 or not number(task["stack"]) <= sp <= top - size:
             return
-        pc, frame = read_u64(frame - 8), read_u64(frame - 16)
+        pc, sp = read_u64(sp + ra), sp + size
 
 
 def is_current(task):

@@ -55,6 +55,12 @@ vsnprintk(char *buf, size_t n, const char *fmt, va_list ap)
 }
 
 void
+assert_failed(const char *what)
+{
+  panic("%s", what);
+}
+
+void
 panic(const char *fmt, ...)
 {
   va_list ap;
