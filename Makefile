@@ -40,7 +40,7 @@ CHECK_UBSAN := -fsanitize=undefined -fno-sanitize-recover=undefined
 
 KFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -Iarch/riscv \
 	-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -malign-data=natural \
-	-ffreestanding -fno-pie -no-pie -fomit-frame-pointer \
+	-msmall-data-limit=128 -ffreestanding -fno-pie -no-pie -fomit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-stack-protector \
 	$(CHECKS:%=-D%=1) $(foreach c,$(CHECKS),$(CHECK_$c))
 KLINK  := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \

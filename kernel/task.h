@@ -99,7 +99,7 @@ struct task {
   u32 faults_off;           // > 0: user copies end at a fault instead of taking it
   u32 resched;              // a switch is due               } one word, not 0: there is
   u32 notify;               // NOTIFY_*: before user mode    } work before user mode
-  u64 context[15];          // ra sp gp s0..s11 of a switched-out task
+  u64 context[14];          // ra sp s0..s11 of a switched-out task
   u32 fp_used;              // fp[] holds its floating-point state
   u64 fp[33];               // f0..f31, fcsr
 

@@ -9,7 +9,7 @@
 #include "trap.h"
 
 // The places in task->context.
-enum { CTX_RA, CTX_SP, CTX_GP, CTX_S0, CTX_S1, CTX_S2 };
+enum { CTX_RA, CTX_SP, CTX_S0, CTX_S1, CTX_S2 };
 
 // Every stack has room for a user frame at its top, so any task can go to user mode.
 static void

@@ -15,6 +15,8 @@
 #include "csr.h"
 #include "offsets.h"
 
+  .option norelax                  // gp is the firmware's yet
+
 #define IMAGE_OFFSET 0xffffffff00000000
 #define IMAGE_ROOT_ENTRY  510     // of IMAGE_OFFSET + 2 GiB
 #define DIRECT_ROOT_ENTRY 256     // of 0xffffffc000000000
@@ -112,6 +114,7 @@ _start:
   or t0, t0, t1
   go_virtual
 
+  load_gp
   la tp, boot_task
   la sp, boot_stack
   sd sp, TASK_STACK(tp)
@@ -128,6 +131,7 @@ secondary_entry:
   la t0, secondary_satp
   ld t0, 0(t0)
   go_virtual
+  load_gp
   ld t0, harts
   ld t1, hart_size
 1:

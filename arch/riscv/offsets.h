@@ -11,8 +11,8 @@
 #define TASK_FETCHED  24
 #define TASK_RESCHED  40      // with notify in the upper half
 #define TASK_CONTEXT  48
-#define TASK_FP_USED  168
-#define TASK_FP       176
+#define TASK_FP_USED  160
+#define TASK_FP       168
 
 // struct hart
 #define HART_ID       4
@@ -39,3 +39,14 @@
 #define STACK_SIZE 8192
 #endif
 #define SYSCALL_EVENT 0        // of enum trace_event
+
+#ifdef __ASSEMBLER__
+// In the kernel gp is where its small variables are (kernel.ld): one instruction reaches
+// them.
+.macro load_gp
+  .option push
+  .option norelax
+  la gp, __global_pointer$
+  .option pop
+.endm
+#endif

@@ -17,9 +17,8 @@
 context_switch:
   sd ra, CTX(0)(a0)
   sd sp, CTX(1)(a0)
-  sd gp, CTX(2)(a0)
   .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-  sd s\n, CTX(3 + \n)(a0)
+  sd s\n, CTX(2 + \n)(a0)
   .endr
   csrr t0, sstatus
   li t1, SSTATUS_FS
@@ -41,9 +40,8 @@ context_switch:
   mv tp, a1
   ld ra, CTX(0)(a1)
   ld sp, CTX(1)(a1)
-  ld gp, CTX(2)(a1)
   .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-  ld s\n, CTX(3 + \n)(a1)
+  ld s\n, CTX(2 + \n)(a1)
   .endr
   ret
 

@@ -54,6 +54,8 @@ trap_entry:
   beqz sp, trap_from_kernel
   sd tp, TF_TP(sp)
   ld tp, TF_TASK(sp)
+  sd gp, TF_GP(sp)
+  load_gp
   sd ra, TF_RA(sp)
   save_temporaries
   csrr t0, scause
@@ -88,6 +90,7 @@ return_to_user:
   csrw sepc, t0
   ld ra, TF_RA(sp)
   load_temporaries
+  ld gp, TF_GP(sp)
   ld tp, TF_TP(sp)
   ld sp, TF_SP(sp)
   sret
@@ -111,12 +114,10 @@ syscall_work:
   bltz a0, interrupted
   sd a0, TF_A(0)(sp)
 user_work:
-  sd gp, TF_GP(sp)
   save_preserved
 return_whole_frame:
   call trap_user_work
 load_whole_frame:
-  ld gp, TF_GP(sp)
   .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
   ld s\n, TF_S(\n)(sp)
   .endr
@@ -131,7 +132,6 @@ user_enter:
 
 // The call failed, perhaps because a signal ended its wait.
 interrupted:
-  sd gp, TF_GP(sp)
   save_preserved
   mv a1, a0
   mv a0, sp

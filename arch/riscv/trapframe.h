@@ -2,8 +2,8 @@
 //
 // User registers as a trap leaves them at the top of the kernel stack.
 //
-// A system call or fault stores only what C may overwrite; gp, s0..s11 stay in
-// their registers.  They are in the frame too wherever C may look at or replace
+// A system call or fault stores only what C may overwrite; s0..s11 stay in their
+// registers.  They are in the frame too wherever C may look at or replace
 // them: in clone, in signal_deliver() on the way to user mode, and in traps from
 // the kernel.  Who replaces the frame as a whole sets NOTIFY_FRAME, so that every
 // register is loaded from it.
