@@ -196,6 +196,21 @@ def test_oom_asleep(boot, tmp_path):
     wait_for(lambda: "sleeper" not in g.run("ps"))
 
 
+def test_small_programs_beside_a_hog(boot):
+    """They run while there is memory, and if there is none the hog has to go."""
+    g = boot(cpus=1, mem="16M", append="swap=none")
+    for mib, kills in ((12, 0), (14, 1)):
+        g.start(f"hog -w {mib} &")
+        g.expect(f"hog: took {mib} MiB", 60)
+        g.send("\n")
+        g.wait_prompt()
+        for _ in range(4):
+            assert "out of memory\n" not in g.check("ls / | sort | cat | wc", 60)
+        assert vmstat(g)["oom_kill"] == kills
+        g.run("kill -9 %1")
+    g.vm_check()
+
+
 def test_dead_swap_disk(boot, disk):
     """Slots that cannot be written are not free: the figures say so, and the OOM killer acts."""
     g = boot(mem="16M", qemu=swap_disk(disk(64), nth("write", 1, False)))
