@@ -6,15 +6,18 @@ import hashlib
 import io
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 import xml.etree.ElementTree as xml
 import zipfile
 
 import pytest
 
-from guest import BUILD, ROOT
+from guest import BUILD, PATIENCE, ROOT, wait_for
 
 sys.path[:0] = [str(ROOT / "test" / "labs"), str(ROOT / "test" / "grade")]
 import lab as labs
@@ -222,3 +225,76 @@ def test_graders_that_read_the_console():
     p = subprocess.run(["test/labs/grade-lab-cow"], cwd=ROOT, capture_output=True, text=True,
                        timeout=600, env=environment)
     assert p.returncode == 0 and p.stdout.endswith("Score: 100/100\n"), p.stdout + p.stderr
+
+
+# ---- A class of a hundred ----
+
+COW = labs.Lab("cow")
+COW_CHEATS = {
+    "prints": '  printk("Score: 100/100\\nALL COW TESTS PASSED\\n");\n',
+    "leaves": "  machine_poweroff(0);\n",
+    "hangs": "  for(;;)\n    ;\n",
+    "crashes": "  *(volatile int *)1 = 0;\n",
+}
+
+
+def cow_cheat(body):
+    """It begins cow() of what was handed out."""
+    files = labs.cut(ROOT, COW)
+    head = b"cow(struct at at, struct frame *f)\n{\n"
+    assert head in files["mm/fault.c"]
+    return files | {"mm/fault.c": files["mm/fault.c"].replace(head, head + body.encode())}
+
+
+def kinds():
+    """=> {kind: files}: ours, known-wrong ones, cheats, what does not compile, nothing"""
+    wrong = {f"wrong{i}": labs.spoil(ROOT, COW, w) for i, w in enumerate(COW.wrong())}
+    cheats = {name: cow_cheat(body) for name, body in COW_CHEATS.items()}
+    ours = {p: (ROOT / p).read_bytes() for p in COW.files}
+    return {"ours": ours, **wrong, **cheats, "broken": {p: b"#error\n" for p in COW.files},
+            "handed": labs.cut(ROOT, COW)}
+
+
+def hand_in(folder_of_all, name, files, form):
+    at = folder_of_all / name
+    folder(at, files | {"Makefile": b"all:\n"})
+    if form != "folder":
+        shutil.make_archive(str(at), form, at)
+        shutil.rmtree(at)
+
+
+def a_class(at, n):
+    """n submissions, no two alike, as trees and archives of several forms; half are ours."""
+    at.mkdir()
+    forms = ("gztar", "zip", "xztar", "folder")
+    every = kinds()
+    others = [k for k in every if k != "ours"]
+    for i in range(n):
+        kind = "ours" if i % 2 else others[i // 2 % len(others)]
+        files = {p: d + f"// {i}\n".encode() for p, d in every[kind].items()}
+        hand_in(at, f"{i:03}-{kind}", files, forms[i % 4])
+
+
+@pytest.mark.long
+def test_a_class_of_a_hundred(tmp_path):
+    """In half an hour, killed in the middle and begun again."""
+    handed_in, out = tmp_path / "in", tmp_path / "out"
+    a_class(handed_in, 100)
+    command = [sys.executable, "-B", "test/grade/grade.py", "cow", handed_in, "--out", out,
+               "--jobs", "2"]
+    start = time.monotonic()
+    p = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(list(out.glob("*/report.json"))) >= 30, 1200)
+    p.send_signal(signal.SIGKILL)
+    p.wait()
+    done = {r: r.stat().st_mtime_ns for r in out.glob("*/report.json")}
+    p = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600 * PATIENCE)
+    seconds = time.monotonic() - start
+    assert p.returncode == 0, p.stderr
+    assert {r: r.stat().st_mtime_ns for r in done} == done         # taken over, not done again
+    found = {name: int(r["score"]) for name, r in rows(out).items()}
+    assert len(found) == 100
+    assert {n for n, score in found.items() if score == 100} == {n for n in found if "ours" in n}
+    assert not [n for n, score in found.items() if score
+                and n[4:] in (*COW_CHEATS, "broken", "handed")]
+    assert seconds < 1800 * PATIENCE, f"a class of a hundred took {seconds:.0f} s"

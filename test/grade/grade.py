@@ -34,7 +34,7 @@ import sandbox
 import submission
 
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
-SECONDS, IMPATIENT = 20, 8       # to the next point; once two tests have stalled
+SECONDS, IMPATIENT = 20, 8       # to the next point; once a test has stalled
 BUILD_SECONDS = 180
 TAKEN_ALONG = ("arch", "kernel", "mm", "fs")      # folders of objects
 
@@ -233,9 +233,9 @@ class Grader:
     def run(self, tests, kernel, seed, scratch, again):
         results = []
         for t in tests:
-            stalls = sum(r["stalled"] for r in results)
+            stalled = any(r["stalled"] for r in results)
             results.append(run_test(kernel, self.ours, self.lab, seed, t, scratch,
-                                    min(self.seconds, IMPATIENT) if stalls > 1 else self.seconds,
+                                    min(self.seconds, IMPATIENT) if stalled else self.seconds,
                                     again))
         return results
 
@@ -309,18 +309,23 @@ def grade_class(grader, paths, out, jobs):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = {pool.submit(grade_one, grader, p, out): p for p in paths}
         progress(0, len(futures), started)
-        for f in concurrent.futures.as_completed(futures):
-            name = submission.stem(futures[f])
-            try:
-                results[name] = f.result()
-            except Exception as e:               # of ours: the others go on
-                results[name] = bad_result(grader, name, f"the grader failed: {e!r}")
-            progress(len(results), len(futures), started)
+        try:
+            for f in concurrent.futures.as_completed(futures):
+                name = submission.stem(futures[f])
+                try:
+                    results[name] = f.result()
+                except Exception as e:           # of ours: the others go on
+                    results[name] = bad_result(grader, name, f"the grader failed: {e!r}")
+                progress(len(results), len(futures), started)
+        except BaseException:                    # interrupted: what has begun is still finished
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     ordered = [results[n] for n in sorted(results)]
     report.write_class(out, ordered)
     for r in ordered:
         print(f"{r['name']:30} {r['score']}/{r['points']}")
     print(f"reports: {out}/class.html, class.csv, and a folder for each")
+    print(f"{len(results)} submissions in {time.time() - started:.0f} s")
 
 
 def arguments():
@@ -382,6 +387,9 @@ def main():
     except (labs.Problem, submission.Bad, subprocess.CalledProcessError) as e:
         print(f"grade: {e}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\ngrade: interrupted; a class goes on from here next time", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
