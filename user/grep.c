@@ -1,98 +1,151 @@
 // SPDX-License-Identifier: MIT
 //
 // grep: print the lines that match a pattern.  In a pattern, `.` is any
-// character, `x*` any number of x, a leading `^` the start and a final `$` the
-// end of the line, and a backslash makes the next character mean itself.
-// -v: lines that do not; -n: with numbers; -i: upper and lower case alike;
-// -c: only count them; -q: only the status.  Status 0 if a line was selected,
-// 1 if none, 2 after an error.
+// character, `[a-z]` one of these, `[^a-z]` none of them, `x*` any number of x, a leading
+// `^` the start and a final `$` the end of the line, and a backslash makes the next
+// character mean itself.  -e PATTERN: this one too; -v: lines that do not; -n: with
+// numbers; -i: upper and lower case alike; -c: only count them; -q: only the status.
+// Status 0 if a line was selected, 1 if none, 2 after an error.
 
 #include "user/ulib.h"
 #include "user/user.h"
 
-// The pattern is run as a machine with one state in front of each element and
+// A pattern is run as a machine with one state in front of each element and
 // one behind the last, all followed at once: time is lines times elements,
 // whatever the pattern.
 struct element {
-  char c;
-  bool any, star;
+  bool star, in[256];                  // the characters that fit
 };
 
-static struct element *elements;
-static size_t n_elements;
-static bool at_start, at_end;          // ^ and $
-static bool *now, *next;               // sets of states
+struct pattern {
+  struct element *elements;
+  size_t n;
+  bool at_start, at_end;               // ^ and $
+  bool *now, *next;                    // sets of states
+};
+
+static struct pattern *patterns;
+static size_t n_patterns;
 
 static bool inverted, numbered, fold_case, count_only, quiet, names;
 static long selected;
 
-static char
+static unsigned char
 fold(char c)
 {
   return fold_case && c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-static void
-compile(const char *p)
+// Behind a [: what is up to the ]; one that comes first means itself.
+static const char *
+compile_set(struct element *e, const char *p)
 {
-  size_t most = strlen(p) + 1;
+  bool but = *p == '^';
+  const char *first = p += but;
 
-  elements = must_malloc(most * sizeof(*elements));
-  now = must_malloc(most);
-  next = must_malloc(most);
-  at_start = *p == '^';
-  for(p += at_start; *p; p++){
-    struct element e = { 0 };
-    if(p[0] == '$' && p[1] == 0){
-      at_end = true;
+  for(; *p && (*p != ']' || p == first); p++){
+    unsigned char from = p[0], to = p[0];
+    if(p[1] == '-' && p[2] && p[2] != ']'){
+      to = p[2];
+      p += 2;
+    }
+    for(int c = from; c <= to; c++)
+      e->in[fold(c)] = true;
+  }
+  if(*p == 0){
+    warn("a [ without its ]");
+    exit(2);
+  }
+  for(int c = 0; but && c < 256; c++)
+    e->in[c] = !e->in[c];
+  return p + 1;
+}
+
+// => behind the element at p
+static const char *
+compile_element(struct element *e, const char *p)
+{
+  if(*p == '[')
+    return compile_set(e, p + 1);
+  if(*p == '.'){
+    memset(e->in, true, sizeof e->in);
+    return p + 1;
+  }
+  if(p[0] == '\\' && p[1])
+    p++;
+  e->in[fold(*p)] = true;
+  return p + 1;
+}
+
+static void
+compile(const char *text)
+{
+  size_t most = strlen(text) + 1;
+  struct pattern p = {
+    .elements = must_malloc(most * sizeof(struct element)), .now = must_malloc(most),
+    .next = must_malloc(most), .at_start = *text == '^',
+  };
+
+  for(text += p.at_start; *text; ){
+    if(text[0] == '$' && text[1] == 0){
+      p.at_end = true;
       break;
     }
-    e.any = *p == '.';
-    if(p[0] == '\\' && p[1])
-      p++;
-    e.c = fold(*p);
-    e.star = p[1] == '*';
-    p += e.star;
-    elements[n_elements++] = e;
+    struct element *e = &p.elements[p.n++];
+    memset(e, 0, sizeof *e);
+    text = compile_element(e, text);
+    e->star = *text == '*';
+    text += e->star;
   }
+  patterns = must_resize(patterns, (n_patterns + 1) * sizeof *patterns);
+  patterns[n_patterns++] = p;
 }
 
 // Enter a state, and those behind it that need no character.
 static void
-enter(bool *states, size_t i)
+enter(const struct pattern *p, bool *states, size_t i)
 {
   states[i] = true;
-  while(i < n_elements && elements[i].star)
+  while(i < p->n && p->elements[i].star)
     states[++i] = true;
 }
 
 static void
-step(char c)
+step(struct pattern *p, char c)
 {
-  memset(next, 0, n_elements + 1);
-  for(size_t i = 0; i < n_elements; i++){
-    struct element *e = &elements[i];
-    if(now[i] && (e->any || e->c == c))
-      enter(next, e->star ? i : i + 1);
+  memset(p->next, 0, p->n + 1);
+  for(size_t i = 0; i < p->n; i++){
+    struct element *e = &p->elements[i];
+    if(p->now[i] && e->in[fold(c)])
+      enter(p, p->next, e->star ? i : i + 1);
   }
-  bool *swap = now;
-  now = next;
-  next = swap;
+  bool *swap = p->now;
+  p->now = p->next;
+  p->next = swap;
+}
+
+static bool
+fits(struct pattern *p, const char *line, size_t n)
+{
+  memset(p->now, 0, p->n + 1);
+  enter(p, p->now, 0);
+  for(size_t i = 0; i < n; i++){
+    if(p->now[p->n] && !p->at_end)
+      return true;
+    step(p, line[i]);
+    if(!p->at_start)
+      enter(p, p->now, 0);
+  }
+  return p->now[p->n];
 }
 
 static bool
 matches(const char *line, size_t n)
 {
-  memset(now, 0, n_elements + 1);
-  enter(now, 0);
-  for(size_t i = 0; i < n; i++){
-    if(now[n_elements] && !at_end)
+  for(size_t i = 0; i < n_patterns; i++)
+    if(fits(&patterns[i], line, n))
       return true;
-    step(fold(line[i]));
-    if(!at_start)
-      enter(now, 0);
-  }
-  return now[n_elements];
+  return false;
 }
 
 // => false after a complaint
@@ -133,19 +186,26 @@ grep(int fd, const char *name)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "vnicq", "grep [-v] [-n] [-i] [-c] [-q] pattern [file ...]" };
+  struct options o = { argc, argv, "e:vnicq",
+                       "grep [-v] [-n] [-i] [-c] [-q] pattern | -e pattern ... [file ...]" };
+  struct list given = { 0 };
   bool ok = true;
 
   for(int c; (c = option(&o)) != 0;){
+    if(c == 'e')
+      list_add(&given, o.value);
     inverted |= c == 'v';
     numbered |= c == 'n';
     fold_case |= c == 'i';
     count_only |= c == 'c';
     quiet |= c == 'q';
   }
-  if(o.at == argc)
+  if(given.n == 0 && o.at == argc)
     usage(&o);
-  compile(argv[o.at++]);
+  if(given.n == 0)
+    list_add(&given, argv[o.at++]);
+  for(size_t i = 0; i < given.n; i++)      // by now -i is known
+    compile(given.p[i]);
   names = argc - o.at > 1;
   if(o.at == argc)
     ok = grep(0, "standard input");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // sysctl: the settings below /proc/sys, by names with dots.  NAME shows one, NAME=VALUE
-// (-w is allowed) sets it; -a shows all, -n the values alone.
+// (-w is allowed) sets it; a part such as vm shows all below it, -a all there are; -n: the
+// values alone.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -20,14 +21,19 @@ path_of(const char *name)
   return t.s;
 }
 
+static bool show_all(const char *prefix);
+
+// A setting, or all below a directory of them.
 static bool
 show(const char *name)
 {
   struct text t = { 0 };
   char *path = path_of(name);
-  bool ok = read_file(path, &t);
+  bool below = is_directory(path), ok = below ? show_all(name) : read_file(path, &t);
 
-  if(!ok)
+  if(below)
+    ;
+  else if(!ok)
     warn("%s cannot be read", name);
   else if(only_values)
     out("%s", t.s);
@@ -35,6 +41,28 @@ show(const char *name)
     out("%s = %s", name, t.s);
   text_free(&t);
   free(path);
+  return ok;
+}
+
+// What can be read only by giving something else up is left out: recounting all of
+// memory is no setting.
+static bool
+show_all(const char *prefix)
+{
+  struct list names = { 0 };
+  struct text name = { 0 };
+  char *path = path_of(prefix);
+  bool ok = directory_names(path, &names) == 0;
+
+  for(size_t i = 0; i < names.n; i++){
+    text_clear(&name);
+    text_format(&name, "%s%s%s", prefix, *prefix ? "." : "", (char *)names.p[i]);
+    if(strcmp(name.s, "vm.check") != 0)
+      ok &= show(name.s);
+  }
+  free(path);
+  text_free(&name);
+  list_free(&names, true);
   return ok;
 }
 
@@ -52,32 +80,6 @@ set(const char *name, const char *value)
   else if(!show(name))
     return false;
   return r >= 0;
-}
-
-// What can be read only by giving something else up is left out: recounting all of
-// memory is no setting.
-static bool
-show_all(const char *prefix)
-{
-  struct list names = { 0 };
-  struct text name = { 0 };
-  char *path = path_of(prefix);
-  bool ok = directory_names(path, &names) == 0;
-
-  for(size_t i = 0; i < names.n; i++){
-    text_clear(&name);
-    text_format(&name, "%s%s%s", prefix, *prefix ? "." : "", (char *)names.p[i]);
-    char *below = path_of(name.s);
-    if(is_directory(below))
-      ok &= show_all(name.s);
-    else if(strcmp(name.s, "vm.check") != 0)
-      ok &= show(name.s);
-    free(below);
-  }
-  free(path);
-  text_free(&name);
-  list_free(&names, true);
-  return ok;
 }
 
 int

@@ -3,6 +3,7 @@
 // vmstat: what the system does, a line every SECONDS, COUNT times or for ever; without
 // them one line.  Rates are for a second: the first line's, since boot.  -s: what memory is
 // used for, and since boot faults by kind, what they waited for, and what replacing cost.
+// -d: what each disk was asked for since boot.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -137,16 +138,40 @@ say_all(void)
   return 0;
 }
 
+// ---- -d ----
+
+static int
+say_disks(void)
+{
+  enum { NAME = 2, READS, SECTORS_READ = 5, WRITES = 7, SECTORS_WRITTEN = 9, FLUSHES = 18 };
+  struct text disks = { 0 };
+
+  setting_read("/proc/diskstats", &disks);
+  out("disk ----------read---------- ---------written--------\n"
+      "       requests      sectors   requests      sectors    flushes\n");
+  for(char *line = disks.s, *end; (end = strchr(line, '\n')); line = end + 1){
+    *end = 0;
+    const char *name = skip_blanks(line);
+    for(int i = 0; i < NAME; i++)
+      name = skip_blanks(strchr(name, ' '));
+    out("%.*s %10ld %12ld %10ld %12ld %10ld\n", (int)(strchr(name, ' ') - name), name,
+        field(line, READS), field(line, SECTORS_READ), field(line, WRITES),
+        field(line, SECTORS_WRITTEN), field(line, FLUSHES));
+  }
+  text_free(&disks);
+  return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "s", "vmstat [-s | seconds [count]]" };
+  struct options o = { argc, argv, "ds", "vmstat [-s | -d | seconds [count]]" };
   struct sample last = { 0 };
   long seconds = 0, count = -1;
 
-  bool words = option(&o) == 's';
+  int words = option(&o);
   if(words && o.at == argc)
-    return say_all();
+    return words == 's' ? say_all() : say_disks();
   if(words || argc - o.at > 2 ||
      (argc > o.at && (!parse_long(argv[o.at], &seconds) || seconds < 1)) ||
      (argc - o.at == 2 && (!parse_long(argv[o.at + 1], &count) || count < 1)))

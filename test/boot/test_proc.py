@@ -182,6 +182,15 @@ def test_sysctl(shell):
     assert shell.run("sysctl -n vm.policy; sysctl vm.policy=esc") == "clock\nvm.policy = esc"
     assert "kernel.ostype = Linux" in shell.run("sysctl -a").splitlines()
     assert shell.status("sysctl no.such 2> /dev/null") == 1
+    below = shell.run("sysctl vm").splitlines()
+    assert "vm.policy = esc" in below and all(line.startswith("vm.") for line in below)
+
+
+def test_free(shell):
+    kib, units = (line.split() for line in
+                  shell.run("free | grep Mem; free -h | grep M").splitlines())
+    assert len(kib) == len(units) == 6 and all(re.fullmatch(r"\d+\.\d[KM]i", u) for u in units[1:])
+    assert float(units[1][:-2]) == int(kib[1]) * 10 // 1024 / 10
 
 
 def test_pmap(shell):
@@ -202,6 +211,17 @@ def test_vmstat_command(shell):
     row = dict(zip(lines[1], (int(n) for n in lines[3])))
     assert row["id"] > 50 and abs(row["us"] + row["sy"] + row["id"] - 100) <= 2
     assert row["free"] > 0
+
+
+def test_vmstat_of_disks(shell):
+    def figures():
+        return next([int(n) for n in line.split()[1:]]
+                    for line in shell.run("vmstat -d").splitlines() if line.startswith("vda"))
+    before = figures()
+    shell.run("echo 3 > /proc/sys/vm/drop_caches; cat /usertests > f; sync")
+    reads, sectors_read, writes, sectors_written, flushes = (
+        b - a for a, b in zip(before, figures()))
+    assert 0 < reads < sectors_read and 0 < writes < sectors_written and flushes > 0
 
 
 def test_vmstat_in_words(shell):
