@@ -172,12 +172,10 @@ static void
 bind(struct dentry *d, struct inode *dir, struct inode *i)
 {
   if(d->parent == NULL){
-    inode_get(dir);
-    d->parent = dir;
+    d->parent = inode_get(dir);
   }
   if(d->cached){
-    inode_get(i);
-    d->inode = i;
+    d->inode = inode_get(i);
   }
   spin_lock(&tree);
   if(i->dentry == NULL){
@@ -215,8 +213,7 @@ dentry_find(struct inode *dir, const struct name *n, struct inode **out)
     d->used = true;
     answer = DENTRY_ABSENT;
     if(d->inode){
-      inode_get(d->inode);
-      *out = d->inode;
+      *out = inode_get(d->inode);
       answer = DENTRY_FOUND;
     }
   }

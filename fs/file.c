@@ -43,10 +43,12 @@ file_create(const struct file_ops *ops, u32 flags)
   return f;
 }
 
-void
+struct file *
 file_get(struct file *f)
 {
-  atomic_add(&f->refs, 1);
+  if(f)
+    atomic_add(&f->refs, 1);
+  return f;
 }
 
 void

@@ -44,10 +44,12 @@ fs_pos_copy(struct fs_pos *p)
   return make(cwd, root, umask);
 }
 
-void
+struct fs_pos *
 fs_pos_get(struct fs_pos *p)
 {
-  atomic_add(&p->refs, 1);
+  if(p)
+    atomic_add(&p->refs, 1);
+  return p;
 }
 
 void
@@ -66,8 +68,7 @@ fs_pos_cwd(struct fs_pos *p)
   bool shared = atomic_load(&p->refs) > 1;     // else only the caller could change it
   if(shared)
     spin_lock(&p->lock);
-  struct inode *i = p->cwd;
-  inode_get(i);
+  struct inode *i = inode_get(p->cwd);
   if(shared)
     spin_unlock(&p->lock);
   return i;

@@ -16,10 +16,7 @@ static struct super *root_super;
 struct inode *
 root_get(void)
 {
-  struct inode *i = root_super ? root_super->root : NULL;
-  if(i)
-    inode_get(i);
-  return i;
+  return root_super ? inode_get(root_super->root) : NULL;
 }
 
 struct inode *

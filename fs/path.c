@@ -68,8 +68,7 @@ lookup_parent(struct inode *dir, struct inode **out)
   while(dir == dir->super->root && dir->super->covers)
     dir = dir->super->covers;
   if(dir == dir->super->root){
-    inode_get(dir);
-    *out = dir;
+    *out = inode_get(dir);
     return 0;
   }
   *out = dentry_parent(dir);
@@ -85,8 +84,7 @@ walk_lookup(struct walk *w, struct inode **out)
   if(n->len > 0 && !S_ISDIR(dir->mode))
     return -ENOTDIR;
   if(n->len == 0 || is_dot(n)){
-    inode_get(dir);
-    *out = dir;
+    *out = inode_get(dir);
   } else if(is_dot_dot(n)){
     e = lookup_parent(dir, out);
   } else {
@@ -104,14 +102,12 @@ start(struct inode *base, const char *path)
 {
   struct fs_pos *fs = current->fs;
   if(path[0] != '/' && base){
-    inode_get(base);
-    return base;
+    return inode_get(base);
   }
   if(fs == NULL)
     return root_get();
   if(path[0] == '/'){                    // nothing ever changes it
-    inode_get(fs->root);
-    return fs->root;
+    return inode_get(fs->root);
   }
   return fs_pos_cwd(fs);
 }

@@ -344,9 +344,7 @@ static int
 link_cwd(struct task *t, u64 number, struct inode **out)
 {
   bool on = spin_lock_irq(&family_lock);
-  struct fs_pos *fs = t->fs;
-  if(fs)
-    fs_pos_get(fs);
+  struct fs_pos *fs = fs_pos_get(t->fs);
   spin_unlock_irq(&family_lock, on);
   if(fs == NULL)
     return -ENOENT;
@@ -368,8 +366,7 @@ link_fd(struct task *t, u64 number, struct inode **out)
   struct files *fs = task_files(t);
   struct file *f = fs ? files_at(fs, number) : NULL;
   if(f){
-    inode_get(f->inode);
-    *out = f->inode;
+    *out = inode_get(f->inode);
     file_put(f);
   }
   files_put(fs);

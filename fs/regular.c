@@ -247,8 +247,7 @@ vfs_punch(struct inode *i, u64 off, u64 len)
 static struct object *
 regular_map(struct file *f)
 {
-  object_get(&f->inode->object);
-  return &f->inode->object;
+  return object_get(&f->inode->object);
 }
 
 i64

@@ -204,10 +204,11 @@ void inode_ready(struct inode *i);
 void inode_fail(struct inode *i);
 
 // The caller has a reference already.
-static inline void
+static inline struct inode *
 inode_get(struct inode *i)
 {
   atomic_add(&i->refs, 1);
+  return i;
 }
 
 // For writing; two of one kind, in the order of their addresses.  NULL is nothing.
@@ -237,7 +238,7 @@ u64 inode_shrink(u64 want);
 void epoll_forget(struct file *f);                      // it is about to go
 
 struct file *file_create(const struct file_ops *ops, u32 flags);   // => refs 1, or NULL
-void file_get(struct file *f);
+struct file *file_get(struct file *f);
 void file_put(struct file *f);                          // may sleep; NULL is nothing
 
 i64 file_read(struct file *f, va_t buf, u64 n, u64 *pos);   // pos NULL: the file's own
@@ -307,7 +308,7 @@ i64 vfs_path_of(struct inode *i, char *buf, u64 n);
 
 struct fs_pos *fs_pos_create(void);                     // at the root; NULL without memory
 struct fs_pos *fs_pos_copy(struct fs_pos *p);           // NULL without memory
-void fs_pos_get(struct fs_pos *p);
+struct fs_pos *fs_pos_get(struct fs_pos *p);
 void fs_pos_put(struct fs_pos *p);                      // may sleep; NULL is nothing
 struct inode *fs_pos_cwd(struct fs_pos *p);             // => referenced
 int fs_pos_move(struct fs_pos *p, struct inode *dir);   // chdir; takes over the reference

@@ -205,8 +205,7 @@ build_space(struct exec *x)
     err = place_and_map(&x->linker, x->linker_file, s->mmap_top, s);
   s->brk_start = s->brk = x->elf.end;
   s->pid = current->process->pid;
-  s->exe = x->file;
-  file_get(x->file);
+  s->exe = file_get(x->file);
   return err;
 }
 

@@ -142,10 +142,12 @@ files_copy(struct files *old)
   return fs;
 }
 
-void
+struct files *
 files_get(struct files *fs)
 {
-  atomic_add(&fs->refs, 1);
+  if(fs)
+    atomic_add(&fs->refs, 1);
+  return fs;
 }
 
 void

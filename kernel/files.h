@@ -26,7 +26,7 @@ struct files {
 // A table for a new process.  => refs 1, or NULL without memory
 struct files *files_create(void);
 struct files *files_copy(struct files *old);     // fork: the same files
-void files_get(struct files *fs);
+struct files *files_get(struct files *fs);
 void files_put(struct files *fs);                // the last one closes all; may sleep
 void files_close_exec(struct files *fs);         // execve: close what is close-on-exec; may sleep
 

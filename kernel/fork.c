@@ -34,28 +34,19 @@ flags_ok(u64 flags)
 static struct process *
 child_process(struct process *parent, u64 flags)
 {
-  if(!(flags & CLONE_THREAD))
-    return process_create(parent);
-  process_get(parent);
-  return parent;
+  return flags & CLONE_THREAD ? process_get(parent) : process_create(parent);
 }
 
 static struct files *
 child_files(struct files *files, u64 flags)
 {
-  if(!(flags & CLONE_FILES))
-    return files_copy(files);
-  files_get(files);
-  return files;
+  return flags & CLONE_FILES ? files_get(files) : files_copy(files);
 }
 
 static struct fs_pos *
 child_fs(struct fs_pos *fs, u64 flags)
 {
-  if(!(flags & CLONE_FS))
-    return fs_pos_copy(fs);
-  fs_pos_get(fs);
-  return fs;
+  return flags & CLONE_FS ? fs_pos_get(fs) : fs_pos_copy(fs);
 }
 
 static struct space *
@@ -64,8 +55,7 @@ child_space(struct space *s, u64 flags)
   struct space *copy = NULL;
   if(!(flags & CLONE_VM))
     return space_fork(s, &copy) == 0 ? copy : NULL;
-  space_get(s);
-  return s;
+  return space_get(s);
 }
 
 // => a task that nobody knows yet, or NULL without memory

@@ -14,8 +14,7 @@ file_nameless(const struct file_ops *ops, u32 flags, void *priv)
   struct file *f = file_create(ops, flags);
   if(f == NULL)
     return NULL;
-  inode_get(&inode);
-  f->inode = &inode;
+  f->inode = inode_get(&inode);
   f->priv = priv;
   return f;
 }

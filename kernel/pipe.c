@@ -406,8 +406,7 @@ end_create(struct inode *i, u32 flags)
   struct file *f = file_create(&pipe_ops, flags);
   if(f == NULL)
     return NULL;
-  inode_get(i);
-  f->inode = i;
+  f->inode = inode_get(i);
   f->priv = i->pipe;
   i->pipe->users++;
   add_ends(i->pipe, flags);

@@ -80,8 +80,7 @@ join_family(struct process *p, struct task *leader, struct process *parent)
   p->pid = leader->tid;
   if(leader->space && leader->space->pid == 0)
     leader->space->pid = p->pid;
-  p->leader = leader;
-  task_get(leader);
+  p->leader = task_get(leader);
   p->parent = parent;
   p->ppid = parent ? parent->pid : 0;
   if(parent)
@@ -220,8 +219,7 @@ process_take_lead(struct process *p, struct task *t)
   drop_number(t->tid);
   t->tid = p->pid;
   pid_find(p->pid)->task = t;
-  task_get(t);
-  p->leader = t;
+  p->leader = task_get(t);
   task_put(old);
 }
 

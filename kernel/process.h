@@ -21,7 +21,14 @@ extern struct process *init_process;   // pid 1
 
 // A process for a child of parent (NULL: a kernel task).  => refs 1, or NULL
 struct process *process_create(struct process *parent);
-static inline void process_get(struct process *p) { atomic_add(&p->refs, 1); }
+
+static inline struct process *
+process_get(struct process *p)
+{
+  atomic_add(&p->refs, 1);
+  return p;
+}
+
 void process_put(struct process *p);
 
 // t becomes visible: it gets its number (nr 0: any) and joins its process, which

@@ -84,9 +84,7 @@ task_find(u32 tid)
 {
   bool on = spin_lock_irq(&family_lock);
   struct pid *pid = pid_find(tid);
-  struct task *t = pid ? pid->task : NULL;
-  if(t)
-    task_get(t);
+  struct task *t = task_get(pid ? pid->task : NULL);
   spin_unlock_irq(&family_lock, on);
   return t;
 }
@@ -98,9 +96,7 @@ task_next(u32 tid)
   struct pid *pid = pid_next(tid);
   while(pid && !pid->task)
     pid = pid_next(pid->nr + 1);
-  struct task *t = pid ? pid->task : NULL;
-  if(t)
-    task_get(t);
+  struct task *t = task_get(pid ? pid->task : NULL);
   spin_unlock_irq(&family_lock, on);
   return t;
 }
@@ -109,9 +105,7 @@ struct space *
 task_space(struct task *t)
 {
   bool on = spin_lock_irq(&family_lock);
-  struct space *s = t->space;
-  if(s)
-    space_get(s);
+  struct space *s = space_get(t->space);
   spin_unlock_irq(&family_lock, on);
   return s;
 }
@@ -120,9 +114,7 @@ struct files *
 task_files(struct task *t)
 {
   bool on = spin_lock_irq(&family_lock);
-  struct files *f = t->files;
-  if(f)
-    files_get(f);
+  struct files *f = files_get(t->files);
   spin_unlock_irq(&family_lock, on);
   return f;
 }

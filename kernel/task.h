@@ -230,8 +230,17 @@ void stop_machine(void (*fn)(void *), void *arg);  // run fn with every other ha
 
 // ---- Tasks by number ----
 
-static inline void task_get(struct task *t) { atomic_add(&t->refs, 1); }
-void task_put(struct task *t);           // NULL is nothing
+
+// To get or put NULL is nothing, of tasks and all that they hold.
+static inline struct task *
+task_get(struct task *t)
+{
+  if(t)
+    atomic_add(&t->refs, 1);
+  return t;
+}
+
+void task_put(struct task *t);
 struct task *task_find(u32 tid);         // => referenced, or NULL
 struct task *task_next(u32 tid);         // the first with this tid or above; referenced, or NULL
 struct space *task_space(struct task *t);     // => referenced, or NULL

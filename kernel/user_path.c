@@ -13,8 +13,7 @@ inode_of(struct fd_ref r, struct inode **out)
 {
   if(r.file == NULL)
     return -EBADF;
-  inode_get(r.file->inode);
-  *out = r.file->inode;
+  *out = inode_get(r.file->inode);
   fd_put(r);
   return 0;
 }

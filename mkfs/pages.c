@@ -93,10 +93,11 @@ object_destroy(struct object *o)
   radix_destroy(&o->pages);
 }
 
-void
+struct object *
 object_get(struct object *o)
 {
   o->refs++;
+  return o;
 }
 
 void

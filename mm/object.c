@@ -47,10 +47,11 @@ object_create_anon(u64 size)
   return o;
 }
 
-void
+struct object *
 object_get(struct object *o)
 {
   atomic_add(&o->refs, 1);
+  return o;
 }
 
 bool

@@ -95,7 +95,7 @@ void object_unlink_area(struct area *a);
 int object_fix(struct object *o);
 static inline void object_unfix(struct object *o) { atomic_store(&o->fixed, false); }
 
-void object_get(struct object *o);
+struct object *object_get(struct object *o);
 void object_put(struct object *o);      // may sleep; no mm lock held; NULL is nothing
 
 // The page at index: found, or made and filled from the store.

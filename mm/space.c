@@ -80,10 +80,12 @@ space_create(void)
   return s;
 }
 
-void
+struct space *
 space_get(struct space *s)
 {
-  atomic_add(&s->refs, 1);
+  if(s)
+    atomic_add(&s->refs, 1);
+  return s;
 }
 
 bool
@@ -212,9 +214,7 @@ copy_attributes(struct space *child, struct space *parent)
   child->env_end = parent->env_end;
   child->oom_score_adj = parent->oom_score_adj;
   local_fork(child, parent);
-  child->exe = parent->exe;
-  if(child->exe)
-    file_get(child->exe);
+  child->exe = file_get(parent->exe);
 }
 
 int
@@ -245,8 +245,7 @@ vm_area_at(struct space *s, va_t va, struct area *copy)
   struct area *a = area_above(s, va);
   if(a){
     *copy = *a;
-    if(a->file)
-      file_get(a->file);
+    file_get(a->file);
   }
   rw_read_unlock(&s->lock);
   return a != NULL;
@@ -259,8 +258,7 @@ vm_object_at(struct space *s, va_t va, u64 *offset)
   rw_read_lock(&s->lock);
   struct area *a = area_find(s, va);
   if(a && (a->flags & AREA_SHARED)){
-    o = a->object;
-    object_get(o);
+    o = object_get(a->object);
     *offset = a->offset + (va - a->start);
   }
   rw_read_unlock(&s->lock);

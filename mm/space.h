@@ -110,7 +110,7 @@ struct space *space_create(void);
 // A copy-on-write copy in the same lineage. => 0, *out with refs 1; -ENOMEM
 int space_fork(struct space *parent, struct space **out);
 
-void space_get(struct space *s);
+struct space *space_get(struct space *s);
 void space_put(struct space *s);   // the last one unmaps everything; may sleep; NULL is nothing
 
 // All tasks of s have been killed, but may take their time: take its pages away now.  What
@@ -246,5 +246,5 @@ struct space *oom_victim(void);
 u64 oom_score(struct space *s);                // 0..1000, as Linux's
 
 // What mm/ keeps of files is a reference and no more.
-void file_get(struct file *f);
+struct file *file_get(struct file *f);
 void file_put(struct file *f);                 // may sleep; NULL is nothing

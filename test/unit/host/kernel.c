@@ -122,10 +122,12 @@ page_copy(void *dst, const void *src)
 
 struct file { u64 refs; };               // what mm/ keeps references to
 
-void
+struct file *
 file_get(struct file *f)
 {
-  f->refs++;
+  if(f)
+    f->refs++;
+  return f;
 }
 
 void
