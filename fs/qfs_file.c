@@ -182,20 +182,9 @@ const struct object_ops qfs_file_ops = {
 static int
 zero_tail(struct qfs_inode *qi, u64 size)
 {
-  struct object *o = &qi->vfs.object;
-  struct qfs_run run;
-  struct frame *f;
-  u64 in_page = size & PAGE_MASK;
-  int e = in_page ? qfs_map(qi, size >> PAGE_SHIFT, 1, false, &run) : 0;
-  if(e || in_page == 0 || run.block == 0)
-    return e;
-  e = object_page(o, size >> PAGE_SHIFT, &f);
-  if(e)
-    return e;
-  memset((char *)frame_kva(f) + in_page, 0, PAGE_SIZE - in_page);
-  e = object_make_dirty(o, f);
-  frame_put(f, PIN_1);
-  return e;
+  struct qfs_run run = { .block = 0 };
+  int e = size & PAGE_MASK ? qfs_map(qi, size >> PAGE_SHIFT, 1, false, &run) : 0;
+  return e || run.block == 0 ? e : object_zero(&qi->vfs.object, size, page_up(size));
 }
 
 // The pages past `size` are gone.  First the disk learns so, then what they held is freed.

@@ -190,26 +190,6 @@ vfs_allocate(struct inode *i, u64 off, u64 len)
 
 // ---- And holes ----
 
-// Bytes [off, end) of one page.
-static int
-zero_bytes(struct object *o, u64 off, u64 end)
-{
-  struct frame *f;
-  end = min(end, o->size);
-  if(off >= end)
-    return 0;
-  int e = object_page(o, off >> PAGE_SHIFT, &f);
-  if(e)
-    return e;
-  e = object_make_dirty(o, f);
-  if(e == 0){
-    memset((char *)frame_kva(f) + (off & PAGE_MASK), 0, end - off);
-    object_mark_dirty(o, f);
-  }
-  frame_put(f, PIN_1);
-  return e;
-}
-
 static int
 punch_locked(struct inode *i, u64 off, u64 end)
 {
@@ -218,11 +198,12 @@ punch_locked(struct inode *i, u64 off, u64 end)
   if(o->fixed)
     return -ETXTBSY;
   inode_modified(i);
+  end = min(end, o->size);
   if(first > last)
-    return zero_bytes(o, off, end);
-  int e = zero_bytes(o, off, first);
+    return object_zero(o, off, end);
+  int e = object_zero(o, off, min(first, end));
   if(e == 0)
-    e = zero_bytes(o, last, end);
+    e = object_zero(o, last, end);
   if(e || first == last)
     return e;
   return i->ops->move(i, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT, NULL, 0);

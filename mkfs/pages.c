@@ -185,6 +185,19 @@ object_make_dirty(struct object *o, struct frame *f)
   return e;
 }
 
+int
+object_zero(struct object *o, u64 off, u64 end)
+{
+  struct frame *f;
+  int e = object_page(o, off >> PAGE_SHIFT, &f);
+  if(e)
+    return e;
+  memset((char *)frame_kva(f) + (off & PAGE_MASK), 0, end - off);
+  e = object_make_dirty(o, f);
+  frame_put(f, PIN_1);
+  return e;
+}
+
 static void
 remove_page(struct object *o, u64 index)
 {

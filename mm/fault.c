@@ -218,14 +218,6 @@ page_placed(const struct frame *f)
   return atomic_load(&f->word) & FRAME_PLACED;
 }
 
-// How many pages o may have.
-static u64
-object_pages(const struct object *o)
-{
-  u64 size = atomic_load(&o->size);
-  return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
-}
-
 // f, whose count of mappings includes e already, becomes mapped there; `placed`: how, if
 // its place in the store is reserved: it may be stored to then, for the hardware's D bit
 // tells of stores.  The count goes up before we look: who takes the page or its dirt away

@@ -105,31 +105,34 @@ object_read_kernel(struct object *o, u64 off, void *buf, u64 n)
 
 // ---- Growing ----
 
-// The page that holds the old end must read as zeroes from there on, in the
-// store too, before the size may go past it.
-static int
-zero_old_tail(struct object *o, u64 size)
+int
+object_zero(struct object *o, u64 off, u64 end)
 {
-  u64 in_page = size & PAGE_MASK;
   struct frame *f;
-  if(in_page == 0)
-    return 0;
-  int err = object_page(o, size >> PAGE_SHIFT, &f);
-  if(err)
+  int err = off < end ? object_page(o, off >> PAGE_SHIFT, &f) : 0;
+  if(err || off >= end)
     return err;
   err = object_make_dirty(o, f);
   if(err == 0){
-    memset((char *)frame_kva(f) + in_page, 0, PAGE_SIZE - in_page);
+    memset((char *)frame_kva(f) + (off & PAGE_MASK), 0, end - off);
     object_mark_dirty(o, f);
   }
   frame_unpin(f);
   return err;
 }
 
+// The page that holds the old end must read as zeroes from there on, in the
+// store too, before the size may go past it.
+static int
+zero_old_tail(struct object *o)
+{
+  return object_zero(o, o->size, page_up(o->size));
+}
+
 int
 object_extend(struct object *o, u64 size)
 {
-  int err = size > o->size ? zero_old_tail(o, o->size) : 0;
+  int err = size > o->size ? zero_old_tail(o) : 0;
   if(err == 0)
     atomic_store(&o->size, size);
   return err;
@@ -236,7 +239,7 @@ write_page(struct object *o, u64 off, va_t buf, u64 len, u64 *done)
 int
 object_write(struct object *o, u64 off, va_t buf, u64 n, u64 *done)
 {
-  int err = n && off > o->size ? zero_old_tail(o, o->size) : 0;
+  int err = n && off > o->size ? zero_old_tail(o) : 0;
   *done = 0;
   if(err || n == 0)
     return err;

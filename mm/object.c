@@ -175,7 +175,7 @@ object_gather(struct object *o, u64 *index, u64 end, u64 counts, struct frame **
 static bool
 past_end(const struct object *o, u64 index)
 {
-  return index >= page_up(atomic_load(&o->size)) >> PAGE_SHIFT;
+  return index >= object_pages(o);
 }
 
 // A new page, BUSY and pinned, in the tree.
@@ -209,7 +209,7 @@ enum { WINDOW_MIN = 4, WINDOW_MAX = 64 };
 static u32
 read_window(struct object *o, u64 index)
 {
-  u64 pages = page_up(o->size) >> PAGE_SHIFT;
+  u64 pages = object_pages(o);
   bool in_order = index == o->next_read || index == 0;
   o->window = in_order ? min(max(o->window, (u32)WINDOW_MIN) * 2, WINDOW_MAX) : WINDOW_MIN;
   return (u32)min((u64)o->window, pages > index ? pages - index : 1);

@@ -108,6 +108,14 @@ int object_page(struct object *o, u64 index, struct frame **out);
 // dirty, and is BUSY until the caller has filled it and calls frame_unbusy
 int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh);
 
+// How many pages o may have.
+static inline u64
+object_pages(const struct object *o)
+{
+  u64 size = atomic_load(&o->size);
+  return (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
+}
+
 // Make a page that is there ready to be stored to: its place in the store is
 // reserved and it is marked dirty. f pinned. => 0, -ENOSPC, -EIO ...  May sleep.
 int object_make_dirty(struct object *o, struct frame *f);
@@ -176,6 +184,9 @@ i64 object_read_kernel(struct object *o, u64 off, void *buf, u64 n);
 // Grow to `size` (file lock held): the bytes in between read as zeroes.
 // => 0 or -errno
 int object_extend(struct object *o, u64 size);
+
+// Bytes [off, end) of one page become zeroes, in the store too.  May sleep. => 0 or -errno
+int object_zero(struct object *o, u64 off, u64 end);
 
 // Set the size; when shrinking, pages past it leave the object and every
 // mapping, and the tail of the last page is zeroed.  The store is cut by the
