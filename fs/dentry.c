@@ -171,12 +171,10 @@ cache_remove(struct shard *s, struct dentry *d)
 static void
 bind(struct dentry *d, struct inode *dir, struct inode *i)
 {
-  if(d->parent == NULL){
+  if(d->parent == NULL)
     d->parent = inode_get(dir);
-  }
-  if(d->cached){
+  if(d->cached)
     d->inode = inode_get(i);
-  }
   spin_lock(&tree);
   if(i->dentry == NULL){
     i->dentry = d;
@@ -333,8 +331,8 @@ make_known(struct inode *i, struct dentry *d)
   i->dentry = d;
   d->holds++;
   spin_unlock(&tree);
-  struct inode *parent = old ? release(old) : NULL;
-  inode_put(parent);
+  if(old)
+    inode_put(release(old));
 }
 
 void
@@ -364,9 +362,8 @@ dentry_exchange(struct inode *from, const struct name *an, struct inode *a,
                 struct dentry *spare_a, struct inode *to, const struct name *bn,
                 struct inode *b, struct dentry *spare_b)
 {
-  inode_get(from);
   spare_b->dir = from->id;
-  spare_b->parent = from;
+  spare_b->parent = inode_get(from);
   make_known(b, spare_b);
   dentry_leave(to, bn, b);
   dentry_rename(from, an, to, bn, a, spare_a);
@@ -422,10 +419,8 @@ forget_one(struct shard *s, u64 tries)
   spin_unlock(&s->lock);
   if(d == NULL)
     return false;
-  struct inode *parent = release(d);
+  inode_put(release(d));
   inode_put(i);
-  if(parent)
-    inode_put(parent);
   return true;
 }
 

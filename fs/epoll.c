@@ -73,10 +73,8 @@ take(struct epoll *ep, struct watch *w)
   bool on = spin_lock_irq(&ep->lock);
   if(w == NULL && !list_empty(&ep->candidates))
     w = list_first(&ep->candidates, struct watch, candidate);
-  if(w){
+  if(w)
     list_remove(&w->candidate);
-    list_init(&w->candidate);
-  }
   spin_unlock_irq(&ep->lock, on);
   return w;
 }
@@ -328,13 +326,11 @@ await(struct file *f, const u64 *a)
 static i64
 wait_masked(const u64 *a, u64 deadline)
 {
-  u64 set;
-  if((i32)a[2] <= 0 || (i32)a[2] > EVENTS_MAX || (a[4] && a[5] != sizeof set))
+  if((i32)a[2] <= 0 || (i32)a[2] > EVENTS_MAX)
     return -EINVAL;
-  if(a[4] && copy_from_user(&set, a[4], sizeof set))
-    return -EFAULT;
-  if(a[4])
-    signal_mask_for_call(set);
+  int e = a[4] ? signal_mask_for_call(a[4], a[5]) : 0;
+  if(e)
+    return e;
   const u64 b[] = { a[0], a[1], (u32)a[2], deadline };
   i64 n = on_file(b, await);
   return a[4] ? signal_mask_back(n) : n;

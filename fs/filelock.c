@@ -92,9 +92,8 @@ wake_waiters_on(struct inode *i)
 static int
 await(struct inode *i, const struct filelock *want, bool wait)
 {
-  struct waiter w = { .inode = i, .want = want };
+  struct waiter w = { .inode = i, .want = want, .queue = WAITQ_INIT(w.queue) };
   int e = 0;
-  waitq_init(&w.queue);
   while(e == 0 && obstacle(i, want, NULL)){
     if(!wait || would_deadlock(i, want))
       return wait ? -EDEADLK : -EAGAIN;

@@ -101,14 +101,12 @@ static struct inode *
 start(struct inode *base, const char *path)
 {
   struct fs_pos *fs = current->fs;
-  if(path[0] != '/' && base){
+  if(path[0] != '/' && base)
     return inode_get(base);
-  }
   if(fs == NULL)
     return root_get();
-  if(path[0] == '/'){                    // nothing ever changes it
-    return inode_get(fs->root);
-  }
+  if(path[0] == '/')
+    return inode_get(fs->root);          // nothing ever changes it
   return fs_pos_cwd(fs);
 }
 

@@ -44,7 +44,7 @@ store_drop_caches(const char *s, struct task *unused)
   }
   if(what & DROP_PAGES)
     objects_shrink(~0UL);
-  kstack_shrink();
+  kstack_trim(0);
   harts_drain();
   return 0;
 }

@@ -72,12 +72,6 @@ key_get(struct key *k, va_t va, bool private)
   return 0;
 }
 
-static void
-key_put(struct key *k)
-{
-  object_put(k->object);
-}
-
 static bool
 same(const struct key *a, const struct key *b)
 {
@@ -174,15 +168,15 @@ wait_as(struct waiter *w, va_t va, u32 expected, u64 deadline)
 static int
 futex_wait(va_t va, u32 expected, u32 bits, bool private, u64 deadline)
 {
-  struct waiter w = { .bits = bits };
+  struct waiter w = {
+    .bits = bits, .link = LIST_INIT(w.link), .lock = SPINLOCK_INIT("futex waiter"),
+    .queue = WAITQ_INIT(w.queue),
+  };
   int err = key_get(&w.key, va, private);
   if(err)
     return err;
-  list_init(&w.link);
-  spin_init(&w.lock, "futex waiter");
-  waitq_init(&w.queue);
   err = wait_as(&w, va, expected, deadline);
-  key_put(&w.key);
+  object_put(w.key.object);
   return err;
 }
 
@@ -226,7 +220,7 @@ wake_bits(va_t va, u32 most, u32 bits, bool private)
   spin_lock(&b->lock);
   u32 woken = wake_some(b, &k, most, bits);
   spin_unlock(&b->lock);
-  key_put(&k);
+  object_put(k.object);
   return woken;
 }
 
@@ -297,9 +291,9 @@ requeue(const struct requeue *r)
   n = key_get(&new, r->to, r->private);
   if(n == 0){
     n = requeue_keys(r, &old, &new);
-    key_put(&new);
+    object_put(new.object);
   }
-  key_put(&old);
+  object_put(old.object);
   return n;
 }
 

@@ -70,8 +70,7 @@ poll_set_wait(struct poll_set *set, u64 deadline)
   int e = 0;
   bool on = spin_lock_irq(&set->lock);
   while(!set->fired && e == 0)
-    e = deadline == ~0UL ? wait_intr(&set->waiter, &set->lock)
-                         : wait_until(&set->waiter, &set->lock, deadline);
+    e = wait_until(&set->waiter, &set->lock, deadline);
   set->fired = false;
   spin_unlock_irq(&set->lock, on);
   return e;

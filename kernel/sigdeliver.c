@@ -57,12 +57,18 @@ signal_block(u64 set)
   spin_unlock_irq(&family_lock, on);
 }
 
-void
-signal_mask_for_call(u64 set)
+int
+signal_mask_for_call(va_t va, u64 size)
 {
+  u64 set;
+  if(size != sizeof set)
+    return -EINVAL;
+  if(copy_from_user(&set, va, sizeof set))
+    return -EFAULT;
   current->sig_saved = current->sig_blocked;
   current->sig_restore = true;
   signal_block(set);
+  return 0;
 }
 
 i64

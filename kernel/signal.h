@@ -77,7 +77,7 @@ void signal_block(u64 set);                        // the mask
 
 // Another mask for the time of one system call, which gives its result to
 // signal_mask_back(): if a signal ended it, the handler runs under that mask still.
-void signal_mask_for_call(u64 set);
+int signal_mask_for_call(va_t set, u64 size);
 i64 signal_mask_back(i64 result);
 
 // ---- sigaction.c ----

@@ -91,16 +91,12 @@ await(struct item *it, u32 n, u64 deadline)
 static i64
 await_masked(struct item *it, u32 n, va_t timeout, va_t mask, u64 mask_size)
 {
-  u64 set, deadline;
+  u64 deadline;
   int e = timespec_get_deadline(timeout, &deadline);
+  if(e == 0 && mask)
+    e = signal_mask_for_call(mask, mask_size);
   if(e)
     return e;
-  if(mask && mask_size != sizeof set)
-    return -EINVAL;
-  if(mask && copy_from_user(&set, mask, sizeof set))
-    return -EFAULT;
-  if(mask)
-    signal_mask_for_call(set);
   i64 r = await(it, n, deadline);
   bool told = timespec_put_rest(timeout, deadline) == 0;
   if(r == -EINTR && told)

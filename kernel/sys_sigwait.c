@@ -48,14 +48,10 @@ sys_rt_sigpending(const u64 *a)
 i64
 sys_rt_sigsuspend(const u64 *a)
 {
-  u64 set;
-  struct waitq q;
-  if(a[1] != sizeof set)
-    return -EINVAL;
-  if(copy_from_user(&set, a[0], sizeof set))
-    return -EFAULT;
-  signal_mask_for_call(set);
-  waitq_init(&q);
+  struct waitq q = WAITQ_INIT(q);
+  int err = signal_mask_for_call(a[0], a[1]);
+  if(err)
+    return err;
   while(wait_intr(&q, NULL) == 0)
     ;
   return -ENOHANDLER;
@@ -66,9 +62,8 @@ static int
 take_or_wait(u64 set, u64 deadline, struct siginfo *si)
 {
   struct task *t = current;
-  struct waitq q;
+  struct waitq q = WAITQ_INIT(q);
   int err = 0;
-  waitq_init(&q);
   bool on = spin_lock_irq(&family_lock);
   t->sig_waited = set;
   while(!sigpending_take(&t->pending, set, si) &&

@@ -101,9 +101,8 @@ sys_times(const u64 *a)
 static i64
 sleep_until(u64 deadline)
 {
-  struct waitq q;
+  struct waitq q = WAITQ_INIT(q);
   int err;
-  waitq_init(&q);
   while((err = wait_until(&q, NULL, deadline)) == 0)
     ;
   return err == -ETIMEDOUT ? 0 : err;

@@ -14,6 +14,7 @@
 #include "kernel/errno.h"
 #include "kernel/job.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/task.h"
@@ -21,7 +22,11 @@
 #include "mm/slab.h"
 #include "uart.h"
 
-static struct tty tty;
+static struct tty tty = {
+  .lock = SPINLOCK_INIT("tty"), .arrived = WAITQ_INIT(tty.arrived),
+  .readable = WAITQ_INIT(tty.readable), .output = SLEEPLOCK_INIT(tty.output, "tty output"),
+  .winsize = { .rows = 24, .columns = 80 },
+};
 
 enum { STRETCH = 256 };              // bytes moved at once
 enum { DECISECOND = 100000000 };     // ns, VTIME's unit
@@ -125,7 +130,7 @@ tty_task(void *unused)
 static int
 await_input(u32 flags, u64 n)
 {
-  u64 seen = 0, deadline = ~0UL;
+  u64 seen = 0, deadline = NEVER;
   for(;;){
     const struct termios *m = &tty.termios;
     bool raw = !(m->lflag & ICANON);
@@ -135,23 +140,16 @@ await_input(u32 flags, u64 n)
       return 0;
     if(flags & O_NONBLOCK)
       return have > 0 ? 0 : -EAGAIN;
-    if(patience && (have > seen || (least == 0 && deadline == ~0UL))){
+    if(patience && (have > seen || (least == 0 && deadline == NEVER))){
       seen = have;
       deadline = machine_time_ns() + patience;
     }
-    int e = deadline == ~0UL ? wait_intr(&tty.readable, &tty.lock)
-                             : wait_until(&tty.readable, &tty.lock, deadline);
+    int e = wait_until(&tty.readable, &tty.lock, deadline);
     if(e == -ETIMEDOUT)
       return 0;
     if(e)
       return tty.ready > tty.read && raw ? 0 : e;
   }
-}
-
-static bool
-ends_line(const struct termios *m, u16 c)
-{
-  return c == '\n' || (c && (c == m->cc[VEOL] || c == m->cc[VEOL2]));
 }
 
 // Move up to n bytes that are ready to buf; in canonical mode not beyond the end
@@ -324,12 +322,7 @@ static const struct file_ops tty_ops = {
 void
 tty_init(void)
 {
-  spin_init(&tty.lock, "tty");
-  waitq_init(&tty.arrived);
-  waitq_init(&tty.readable);
   poll_source_init(&tty.news);
-  sleep_init(&tty.output, "tty output");
-  tty.winsize = (struct winsize){ .rows = 24, .columns = 80 };
   tty_line_reset(&tty);
   tty.cell = kmalloc(TTY_CELLS * sizeof *tty.cell);
   tty.raw = kmalloc(TTY_RAW);

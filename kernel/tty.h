@@ -41,6 +41,12 @@ struct tty_effect {
   bool dump;                     // a list of all tasks
 };
 
+static inline bool
+ends_line(const struct termios *m, u16 c)
+{
+  return c == '\n' || (c && (c == m->cc[VEOL] || c == m->cc[VEOL2]));
+}
+
 // The line discipline: take one byte of input; lock held.
 struct tty_effect tty_line_take(struct tty *t, u8 c);
 void tty_line_flush(struct tty *t);            // forget all input

@@ -151,7 +151,7 @@ take_canonical(struct tty *t, struct tty_effect *e, u8 c)
   if(c == cc[VEOF] && c){
     put(t, CELL_EOF);
     send(t);
-  } else if(c == '\n' || (c && (c == cc[VEOL] || c == cc[VEOL2]))){
+  } else if(ends_line(&t->termios, c)){
     if(put(t, c))
       echo(t, e, c);
     send(t);

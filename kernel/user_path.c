@@ -18,7 +18,6 @@ inode_of(struct fd_ref r, struct inode **out)
   return 0;
 }
 
-int fd_inode(int fd, struct inode **out) { return inode_of(fd_get_any(fd), out); }
 int fd_file_inode(int fd, struct inode **out) { return inode_of(fd_get(fd), out); }
 
 static int
@@ -40,7 +39,7 @@ find_base(struct user_path *p, int dirfd)
 {
   if(p->s[0] == '/' || dirfd == AT_FDCWD)
     return 0;
-  int e = fd_inode(dirfd, &p->base);
+  int e = inode_of(fd_get_any(dirfd), &p->base);
   if(e == 0 && p->s[0] && !S_ISDIR(p->base->mode))
     e = -ENOTDIR;
   return e;

@@ -37,9 +37,8 @@ user_path_put(struct user_path *p)
 // AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH.  => 0 and *out referenced
 int user_inode(int dirfd, va_t path, u32 flags, struct inode **out);
 
-// The inode of a descriptor; of one that is not just a place (O_PATH).
+// The inode of a descriptor that is not just a place (O_PATH).
 // => 0 and *out referenced, or -EBADF
-int fd_inode(int fd, struct inode **out);
 int fd_file_inode(int fd, struct inode **out);
 
 // System calls about one inode, referenced meanwhile: what a path names, with flags of

@@ -243,7 +243,7 @@ evict_to_slots(const struct owner *o, struct frame **v, u32 n)
   if(o->lineage)
     rmap_swap_out(o->lineage, v, n);
   else
-    object_unmap(o->object, v, n);
+    object_unmap(o->object, v, n, TAKE_IDLE);
   for(u32 i = 0; i < n; i++){
     u64 w = atomic_load(&v[i]->word);
     if(kept(o, w)){

@@ -165,8 +165,10 @@ object_reserve(struct object *o, struct frame *f)
 // slot only; the frame stays the caller's.
 void object_send_away(struct object *o, struct frame *f);
 
-// Take every mapping of n pages away, BUSY and by rising index, but for locked ones.
-void object_unmap(struct object *o, struct frame **v, u32 n);
+// Take every entry away that names one of n pages (at most GATHER_MAX, by rising index),
+// and fence, once for each area.  TAKE_IDLE: not from those who may keep it.
+enum take { TAKE_IDLE, TAKE_ALL };
+void object_unmap(struct object *o, struct frame **v, u32 n, enum take what);
 
 // Of n pages, BUSY and pinned, take out of the object those that nothing keeps once
 // their mappings are taken, and let go of the others.  => how many

@@ -134,7 +134,7 @@ pass(void)
   if(missing())
     freed += ring_reclaim(missing());
   if(missing())
-    freed += kstack_shrink();
+    freed += kstack_trim(0);
   if(missing())
     freed += shrink_registered(missing()) + slab_shrink();
   if(missing())

@@ -8,7 +8,6 @@
 
 #include "mm/frame.h"
 
-struct gather;
 struct lineage;
 struct object;
 

@@ -132,9 +132,8 @@ kstack_alloc(void)
   return NULL;
 }
 
-// Unmap spare stacks until only `keep` are left. => frames
-static u64
-trim_spares(u64 keep)
+u64
+kstack_trim(u64 keep)
 {
   struct list going = LIST_INIT(going);
   struct place *p;
@@ -169,19 +168,13 @@ kstack_free(void *stack)
   bool surplus = ++vmap.nspare > most;
   spin_unlock(&vmap.lock);
   if(surplus)
-    trim_spares(most / 2);
+    kstack_trim(most / 2);
 }
 
 u64
 kstack_spare(void)
 {
   return atomic_load(&vmap.nspare) * KSTACK_PAGES;
-}
-
-u64
-kstack_shrink(void)
-{
-  return trim_spares(0);
 }
 
 bool

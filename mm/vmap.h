@@ -19,7 +19,7 @@ void *kstack_alloc(void);
 void kstack_free(void *stack);
 bool kstack_guard_hit(va_t va);         // is va in some stack's guard page?
 u64 kstack_spare(void);                   // => frames of stacks nobody uses
-u64 kstack_shrink(void);                // cached free stacks go back. => frames
+u64 kstack_trim(u64 keep);              // all spare stacks but so many go back. => frames
 
 // Device registers, uncached as the machine does it; never unmapped. => NULL without memory
 void *vmap_device(pa_t pa, u64 size);

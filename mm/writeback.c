@@ -28,8 +28,6 @@ enum {
 
 // ---- Walking the mappings ----
 
-enum take { TAKE_IDLE, TAKE_ALL };      // idle: not from those who may keep it
-
 // From f's entry, if that is what e is; its table is locked.
 static void
 take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f, enum take what)
@@ -71,10 +69,8 @@ take_from_area(struct area *a, struct frame **v, u32 n, enum take what)
   gather_flush(&g);
 }
 
-// Take every entry away that names one of n pages (at most GATHER_MAX, by rising index),
-// and fence, once for each area.
-static void
-take_mappings(struct object *o, struct frame **v, u32 n, enum take what)
+void
+object_unmap(struct object *o, struct frame **v, u32 n, enum take what)
 {
   struct area *a;
   u32 unmapped = 0;
@@ -335,7 +331,7 @@ object_remove(struct object *o, u64 first, u64 end)
   u32 n;
   for(u64 index = first; (n = object_gather(o, &index, end, PIN_1, v, BATCH)) > 0; index = first){
     n = take_pages(v, n);
-    take_mappings(o, v, n, TAKE_ALL);
+    object_unmap(o, v, n, TAKE_ALL);
     for(u32 i = 0; i < n; i++)
       if(atomic_load(&v[i]->word) & FRAME_WRITING)
         frame_wait(v[i], FRAME_WRITING);
@@ -357,7 +353,7 @@ object_unplace(struct object *o, u64 first, u64 end)
       atomic_and(&v[i]->word, ~FRAME_PLACED);
     }
     atomic_fence();
-    take_mappings(o, v, n, TAKE_ALL);
+    object_unmap(o, v, n, TAKE_ALL);
     for(u32 i = 0; i < n; i++)
       frame_put(v[i], PIN_1);
   }
@@ -420,19 +416,13 @@ idle(const struct frame *f, u64 but_for)
   return (w & (COUNTS | FRAME_DIRTY | FRAME_WRITING)) == (SHARE_1 | PIN_1);
 }
 
-void
-object_unmap(struct object *o, struct frame **v, u32 n)
-{
-  take_mappings(o, v, n, TAKE_IDLE);
-}
-
 // As object_forget_idle; those that only being dirty keeps are in `dirty` afterwards, still
 // pinned, if that is not NULL.
 static u32
 forget_idle(struct object *o, struct frame **v, u32 n, struct frame **dirty, u32 *ndirty)
 {
   u32 got = 0;
-  take_mappings(o, v, n, TAKE_IDLE);
+  object_unmap(o, v, n, TAKE_IDLE);
   for(u32 i = 0; i < n; i++)
     if(idle(v[i], 0)){
       v[got++] = v[i];

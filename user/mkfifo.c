@@ -5,20 +5,17 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
+static long
+make(const char *path)
+{
+  return sys_mknod(path, S_IFIFO | 0666, 0);
+}
+
 int
 main(int argc, char **argv)
 {
   struct options o = { argc, argv, "", "mkfifo name ..." };
-  bool ok = true;
 
   option(&o);
-  if(o.at == argc)
-    usage(&o);
-  for(int i = o.at; i < argc; i++){
-    long r = sys_mknod(argv[i], S_IFIFO | 0666, 0);
-    if(r < 0)
-      warn_error(argv[i], r);
-    ok &= r >= 0;
-  }
-  return !ok;
+  return each_operand(&o, make);
 }

@@ -5,23 +5,22 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
+static long
+put(const char *path)
+{
+  static char text[4096];
+  long n = sys_readlink(path, text, sizeof text);
+
+  if(n >= 0)
+    out("%.*s\n", (int)n, text);
+  return n;
+}
+
 int
 main(int argc, char **argv)
 {
   struct options o = { argc, argv, "", "readlink name ..." };
-  static char text[4096];
-  bool ok = true;
 
   option(&o);
-  if(o.at == argc)
-    usage(&o);
-  for(int i = o.at; i < argc; i++){
-    long n = sys_readlink(argv[i], text, sizeof text);
-    if(n < 0)
-      warn_error(argv[i], n);
-    else
-      out("%.*s\n", (int)n, text);
-    ok &= n >= 0;
-  }
-  return !ok;
+  return each_operand(&o, put);
 }

@@ -9,16 +9,7 @@ int
 main(int argc, char **argv)
 {
   struct options o = { argc, argv, "", "rmdir directory ..." };
-  bool ok = true;
 
   option(&o);
-  if(o.at == argc)
-    usage(&o);
-  for(int i = o.at; i < argc; i++){
-    long r = sys_rmdir(argv[i]);
-    if(r < 0)
-      warn_error(argv[i], r);
-    ok &= r >= 0;
-  }
-  return !ok;
+  return each_operand(&o, sys_rmdir);
 }

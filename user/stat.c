@@ -43,24 +43,25 @@ describe(const char *path, const struct kstat *st)
   put_time("Change", &st->ctime);
 }
 
+static bool follow;
+
+static long
+show(const char *path)
+{
+  struct kstat st;
+  long r = follow ? sys_stat(path, &st) : sys_lstat(path, &st);
+
+  if(r == 0)
+    describe(path, &st);
+  return r;
+}
+
 int
 main(int argc, char **argv)
 {
   struct options o = { argc, argv, "L", "stat [-L] file ..." };
-  bool follow = false, ok = true;
 
   while(option(&o))
     follow = true;
-  if(o.at == argc)
-    usage(&o);
-  for(int i = o.at; i < argc; i++){
-    struct kstat st;
-    long r = follow ? sys_stat(argv[i], &st) : sys_lstat(argv[i], &st);
-    if(r < 0)
-      warn_error(argv[i], r);
-    else
-      describe(argv[i], &st);
-    ok &= r >= 0;
-  }
-  return !ok;
+  return each_operand(&o, show);
 }

@@ -5,8 +5,10 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
+static bool create = true;
+
 static long
-touch(const char *path, bool create)
+touch(const char *path)
 {
   long r = sys_utimes(path, NULL);
 
@@ -24,17 +26,8 @@ int
 main(int argc, char **argv)
 {
   struct options o = { argc, argv, "c", "touch [-c] file ..." };
-  bool create = true, ok = true;
 
   while(option(&o))
     create = false;
-  if(o.at == argc)
-    usage(&o);
-  for(int i = o.at; i < argc; i++){
-    long r = touch(argv[i], create);
-    if(r < 0)
-      warn_error(argv[i], r);
-    ok &= r >= 0;
-  }
-  return !ok;
+  return each_operand(&o, touch);
 }

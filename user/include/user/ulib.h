@@ -104,6 +104,9 @@ enum { OPTION_WORD = 1 };
 // => the letter, or OPTION_WORD, or 0 at the end; a bad one prints the usage and exits 1
 int option(struct options *o);
 void usage(const struct options *o) __attribute__((noreturn));
+// fn of every operand, of which there has to be one; an error is told, and the next one has
+// its turn.  => the program's status
+int each_operand(struct options *o, long (*fn)(const char *operand));
 
 // ---- Input by lines ----
 
