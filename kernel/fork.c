@@ -31,24 +31,6 @@ flags_ok(u64 flags)
 
 // ---- What the child gets ----
 
-static struct process *
-child_process(struct process *parent, u64 flags)
-{
-  return flags & CLONE_THREAD ? process_get(parent) : process_create(parent);
-}
-
-static struct files *
-child_files(struct files *files, u64 flags)
-{
-  return flags & CLONE_FILES ? files_get(files) : files_copy(files);
-}
-
-static struct fs_pos *
-child_fs(struct fs_pos *fs, u64 flags)
-{
-  return flags & CLONE_FS ? fs_pos_get(fs) : fs_pos_copy(fs);
-}
-
 static struct space *
 child_space(struct space *s, u64 flags)
 {
@@ -66,9 +48,9 @@ make_child(u64 flags)
   struct task *t = task_create(me->comm);
   if(!t)
     return NULL;
-  t->process = child_process(me->process, flags);
-  t->files = child_files(me->files, flags);
-  t->fs = child_fs(me->fs, flags);
+  t->process = flags & CLONE_THREAD ? process_get(me->process) : process_create(me->process);
+  t->files = flags & CLONE_FILES ? files_get(me->files) : files_copy(me->files);
+  t->fs = flags & CLONE_FS ? fs_pos_get(me->fs) : fs_pos_copy(me->fs);
   if(t->process && t->files && t->fs)
     t->space = child_space(me->space, flags);
   if(!t->space){
