@@ -204,6 +204,21 @@ filelock_test(struct inode *i, const struct filelock *want, struct filelock *fou
   return l != NULL;
 }
 
+bool
+filelock_nth(struct inode *i, u32 n, struct filelock *out)
+{
+  struct filelock *l;
+  bool found = false;
+  spin_lock(&locks);
+  list_for(l, &i->locks, link)
+    if(!found && n-- == 0){
+      *out = *l;
+      found = true;
+    }
+  spin_unlock(&locks);
+  return found;
+}
+
 void
 filelock_drop_slow(struct inode *i, const void *owner)
 {

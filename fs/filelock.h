@@ -33,6 +33,9 @@ int filelock_set(struct inode *i, const struct filelock *want, bool wait);
 // => false if nothing is in the way of `want`, else what is, the first of it in *found
 bool filelock_test(struct inode *i, const struct filelock *want, struct filelock *found);
 
+// => false: there are not n + 1 of them on i
+bool filelock_nth(struct inode *i, u32 n, struct filelock *out);
+
 void filelock_drop_slow(struct inode *i, const void *owner);
 
 // All locks that owner has on i go.

@@ -343,9 +343,7 @@ link_exe(struct task *t, u64 number, struct inode **out)
 static int
 link_cwd(struct task *t, u64 number, struct inode **out)
 {
-  bool on = spin_lock_irq(&family_lock);
-  struct fs_pos *fs = fs_pos_get(t->fs);
-  spin_unlock_irq(&family_lock, on);
+  struct fs_pos *fs = task_fs(t);
   if(fs == NULL)
     return -ENOENT;
   *out = fs_pos_cwd(fs);

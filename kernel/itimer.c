@@ -136,16 +136,24 @@ ns_of(struct timeval tv, u64 *ns)
   return 0;
 }
 
-static struct itimerval
-get_locked(const struct itimers *it, u32 n)
+void
+itimers_read(const struct process *p, u64 (*timer)[2])
 {
-  struct itimerval v = { { 0, 0 }, { 0, 0 } };
-  if(it == NULL || it->left[n] == 0)
-    return v;
-  u64 now = n == REAL ? machine_time_ns() : 0;
-  v.interval = timeval_of(it->interval[n]);
-  v.value = timeval_of(max(it->left[n], now + 1000) - now);
-  return v;
+  const struct itimers *it = p->itimers;
+  for(u32 n = 0; n < TIMERS; n++){
+    u64 now = n == REAL ? machine_time_ns() : 0;
+    bool runs = it && it->left[n];
+    timer[n][0] = runs ? max(it->left[n], now + 1000) - now : 0;
+    timer[n][1] = runs ? it->interval[n] : 0;
+  }
+}
+
+static struct itimerval
+get_locked(const struct process *p, u32 n)
+{
+  u64 timer[TIMERS][2];
+  itimers_read(p, timer);
+  return (struct itimerval){ timeval_of(timer[n][1]), timeval_of(timer[n][0]) };
 }
 
 static void
@@ -167,7 +175,7 @@ sys_getitimer(const u64 *a)
   if((u32)a[0] >= TIMERS)
     return -EINVAL;
   bool on = spin_lock_irq(&family_lock);
-  struct itimerval v = get_locked(current->process->itimers, (u32)a[0]);
+  struct itimerval v = get_locked(current->process, (u32)a[0]);
   spin_unlock_irq(&family_lock, on);
   return copy_to_user(a[1], &v, sizeof v) ? -EFAULT : 0;
 }
@@ -187,7 +195,7 @@ sys_setitimer(const u64 *a)
   bool on = spin_lock_irq(&family_lock);
   struct itimers *it = get_itimers(current->process);
   if(it){
-    old = get_locked(it, n);
+    old = get_locked(current->process, n);
     set_locked(it, n, value, interval);
   }
   spin_unlock_irq(&family_lock, on);

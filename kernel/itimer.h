@@ -11,6 +11,9 @@ struct process;
 void itimers_stop(struct process *p);      // it is a zombie now; family_lock held
 void itimers_free(struct process *p);
 
+// Of each timer: ns left (0: off), interval; family_lock held.
+void itimers_read(const struct process *p, u64 (*timer)[2]);
+
 // In the timer interrupt: the current task has used another tick of this process's
 // time, in user mode or in the kernel.
 void itimers_tick(struct process *p, bool user);

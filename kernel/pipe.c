@@ -8,6 +8,7 @@
 // inode->lock, outside it, guards inode->pipe and thereby the pipe's life.
 
 #include <machine.h>
+#include "fs/text.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/pipe.h"
@@ -31,6 +32,7 @@ struct pipe {
   u64 reader_opens, writer_opens;   // ever
   struct waitq readable, writable;  // wait for data, for room; FIFOs: for the other end
   struct poll_source news;
+  u64 visitor;                      // see pipe_peek
 };
 
 static const struct file_ops pipe_ops;
@@ -257,6 +259,21 @@ pipe_ioctl(struct file *f, u64 cmd, u64 arg)
   u32 n = filled(p);
   spin_unlock(&p->lock);
   return store_user_u32(arg, n);
+}
+
+bool
+pipe_peek(struct inode *i, u64 visitor, struct text *t)
+{
+  struct pipe *p = i->pipe;
+  spin_lock(&p->lock);
+  bool new = p->visitor != visitor;
+  p->visitor = visitor;
+  for(u64 at = p->head, n; new && at < p->tail; at += n){
+    n = min(p->tail - at, PAGE_SIZE - (at & PAGE_MASK));
+    text_add_bytes(t, *page_slot(p, at) + (at & PAGE_MASK), n);
+  }
+  spin_unlock(&p->lock);
+  return new;
 }
 
 // ---- Ends ----

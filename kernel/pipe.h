@@ -8,6 +8,7 @@
 
 struct file;
 struct inode;
+struct text;
 
 enum { PIPE_SIZE = 1 << 16 };
 
@@ -17,5 +18,9 @@ int pipe_create(struct file *end[2], u32 flags);
 // Open a FIFO at the ends f->flags ask for; sleeps until the other end is open.
 // => 0, -ENXIO, -ENOMEM, -EINTR
 int fifo_open(struct file *f, struct inode *i);
+
+// All that is in an open pipe, which stays there, unless the visitor has been here last.
+// => is he new?
+bool pipe_peek(struct inode *i, u64 visitor, struct text *t);
 
 void pipe_init(void);

@@ -70,7 +70,7 @@
 
 // Our own, far from all that Linux has or will have: docs/checkpoint.md
 enum { SYS_OWN = 4000 };
-#define SYSCALLS_OWN(X) X(0, freeze) X(1, restore)
+#define SYSCALLS_OWN(X) X(0, freeze) X(1, restore) X(2, become)
 
 enum {
 #define X(nr, name) SYS_##name = nr,

@@ -101,23 +101,19 @@ task_next(u32 tid)
   return t;
 }
 
-struct space *
-task_space(struct task *t)
-{
-  bool on = spin_lock_irq(&family_lock);
-  struct space *s = space_get(t->space);
-  spin_unlock_irq(&family_lock, on);
-  return s;
-}
-
-struct files *
-task_files(struct task *t)
-{
-  bool on = spin_lock_irq(&family_lock);
-  struct files *f = files_get(t->files);
-  spin_unlock_irq(&family_lock, on);
-  return f;
-}
+// It may be giving up what it has.
+#define TASK_SHARES(kind, function, field, get) \
+  struct kind *                                 \
+  function(struct task *t)                      \
+  {                                             \
+    bool on = spin_lock_irq(&family_lock);      \
+    struct kind *it = get(t->field);            \
+    spin_unlock_irq(&family_lock, on);          \
+    return it;                                  \
+  }
+TASK_SHARES(space, task_space, space, space_get)
+TASK_SHARES(files, task_files, files, files_get)
+TASK_SHARES(fs_pos, task_fs, fs, fs_pos_get)
 
 struct told
 time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks)

@@ -245,6 +245,7 @@ struct task *task_find(u32 tid);         // => referenced, or NULL
 struct task *task_next(u32 tid);         // the first with this tid or above; referenced, or NULL
 struct space *task_space(struct task *t);     // => referenced, or NULL
 struct files *task_files(struct task *t);     // => referenced, or NULL
+struct fs_pos *task_fs(struct task *t);       // => referenced, or NULL
 struct used task_used(struct task *t);
 u64 hart_busy(struct hart *h, u64 *idle);                               // ns since boot
 // Of `busy` ns, how many in user mode, if so many ticks were: more than was told before.

@@ -9,12 +9,15 @@
 enum { MERGE_AT = 8 };             // files of a series in a chain, before they are merged
 
 static const char usage_text[] =
-  "checkpoint [-i | -1] pid file\n"
+  "checkpoint [-t] [-i | -1] pid file\n"
   "         -i: only what has changed since the last time;  -1: none will follow\n"
-  "       checkpoint -e seconds pid name     again and again: name.1, name.2 ...\n"
+  "         -t: with all its descendants\n"
+  "       checkpoint [-t] -e seconds pid name     again and again: name.1, name.2 ...\n"
   "       checkpoint merge file [new]        it and those it needs become one\n"
   "       checkpoint -l file                 what it holds, and which files it needs\n"
   "       checkpoint -c file                 is every byte of it as it was written?";
+
+static bool tree;
 
 static int
 complain(const char *why)
@@ -37,7 +40,7 @@ save(long pid, const char *path, enum ck_how how)
 {
   struct ck_made made;
 
-  if(complain(checkpoint_write(pid, path, how, &made)))
+  if(complain(checkpoint_write(pid, path, how, tree, &made)))
     return 1;
   tell(path, &made);
   out("; frozen for %ld us\n", (long)made.frozen_ns / 1000);
@@ -107,6 +110,20 @@ save_often(long pid, long seconds, const char *name)
 
 // ---- Looking ----
 
+static void
+show_others(const struct checkpoint *f)
+{
+  static const char *const states[] = { [CK_RUNS] = "", [CK_STOPPED] = ", stopped",
+                                        [CK_ZOMBIE] = ", not waited for" };
+  const struct ck_process *p = record_next(f, NULL, CK_PROCESS);
+
+  while(p && (p = record_next(f, p, CK_PROCESS)) != NULL){
+    const struct ck_task *t = record_in(f, p, NULL, CK_TASK);
+    out("  process %d (%s), child of %d, %ld runs%s\n", p->pid, t ? t->name : "", p->ppid,
+        (long)p->nruns, p->state <= CK_ZOMBIE ? states[p->state] : "");
+  }
+}
+
 static int
 look(const char *path, bool check)
 {
@@ -121,6 +138,7 @@ look(const char *path, bool check)
     const struct checkpoint *f = c.files.p[i];
     out("%s: process %d (%s), %ld pages here, %ld runs\n", f->path, f->header.pid,
         f->header.name, (long)f->header.pages, (long)f->nruns);
+    show_others(f);
   }
   chain_close(&c);
   return 0;
@@ -129,17 +147,18 @@ look(const char *path, bool check)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "i1e:lc", usage_text };
+  struct options o = { argc, argv, "i1e:lct", usage_text };
   long pid, seconds = 0;
   int how = 0, c;
 
   while((c = option(&o)) != 0){
-    how = c;
+    tree |= c == 't';
+    how = c == 't' ? how : c;
     if(c == 'e' && (!parse_long(o.value, &seconds) || seconds <= 0))
       usage(&o);
   }
   int operands = argc - o.at;
-  if(operands > 1 && how == 0 && strcmp(argv[o.at], "merge") == 0)
+  if(operands > 1 && how == 0 && !tree && strcmp(argv[o.at], "merge") == 0)
     return operands > 3 ? (usage(&o), 1) : merge(argv[o.at + 1], argv[argc - 1]);
   if(operands != (how == 'l' || how == 'c' ? 1 : 2))
     usage(&o);

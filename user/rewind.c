@@ -21,7 +21,7 @@ find_all(struct chain *c, long pid)
 
 // => its number; or negative after a complaint
 static long
-restore_stopped(const char *path)
+restore(const char *path, bool stopped)
 {
   struct chain c;
   const char *why = chain_open(&c, path);
@@ -32,22 +32,54 @@ restore_stopped(const char *path)
     warn("%s", why);
     return -EINVAL;
   }
-  long pid = chain_restore(&c, true);
+  long pid = chain_restore(&c, stopped);
   chain_close(&c);
   return pid;
 }
 
-// Until its number is free, or its parent will not see to that for a while.
+// To all of its descendants that run; in a file: if they did then.  => were there any?
+static bool
+signal_children(long pid, int sig, const struct checkpoint *file)
+{
+  const struct ck_process *p, *then;
+  struct checkpoint now;
+  bool any = false;
+
+  if(look_at(pid, CK_TREE, &now))
+    return false;
+  p = record_next(&now, NULL, CK_PROCESS);
+  while(p && (p = record_next(&now, p, CK_PROCESS)) != NULL){
+    for(then = NULL; file && (then = record_next(file, then, CK_PROCESS)) && then->pid != p->pid;)
+      ;
+    if(p->state != CK_ZOMBIE && !(then && then->state == CK_STOPPED))
+      any |= sys_kill(p->pid, sig) == 0;
+  }
+  free(now.records);
+  return any;
+}
+
+// Until its number is free, or its parent will not see to that for a while.  Who is stopped
+// has no more children.
 static void
-end(long pid)
+end(long pid, bool tree)
 {
   struct timespec pause = { 0, 10000000 };
   int status;
 
+  if(tree)
+    sys_kill(pid, SIGSTOP);
+  while(tree && signal_children(pid, SIGKILL, NULL))
+    sys_nanosleep(&pause, NULL);
   sys_kill(pid, SIGKILL);
   for(int tries = 0; sys_kill(pid, 0) == 0 && tries < 20; tries++)
     if(sys_wait(pid, &status, WNOHANG) != pid)
       sys_nanosleep(&pause, NULL);
+}
+
+static bool
+is_tree(const struct checkpoint *file)
+{
+  return record_next(file, record_next(file, NULL, CK_PROCESS), CK_PROCESS) != NULL;
 }
 
 static long
@@ -81,10 +113,11 @@ static long
 search(const struct chain *c, const char *command)
 {
   for(size_t n = 0; n < c->files.n; n++){
-    long pid = restore_stopped(((struct checkpoint *)c->files.p[n])->path);
+    const struct checkpoint *file = c->files.p[n];
+    long pid = restore(file->path, true);
     bool good = pid > 0 && suits(pid, command);
     if(pid > 0)
-      end(pid);
+      end(pid, is_tree(file));
     if(good)
       return n + 1;
   }
@@ -136,12 +169,15 @@ main(int argc, char **argv)
   }
   if(n > (long)all.files.n)
     die("process %ld: there are only %ld checkpoints", pid, (long)all.files.n);
-  end(pid);
-  long new = restore_stopped(((struct checkpoint *)all.files.p[n - 1])->path);
+  const struct checkpoint *file = all.files.p[n - 1];
+  end(pid, is_tree(file));
+  long new = restore(file->path, until);
   if(new < 0)
     return 1;
-  if(until)
+  if(until){
     trace(new);
-  sys_kill(new, SIGCONT);
+    signal_children(new, SIGCONT, file);
+    sys_kill(new, SIGCONT);
+  }
   return restored_wait(new);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fs/text.h"
+#include "kernel/list.h"
 #include "kernel/types.h"
 #include "kernel/checkpoint/format.h"
 
@@ -16,22 +17,35 @@ struct task;
 
 enum { WHY = 160 };              // room for a reason, with its NUL
 
-// A process as it was at one moment.
-struct frozen {
-  struct text records;
-  struct space *space;           // a copy of its memory, which nobody runs
-  struct space *since;           // the copy before this one, or NULL
+// Processes as they were at one moment.
+struct freeze {
+  struct list all;               // struct frozen; parents before their children
+  u64 flags;                     // CK_TREE ...
+  u64 key[2];                    // makes numbers of addresses
+  struct list copied;            // shared memory of which somebody has a copy
   char *path;                    // scratch, PATH_MAX
   char why[WHY];                 // of a refusal
-  bool remember;                 // changes are to be told the next time
+};
+
+struct frozen {
+  struct list link;
+  struct freeze *of;
+  struct process *process;       // referenced
+  bool stopped;                  // by us
+  struct text records;
+  struct space *space;           // a copy of its memory, which nobody runs; NULL: a zombie
+  struct space *since;           // the copy before this one, or NULL
 };
 
 // ---- record.c ----
 
-// Say of p, whose memory is s, all that format.h has records for.  With `stopped` it is,
-// and nothing of it changes; else what tasks are doing is left out.
-// => 0; -EOPNOTSUPP and z->why: it has something that cannot be saved; -ENOMEM, -ESRCH
-int record_process(struct frozen *z, struct process *p, struct space *s, bool stopped);
+// Say of z->process, whose memory is s (NULL: it is a zombie), all that format.h has records
+// for.  With `stopped` it is, and nothing of it changes; else what tasks are doing is left out.
+// => 0; -EOPNOTSUPP and why[]: it has something that cannot be saved; -ENOMEM, -ESRCH
+int record_process(struct frozen *z, struct space *s, bool stopped);
+
+// A number for something that processes may share.
+u64 number_of(const struct freeze *f, const void *thing);
 
 // ---- changes.c ----
 
@@ -47,8 +61,8 @@ i64 changed_map(struct space *s, struct space *since, u64 first, u64 n, u64 *out
 
 // ---- image.c ----
 
-struct file *image_file(struct frozen *z);       // takes over z; => NULL without memory
-void frozen_free(struct frozen *z);
+struct file *image_file(struct freeze *f);       // takes over f; => NULL without memory
+void freeze_free(struct freeze *f);              // freeze.c: they go on, if they do not yet
 
 // The page of s at va, wherever it is now.  Sleeps. => 0 and *f pinned (NULL: nothing but
 // zeroes was ever there), or -EFAULT

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A frozen process as an open file: its records, which of its pages there are, and its
+// Frozen processes as an open file: their records, which of their pages there are, and their
 // memory, each at its place.  Programs make of it what they want.
 //
 // Locks: of the clone's memory, as for a fault.
@@ -86,17 +86,31 @@ read_page(struct frozen *z, va_t buf, u64 n, va_t va)
   return bad ? -EFAULT : (i64)n;
 }
 
+// => NULL: there are not so many
+static struct frozen *
+frozen_at(struct freeze *f, u64 pos)
+{
+  struct frozen *z;
+  u64 n = pos / CK_NEXT;
+  list_for(z, &f->all, link)
+    if(n-- == 0)
+      return z;
+  return NULL;
+}
+
 typedef i64 read_some(struct frozen *z, va_t buf, u64 n, u64 off);
 
 static i64
 image_read(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  read_some *some = *pos >= CK_MEMORY ? read_page : *pos >= CK_MAP ? read_map : read_records;
-  u64 base = *pos >= CK_MEMORY ? CK_MEMORY : *pos >= CK_MAP ? CK_MAP : CK_RECORDS;
-  i64 got = 1;
+  u64 at = *pos % CK_NEXT;
+  read_some *some = at >= CK_MEMORY ? read_page : at >= CK_MAP ? read_map : read_records;
+  u64 base = at >= CK_MEMORY ? CK_MEMORY : at >= CK_MAP ? CK_MAP : CK_RECORDS;
+  struct frozen *z = frozen_at(f->priv, *pos);
+  i64 got = z && (z->space || at < CK_MAP);
   u64 done = 0;
   while(done < n && got > 0 && !current->killed){
-    got = some(f->priv, buf + done, n - done, *pos - base);
+    got = some(z, buf + done, n - done, at + done - base);
     if(got > 0){
       done += (u64)got;
       *pos += (u64)got;
@@ -109,8 +123,8 @@ image_read(struct file *f, va_t buf, u64 n, u64 *pos)
 static i64
 image_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  struct frozen *z = f->priv;
-  if(n == 0 || n >= PATH_MAX)
+  struct frozen *z = frozen_at(f->priv, *pos);
+  if(n == 0 || n >= PATH_MAX || z == NULL || z->space == NULL)
     return -EINVAL;
   char *name = kzalloc(n + 1);
   if(name == NULL)
@@ -129,33 +143,21 @@ image_write(struct file *f, va_t buf, u64 n, u64 *pos)
 
 // ---- Life ----
 
-void
-frozen_free(struct frozen *z)
-{
-  text_free(&z->records);
-  if(z->space)
-    space_put(z->space);
-  if(z->since)
-    space_put(z->since);
-  kfree(z->path);
-  kfree(z);
-}
-
 static void
 image_release(struct file *f)
 {
-  frozen_free(f->priv);
+  freeze_free(f->priv);
 }
 
 struct file *
-image_file(struct frozen *z)
+image_file(struct freeze *z)
 {
   static const struct file_ops ops = {
     .read = image_read, .write = image_write, .release = image_release,
   };
   struct file *f = file_nameless(&ops, O_RDWR, z);
   if(f == NULL)
-    frozen_free(z);
+    freeze_free(z);
   else
     f->seekable = true;
   return f;

@@ -7,17 +7,21 @@
 
 #include <machine.h>
 #include <trapframe.h>
+#include "fs/filelock.h"
 #include "fs/stat.h"
 #include "kernel/bits.h"
 #include "kernel/checkpoint/checkpoint.h"
 #include "kernel/errno.h"
 #include "kernel/files.h"
+#include "kernel/itimer.h"
+#include "kernel/pipe.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/string.h"
 #include "kernel/timespec.h"
+#include "mm/object.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 
@@ -35,21 +39,22 @@ add(struct frozen *z, u32 type, void *record, u64 bytes, const char *path, u64 p
   text_add_bytes(&z->records, zeroes, all - bytes - path_bytes);
 }
 
+// Who only looks goes without what cannot be saved.
 static int __attribute__((format(printf, 2, 3)))
 refuse(struct frozen *z, const char *fmt, ...)
 {
   va_list ap;
   va_start(ap, fmt);
-  vsnprintk(z->why, sizeof z->why, fmt, ap);
+  vsnprintk(z->of->why, sizeof z->of->why, fmt, ap);
   va_end(ap);
-  return -EOPNOTSUPP;
+  return z->of->flags & CK_LOOK ? 0 : -EOPNOTSUPP;
 }
 
-// => z->path is its name, with its NUL *n bytes; false: it has none any more
+// => z->of->path is its name, with its NUL *n bytes; false: it has none any more
 static bool
 path_of(struct frozen *z, struct inode *i, u64 *n)
 {
-  i64 len = i->nlink > 0 ? vfs_path_of(i, z->path, PATH_MAX) : -ENOENT;
+  i64 len = i->nlink > 0 ? vfs_path_of(i, z->of->path, PATH_MAX) : -ENOENT;
   *n = len < 0 ? 0 : (u64)len + 1;
   return len >= 0;
 }
@@ -60,7 +65,27 @@ mtime_of(const struct inode *i)
   return (u64)i->mtime.sec * SECOND + (u64)i->mtime.nsec;
 }
 
+u64
+number_of(const struct freeze *f, const void *thing)
+{
+  return ((u64)thing ^ f->key[0]) * (f->key[1] | 1);
+}
+
 // ---- Memory ----
+
+// => 0: it is in a file, or not shared
+static u64
+shared_number(struct frozen *z, struct space *s, const struct area *a)
+{
+  u64 offset;
+  if(a->file || !(a->flags & AREA_SHARED) || a->start == s->trampoline)
+    return 0;
+  struct object *o = vm_object_at(s, a->start, &offset);
+  u64 number = o ? number_of(z->of, o) : 0;
+  if(o)
+    object_put(o);
+  return number;
+}
 
 static int
 add_area(struct frozen *z, struct space *s, const struct area *a)
@@ -68,6 +93,7 @@ add_area(struct frozen *z, struct space *s, const struct area *a)
   struct ck_area r = {
     .start = a->start, .end = a->end, .offset = a->offset, .prot = a->prot, .flags = a->flags,
     .kind = a->start == s->trampoline ? CK_TRAMPOLINE : CK_ANONYMOUS,
+    .shared = shared_number(z, s, a),
   };
   struct inode *i = a->file ? a->file->inode : NULL;
   u64 n = 0;
@@ -76,7 +102,7 @@ add_area(struct frozen *z, struct space *s, const struct area *a)
   if(i){
     bool named = path_of(z, i, &n);
     if(!S_ISREG(i->mode))
-      return refuse(z, "it maps %s, a device", named ? z->path : "a device");
+      return refuse(z, "it maps %s, a device", named ? z->of->path : "a device");
     if(!named)
       return refuse(z, "it maps, at %lx, a file that is deleted", a->start);
     r.kind = CK_OF_FILE;
@@ -84,7 +110,7 @@ add_area(struct frozen *z, struct space *s, const struct area *a)
     r.size = i->object.size;
     r.mtime = mtime_of(i);
   }
-  add(z, CK_AREA, &r, sizeof r, z->path, n);
+  add(z, CK_AREA, &r, sizeof r, z->of->path, n);
   return 0;
 }
 
@@ -125,28 +151,48 @@ kind_name(const struct inode *i)
          S_ISREG(i->mode) || S_ISDIR(i->mode) ? "deleted" : "no file that has a name";
 }
 
-// What can be opened again.  => or -1
+// What can be opened again, or made.  => or -1
 static int
-kind_of(const struct inode *i, bool named)
+kind_of(const struct frozen *z, const struct file *f, bool named)
 {
   enum { TERMINALS = 5, MEMORY = 1, MEMORY_NULL = 3 };
+  const struct inode *i = f->inode;
   if(S_ISCHR(i->mode) && dev_major(i->rdev) == TERMINALS)
     return CK_TERMINAL;
   if(S_ISCHR(i->mode) && i->rdev == dev_make(MEMORY, MEMORY_NULL))
     return CK_NULL;
+  if(S_ISFIFO(i->mode) && !named)
+    return (z->of->flags & CK_TREE) && (f->flags & O_ACCMODE) != O_RDWR ? CK_END_OF_PIPE : -1;
   return !named ? -1 : S_ISREG(i->mode) ? CK_REGULAR : S_ISDIR(i->mode) ? CK_DIRECTORY : -1;
 }
 
-static u32
-lowest_of(struct files *fs, const struct file *f, u32 fd)
+// All that is in a pipe, if this is the first end of it that is met.
+static void
+add_pipe(struct frozen *z, struct inode *i)
 {
-  for(u32 k = 0; k < fd && atomic_load(&f->refs) > 2; k++){
-    struct file *other = files_at(fs, k);
-    file_put(other);
-    if(other == f)
-      return k;
+  struct text data = { 0 };
+  if(pipe_peek(i, z->of->key[0], &data)){
+    struct ck_pipe r = { .number = i->ino, .bytes = data.len };
+    add(z, CK_PIPE, &r, sizeof r, data.s, data.len);
   }
-  return fd;
+  z->records.failed |= data.failed;
+  text_free(&data);
+}
+
+// Those that can be put on again by way of this descriptor.
+static void
+add_locks(struct frozen *z, struct files *fs, u32 fd, struct file *f)
+{
+  struct filelock l;
+  u32 mode = f->flags & O_ACCMODE;
+  for(u32 n = 0; filelock_nth(f->inode, n, &l); n++){
+    struct ck_lock r = {
+      .fd = fd, .kind = l.kind, .type = l.type, .first = l.first, .last = l.last,
+    };
+    if((l.owner == fs || l.owner == f) &&
+       (l.kind == LOCK_WHOLE || mode != (l.type == F_RDLCK ? O_WRONLY : O_RDONLY)))
+      add(z, CK_LOCK, &r, sizeof r, NULL, 0);
+  }
 }
 
 static int
@@ -154,15 +200,18 @@ add_file(struct frozen *z, struct files *fs, u32 fd, struct file *f)
 {
   u64 n;
   bool named = path_of(z, f->inode, &n);
-  int kind = kind_of(f->inode, named);
+  int kind = kind_of(z, f, named);
   if(kind < 0 || f->reserves || f->inode->super->uncached)
-    return refuse(z, "descriptor %u, %s, is %s", fd, named ? z->path : "without a name",
+    return refuse(z, "descriptor %u, %s, is %s", fd, named ? z->of->path : "without a name",
                   kind < 0 ? kind_name(f->inode) : "not to be opened again");
   struct ck_file r = {
-    .fd = fd, .same = lowest_of(fs, f, fd), .kind = (u32)kind, .open = f->flags,
-    .cloexec = bits_get(fs->cloexec, fd), .pos = f->pos,
+    .fd = fd, .kind = (u32)kind, .open = f->flags, .cloexec = bits_get(fs->cloexec, fd),
+    .number = number_of(z->of, f), .pos = kind == CK_END_OF_PIPE ? f->inode->ino : f->pos,
   };
-  add(z, CK_FILE, &r, sizeof r, z->path, n);
+  add(z, CK_FILE, &r, sizeof r, z->of->path, n);
+  add_locks(z, fs, fd, f);
+  if(kind == CK_END_OF_PIPE && z->stopped)
+    add_pipe(z, f->inode);
   return 0;
 }
 
@@ -269,6 +318,11 @@ note_process(struct ck_process *r, struct process *p)
 {
   bool on = spin_lock_irq(&family_lock);
   r->pid = p->pid;
+  r->ppid = p->ppid;
+  r->pgid = p->pgid;
+  r->sid = p->sid;
+  r->state = p->zombie ? CK_ZOMBIE : p->stopped ? CK_STOPPED : CK_RUNS;
+  r->status = (u32)(p->zombie ? p->exit_status : p->news);
   r->uid = p->uid;
   r->gid = p->gid;
   r->threads = p->nthreads;
@@ -277,6 +331,7 @@ note_process(struct ck_process *r, struct process *p)
   memcpy(r->limits, p->limits, sizeof r->limits);
   if(p->actions)
     memcpy(r->actions, p->actions, sizeof r->actions);
+  itimers_read(p, r->timers);
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -284,11 +339,7 @@ note_process(struct ck_process *r, struct process *p)
 static int
 note_places(struct frozen *z, struct ck_process *r, struct task *t, struct space *s, u64 *n)
 {
-  bool on = spin_lock_irq(&family_lock);
-  struct fs_pos *fs = t->fs;
-  if(fs)
-    fs_pos_get(fs);
-  spin_unlock_irq(&family_lock, on);
+  struct fs_pos *fs = task_fs(t);
   if(fs == NULL)
     return -ESRCH;
   struct inode *cwd = fs_pos_cwd(fs);
@@ -298,45 +349,53 @@ note_places(struct frozen *z, struct ck_process *r, struct task *t, struct space
   fs_pos_put(fs);
   if(!named)
     return refuse(z, "its current directory is deleted");
-  i64 len = s->exe ? vfs_path_of(s->exe->inode, z->path + r->exe, PATH_MAX - r->exe) : 0;
+  i64 len = s->exe ? vfs_path_of(s->exe->inode, z->of->path + r->exe, PATH_MAX - r->exe) : 0;
   r->last = r->exe + (len > 0 ? (u64)len : 0) + 1;
   if(len <= 0)
-    z->path[r->exe] = '\0';
-  on = spin_lock_irq(&family_lock);
+    z->of->path[r->exe] = '\0';
+  bool on = spin_lock_irq(&family_lock);
   const char *last = s->since && s->since->saved_as ? s->since->saved_as : "";
-  *n = r->last + strlcpy(z->path + r->last, last, PATH_MAX - r->last) + 1;
+  *n = r->last + strlcpy(z->of->path + r->last, last, PATH_MAX - r->last) + 1;
   spin_unlock_irq(&family_lock, on);
   return *n <= PATH_MAX ? 0 : refuse(z, "the names of its files are too long");
 }
 
+// s: NULL of a zombie, of which there is no more to say.
 static int
-add_process(struct frozen *z, struct process *p, struct space *s, struct task *t)
+add_process(struct frozen *z, struct process *p, struct space *s)
 {
   struct ck_process *r = kzalloc(sizeof *r);
-  u64 n = 0;
+  u64 n = 2;
+  int err = 0;
   if(r == NULL)
     return -ENOMEM;
   note_process(r, p);
-  note_space(r, s);
-  int err = note_places(z, r, t, s, &n);
+  if(s){
+    note_space(r, s);
+    err = note_places(z, r, p->leader, s, &n);
+  } else {
+    memset(z->of->path, 0, n);
+  }
   if(err == 0)
-    add(z, CK_PROCESS, r, sizeof *r, z->path, n);
+    add(z, CK_PROCESS, r, sizeof *r, z->of->path, n);
   kfree(r);
   return err;
 }
 
 int
-record_process(struct frozen *z, struct process *p, struct space *s, bool stopped)
+record_process(struct frozen *z, struct space *s, bool stopped)
 {
-  struct task *t = p->leader;
-  int err = check_alone(z, p, s);
+  struct process *p = z->process;
+  int err = s ? check_alone(z, p, s) : p->zombie ? 0 : -ESRCH;
+  if(err == -ESRCH && stopped)
+    refuse(z, "its first thread has ended");
   if(err == 0)
-    err = add_process(z, p, s, t);
-  if(err == 0)
+    err = add_process(z, p, s);
+  if(err == 0 && s)
     err = add_areas(z, s);
-  if(err == 0)
-    err = add_files(z, t);
-  if(err == 0 && stopped)
+  if(err == 0 && s)
+    err = add_files(z, p->leader);
+  if(err == 0 && s && stopped)
     err = add_tasks(z, p);
   return err ? err : z->records.failed ? -ENOMEM : 0;
 }

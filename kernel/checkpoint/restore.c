@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// restore: the current process becomes the one that a checkpoint file tells of, with the
+// restore: the current process is to become one that a checkpoint file tells of, with the
 // open files and the current directory that it has, which the program has set up for it.
+// All is read, checked and built beside what there is, and waits behind a descriptor.
 //
-// All is read, checked and built beside what there is; then nothing can fail any more but
-// to have threads for all, which ends the process.
+// become: it does.  Nothing can fail any more but to have threads for all, which ends the
+// process; so those that belong together wait until all have come that far.
 //
 // Lock: family_lock, while the process changes.
 
@@ -26,18 +27,20 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 
+enum { SHARED_MAX = 1 << 16 };
+
 struct restore {
-  u32 nfiles;
+  struct ck_plan plan;
   int fd[CK_FILES_MAX];
   struct file *file[CK_FILES_MAX];       // referenced, until pages_open has them
+  struct ck_shared *shared;
   struct ck_header header;
   void *records;
-  const struct ck_process *process;
+  const struct ck_process *process;      // in these, the one to become
   struct ck_run *runs;
   struct space *space;
   struct task **thread;                  // but for the first
   u32 nthreads;
-  bool stopped;                          // it waits for SIGCONT before it goes on
   char why[WHY];
 };
 
@@ -49,6 +52,22 @@ refuse(struct restore *x, int err, const char *fmt, ...)
   vsnprintk(x->why, sizeof x->why, fmt, ap);
   va_end(ap);
   return err;
+}
+
+static void
+restore_free(struct restore *x)
+{
+  for(u32 i = 0; i < x->plan.nfiles; i++)
+    file_put(x->file[i]);
+  for(u32 i = 0; i < x->nthreads; i++)
+    task_release(x->thread[i]);
+  if(x->space)
+    space_put(x->space);
+  kfree(x->shared);
+  kfree(x->thread);
+  kfree(x->records);
+  kfree(x->runs);
+  kfree(x);
 }
 
 // ---- Reading ----
@@ -72,15 +91,16 @@ read_part(struct restore *x, const struct ck_part *part, const char *what, void 
   return 0;
 }
 
+// Of the process; its own is before all others.
 static const struct ck_record *
 next_record(const struct restore *x, const struct ck_record *r, u32 type)
 {
-  const char *p = r ? (const char *)r + r->bytes : x->records;
   const char *end = (const char *)x->records + x->header.records.bytes;
-  for(; p < end; p += r->bytes){
+  r = r ? r : &x->process->record;
+  for(const char *p = (const char *)r + r->bytes; p < end; p += r->bytes){
     r = (const struct ck_record *)p;
-    if(r->type == type)
-      return r;
+    if(r->type == type || r->type == CK_PROCESS)
+      return r->type == type ? r : NULL;
   }
   return NULL;
 }
@@ -88,7 +108,8 @@ next_record(const struct restore *x, const struct ck_record *r, u32 type)
 #define each_record(x, kind, r) \
   r = NULL; (r = (const void *)next_record(x, (const struct ck_record *)r, kind)) != NULL;
 
-// Are records as long as they should be, and their paths ended?
+// Are records as long as they should be, and their paths ended?  Then the process is
+// looked for.
 static bool
 records_ok(struct restore *x)
 {
@@ -98,20 +119,40 @@ records_ok(struct restore *x)
     [CK_AREA] = { sizeof(struct ck_area), true },
     [CK_FILE] = { sizeof(struct ck_file), true },
     [CK_SIGNAL] = { sizeof(struct ck_signal), false },
+    [CK_PIPE] = { sizeof(struct ck_pipe), false },
+    [CK_LOCK] = { sizeof(struct ck_lock), false },
   };
   const char *p = x->records;
+  u32 processes = 0;
   for(u64 left = x->header.records.bytes; left > 0;){
     const struct ck_record *r = (const struct ck_record *)p;
     if(left < sizeof *r || r->bytes > left || r->bytes % 8 || r->type >= count_of(known) ||
        known[r->type].bytes == 0 || r->bytes < known[r->type].bytes ||
        (known[r->type].path && r->bytes > known[r->type].bytes && p[r->bytes - 1]))
       return false;
+    if(r->type == CK_PROCESS && processes++ == x->plan.process)
+      x->process = (const struct ck_process *)r;
     p += r->bytes;
     left -= r->bytes;
   }
-  x->process = (const struct ck_process *)next_record(x, NULL, CK_PROCESS);
   return x->process && next_record(x, NULL, CK_TASK) &&
          x->process->exe < x->process->record.bytes - sizeof *x->process;
+}
+
+// Its runs of all those in the file.
+static int
+choose_runs(struct restore *x)
+{
+  u64 all = x->header.runs.bytes / sizeof *x->runs, n = x->process->nruns;
+  if(x->process->first_run > all || n > all - x->process->first_run)
+    return refuse(x, -EINVAL, "the records make no sense");
+  struct ck_run *mine = kmalloc(max(n, 1UL) * sizeof *mine);
+  if(mine == NULL)
+    return -ENOMEM;
+  memcpy(mine, x->runs + x->process->first_run, n * sizeof *mine);
+  kfree(x->runs);
+  x->runs = mine;
+  return 0;
 }
 
 static int
@@ -132,7 +173,7 @@ read_file(struct restore *x)
     err = read_part(x, &h->runs, "runs of pages", (void **)&x->runs);
   if(err == 0 && !records_ok(x))
     err = refuse(x, -EINVAL, "the records make no sense");
-  return err;
+  return err ? err : choose_runs(x);
 }
 
 // ---- Memory ----
@@ -152,6 +193,17 @@ open_mapped(struct restore *x, const struct ck_area *r, struct file **f)
   return refuse(x, -EINVAL, "%s, which it maps, has changed", r->path);
 }
 
+// => referenced, or NULL
+static struct object *
+shared_object(const struct restore *x, u64 number)
+{
+  u64 offset;
+  for(u32 i = 0; i < x->plan.nshared; i++)
+    if(x->shared[i].number == number)
+      return vm_object_at(current->space, x->shared[i].at, &offset);
+  return NULL;
+}
+
 static int
 map_area(struct restore *x, const struct ck_area *r)
 {
@@ -169,6 +221,8 @@ map_area(struct restore *x, const struct ck_area *r)
     return err;
   if(f)
     o = f->ops->map(f);
+  else if(r->shared && (o = shared_object(x, r->shared)) == NULL)
+    return refuse(x, -EINVAL, "what it shares at %lx is not there", r->start);
   i64 at = vm_map(x->space, r->start, r->end - r->start, r->prot & 7, flags, o,
                   o ? r->offset : 0, f);
   u32 more = r->flags & (AREA_STACK | AREA_HEAP | AREA_LOCKED | AREA_ONFAULT);
@@ -196,7 +250,6 @@ set_up_space(struct restore *x)
   s->env_end = p->env_end;
   s->future = p->future & (AREA_LOCKED | AREA_ONFAULT);
   s->oom_score_adj = max(-1000, min((i32)p->oom_adj, 1000));
-  s->pid = current->process->pid;
   const char *exe = p->path + p->exe;
   if(*exe && vfs_open(NULL, exe, O_RDONLY, 0, &s->exe))
     s->exe = NULL;                     // nobody needs it to run
@@ -214,7 +267,7 @@ build_space(struct restore *x)
   for(each_record(x, CK_AREA, r))
     if((err = map_area(x, r)))
       return x->why[0] ? err : refuse(x, err, "there is no room for memory at %lx", r->start);
-  err = pages_open(x->file, x->nfiles, x->runs, x->header.runs.bytes / sizeof *x->runs, &pages);
+  err = pages_open(x->file, x->plan.nfiles, x->runs, x->process->nruns, &pages);
   memset(x->file, 0, sizeof x->file);
   x->runs = NULL;
   if(err == 0)
@@ -357,26 +410,27 @@ set_up_process(struct restore *x)
   current->files->limit = (u32)min(me->limits[RLIMIT_NOFILE].soft, (u64)FILES_LIMIT_MAX);
 }
 
-// As by SIGSTOP: its parent is told.
+// As by SIGSTOP, or as it was.
 static void
-stop_first(struct process *p)
+stop_first(struct process *p, const struct ck_process *r, bool tell)
 {
   bool on = spin_lock_irq(&family_lock);
   p->stopped = true;
-  p->news = WAIT_STOPPED(SIGSTOP);
-  process_news(p);
+  p->news = tell ? WAIT_STOPPED(SIGSTOP) : (int)r->status;
+  if(tell)
+    process_news(p);
   atomic_or(&current->notify, NOTIFY_SIGNAL);
   spin_unlock_irq(&family_lock, on);
 }
 
 static void __attribute__((noreturn))
-become(struct restore *x)
+become(struct restore *x, u32 keep, u64 how)
 {
   struct task *t = current;
   const struct ck_task *r = (const void *)next_record(x, NULL, CK_TASK);
+  x->space->pid = t->process->pid;
   struct space *old = space_adopt(x->space);
-  for(u32 i = 0; i < x->nfiles; i++)
-    fd_close(x->fd[i]);
+  fd_close_range(keep, ~0U, false);
   signal_exec(t);
   fp_reset();
   set_up_process(x);
@@ -387,83 +441,105 @@ become(struct restore *x)
   set_up_signals(x);
   local_exec(t->space, old);
   space_put(old);
-  if(x->stopped)
-    stop_first(t->process);
+  if(how & CK_STOP)
+    stop_first(t->process, x->process, how & CK_TELL);
   for(u32 i = 0; i < x->nthreads; i++){
     r = (const void *)next_record(x, &r->record, CK_TASK);
     if(start_thread(x->thread[i], r) != 0)
       signal_raise(SIGKILL);
   }
   vm_populate_locked(t->space, USER_MIN, USER_TOP - USER_MIN);
-  kfree(x->thread);
-  kfree(x->records);
-  kfree(x);
+  x->space = NULL;                       // the task's
+  x->nthreads = 0;
+  restore_free(x);
   if(t->restart.fn)
     resume_call(NULL);
   user_enter();
 }
 
-// ---- The call ----
+// ---- The calls ----
 
 static int
-get_files(struct restore *x, const u64 *a)
+get_plan(struct restore *x, va_t plan)
 {
-  x->nfiles = (u32)a[1];
-  x->stopped = a[4];
-  if(a[1] == 0 || a[1] > CK_FILES_MAX)
-    return -EINVAL;
-  if(copy_from_user(x->fd, a[0], x->nfiles * sizeof x->fd[0]))
+  struct ck_plan *p = &x->plan;
+  if(copy_from_user(p, plan, sizeof *p))
     return -EFAULT;
-  for(u32 i = 0; i < x->nfiles; i++){
+  if(p->nfiles == 0 || p->nfiles > CK_FILES_MAX || p->nshared > SHARED_MAX){
+    p->nfiles = 0;
+    return -EINVAL;
+  }
+  x->shared = kmalloc(max(p->nshared, 1U) * sizeof *x->shared);
+  if(x->shared == NULL)
+    return -ENOMEM;
+  return copy_from_user(x->fd, p->files, p->nfiles * sizeof x->fd[0]) ||
+         copy_from_user(x->shared, p->shared, p->nshared * sizeof *x->shared) ? -EFAULT : 0;
+}
+
+static int
+get_files(struct restore *x)
+{
+  for(u32 i = 0; i < x->plan.nfiles; i++){
     struct file *f = x->file[i] = fd_file(x->fd[i]);
     if(f == NULL || !S_ISREG(f->inode->mode) || f->inode->object.refs == 0 ||
        (f->flags & O_ACCMODE) == O_WRONLY)
       return -EBADF;
   }
-  return current->process->nthreads == 1 && !current->vforked ? 0 : -EBUSY;
+  return 0;
 }
 
 static int
-prepare(struct restore *x, const u64 *a)
+prepare(struct restore *x, va_t plan)
 {
-  int err = get_files(x, a);
+  int err = get_plan(x, plan);
+  if(err == 0)
+    err = get_files(x);
   if(err == 0)
     err = read_file(x);
   if(err == 0)
     err = build_space(x);
-  if(err == 0)
-    err = make_threads(x);
-  return err ? err : files_unshare();
+  return err ? err : make_threads(x);
 }
 
 static void
-give_up(struct restore *x)
+prepared_release(struct file *f)
 {
-  for(u32 i = 0; i < x->nfiles; i++)
-    file_put(x->file[i]);
-  for(u32 i = 0; i < x->nthreads; i++)
-    task_release(x->thread[i]);
-  if(x->space)
-    space_put(x->space);
-  kfree(x->thread);
-  kfree(x->records);
-  kfree(x->runs);
-  kfree(x);
+  if(f->priv)
+    restore_free(f->priv);
 }
 
-// restore(descriptors, n, why, room, stopped): of a chain, the newest first.  => never; or -errno,
-// nothing has changed, and why[] may say more
+static const struct file_ops prepared_ops = { .release = prepared_release };
+
+// restore(plan) => a descriptor; or -errno, and why[] may say more
 i64
 sys_restore(const u64 *a)
 {
   struct restore *x = kzalloc(sizeof *x);
   if(x == NULL)
     return -ENOMEM;
-  int err = prepare(x, a);
-  if(err == 0)
-    become(x);
-  if(a[2] && copy_to_user(a[2], x->why, min(a[3], (u64)WHY)))
+  int err = prepare(x, a[0]);
+  struct file *f = err ? NULL : file_nameless(&prepared_ops, O_RDWR, x);
+  if(f)
+    return fd_install(f, 0, O_CLOEXEC);
+  if(x->plan.why && copy_to_user(x->plan.why, x->why, min(x->plan.room, (u64)WHY)))
     err = -EFAULT;
-  give_up(x);
+  restore_free(x);
+  return err ? err : -ENOMEM;
+}
+
+// become(descriptor, keep, how): descriptors from `keep` on are closed.  => never; or -errno,
+// and nothing has changed
+i64
+sys_become(const u64 *a)
+{
+  struct file *f = fd_file((int)a[0]);
+  struct restore *x = NULL;
+  int err = f == NULL || f->ops != &prepared_ops ? -EBADF :
+            current->process->nthreads > 1 || current->vforked ? -EBUSY : files_unshare();
+  if(err == 0 && (x = atomic_swap(&f->priv, NULL)) == NULL)
+    err = -EBADF;
+  file_put(f);
+  if(x)
+    become(x, (u32)a[1], a[2]);
   return err;
 }

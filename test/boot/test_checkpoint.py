@@ -111,6 +111,7 @@ def test_increments(boot):
     """Each is as large as what changed; any of them can be gone back to; merged they are one."""
     g = boot(cpus=2)
     want = g.check("hashes 6000 40", 120)
+    g.check("touch /out.on")
     pid = start(g, "hashes 6000 40 /out")
     wait_lines(g, "/out", 20)                  # half-way it waits
     full = save(g, pid, "/a.1")
@@ -120,9 +121,11 @@ def test_increments(boot):
     pid = start(g, "restore /a.2", "hashes")
     assert save(g, pid, "/b.1") == full
     kill(g, pid)
+    g.check("rm /out.on")
     pid = start(g, "hashes 6000 40 /out")
-    wait_lines(g, "/out", 5)
+    wait_lines(g, "/out", 10)                  # and so it does before
     full = save(g, pid, "/a.1")
+    g.check("touch /out.on")
     wait_lines(g, "/out", 20)
     changed = save(g, pid, "/a.2", "-i")
     assert 50 < changed and save(g, pid, "/a.3", "-i") < 20

@@ -203,6 +203,16 @@ record_next(const struct checkpoint *c, const void *r, uint type)
   return NULL;
 }
 
+const void *
+record_in(const struct checkpoint *c, const struct ck_process *p, const void *r, uint type)
+{
+  const struct ck_record *at = record_next(c, r ? r : p, 0);
+
+  while(at && at->type != CK_PROCESS && at->type != type)
+    at = record_next(c, at, 0);
+  return at && at->type == type ? at : NULL;
+}
+
 // ---- A series ----
 
 long

@@ -1,138 +1,419 @@
 // SPDX-License-Identifier: MIT
 //
-// A child that takes over what a checkpoint says: files and directory here, the rest by
-// the kernel.
+// Back to life: children that take over what a checkpoint says of each process.  Numbers,
+// groups and sessions are set up here, files and directory by ck_open.c, the rest by the
+// kernel.
+//
+// All of them wait for one another three times: when they are there, when they could become
+// what they are to be, and when those that only have an end left have come to it.  Then
+// nothing can fail any more.  Until then, when one goes all go: each has a pipe to its parent,
+// whose other end nobody else has, and all have pipes from the program.
 
 #include "user/checkpoint.h"
+#include "user/restore.h"
 #include "user/user.h"
 
-// Flags that only opening knows.
-enum { O_EXCL_AND_SO_ON = O_CREAT | O_EXCL | 01000 };
+enum { NR_waitid = 95, P_PID = 1, WEXITED = 4, WNOWAIT = 0x1000000, SIG_BLOCK = 0,
+       SIGVTALRM = 26, SIGPROF = 27 };
 
-static void __attribute__((noreturn))
-give_up(const char *what, long error)
-{
-  warn_error(what, error);
-  sys_exit(126);
-}
+// What they wait for.
+enum { BORN, READY, ENDED, STEPS };
 
-// Descriptors above all that the process had.
-static int
-highest(const struct checkpoint *c)
-{
-  const struct ck_file *f = NULL;
-  int max = 2;
+struct birth {
+  const struct ck_process *p;    // NULL: only lends its number to a group
+  uint pid, pgid;
+  long parent;                   // which one, or -1
+  uint session;                  // where it is to be born; 0: any
+};
 
-  while((f = record_next(c, f, CK_FILE)) != NULL)
-    max = (int)f->fd > max ? (int)f->fd : max;
-  return max;
-}
+static struct {
+  const struct checkpoint *newest;
+  struct birth *all;
+  size_t n;
+  int *files, nfiles;            // of the chain
+  volatile uint *now;            // the numbers they have
+  int go[STEPS];                 // from the program to all
+  int up;                        // to the parent
+  int *down;                     // from each child
+  int outside;                   // the group of the program
+  bool stopped;
+} r;
+
+// ---- Who there was ----
 
 static long
-move_up(int fd, int above)
+find_birth(uint pid)
 {
-  long to = sys_fcntl(fd, F_DUPFD_CLOEXEC, above + 1);
-  return to;
-}
-
-static long
-open_again(const struct ck_file *f, const int *standard)
-{
-  if(f->kind == CK_TERMINAL)
-    return sys_dup(standard[f->fd < 3 ? f->fd : 0]);
-  long fd = sys_open(f->kind == CK_NULL ? "/dev/null" : f->path,
-                     (f->open & ~O_EXCL_AND_SO_ON) | O_CLOEXEC, 0);
-  if(fd < 0)
-    give_up(f->kind == CK_NULL ? "/dev/null" : f->path, fd);
-  if(f->kind != CK_NULL)
-    sys_lseek(fd, f->pos, SEEK_SET);
-  return fd;
+  for(size_t i = 0; i < r.n; i++)
+    if(r.all[i].pid == pid)
+      return i;
+  return -1;
 }
 
 static void
-open_files(const struct checkpoint *c, const int *standard, int high)
+add_birth(const struct ck_process *p, uint pid, uint pgid, long parent, uint session)
 {
-  const struct ck_file *f = NULL;
+  r.all = must_resize(r.all, (r.n + 1) * sizeof *r.all);
+  r.all[r.n++] = (struct birth){ p, pid, pgid, parent, session };
+}
 
-  for(int fd = 0; fd < 3; fd++)
-    sys_close(fd);
-  while((f = record_next(c, f, CK_FILE)) != NULL){
-    int cloexec = f->cloexec ? O_CLOEXEC : 0;
-    long from = f->same != f->fd ? (long)f->same : open_again(f, standard);
-    long up = f->same != f->fd ? from : move_up(from, high);
-    if(up < 0)
-      give_up("descriptors", up);
-    if(f->same == f->fd)
-      sys_close(from);
-    long r = sys_dup3(up, f->fd, cloexec);
-    if(r < 0)
-      give_up("descriptors", r);
-    if(f->same == f->fd)
-      sys_close(up);
+// Who led a session may have had children before that.
+static void
+find_sessions(void)
+{
+  for(size_t i = r.n; i-- > 0;){
+    struct birth *b = &r.all[i];
+    if(b->p->sid != b->pid)
+      b->session = b->p->sid;
+    if(b->parent >= 0 && b->session != r.all[b->parent].pid && r.all[b->parent].session == 0)
+      r.all[b->parent].session = b->session;
   }
 }
 
-static void __attribute__((noreturn))
-become(struct chain *c, bool stopped)
+// A group may be left without the one whose number it has: somebody must begin it.
+static void
+find_groups(void)
 {
-  static int fds[CK_FILES_MAX];
-  static char why[CK_WHY];
-  const struct checkpoint *newest = c->files.p[0];
-  const struct ck_process *p = record_next(newest, NULL, CK_PROCESS);
-  int high = highest(newest), standard[3];
+  for(size_t i = 1, n = r.n; i < n; i++){
+    struct birth b = r.all[i];
+    if(b.pgid != r.all[0].pgid && find_birth(b.pgid) < 0)
+      add_birth(NULL, b.pgid, b.pgid, b.parent, b.session);
+  }
+}
 
-  for(size_t i = 0; i < c->files.n; i++)
-    fds[i] = move_up(((struct checkpoint *)c->files.p[i])->fd, high);
-  for(size_t i = 0; i < c->files.n; i++)
-    sys_close(((struct checkpoint *)c->files.p[i])->fd);
-  for(int fd = 0; fd < 3; fd++)
-    standard[fd] = move_up(fd, high);
-  long r = sys_chdir(p->path);
-  if(r < 0)
-    give_up(p->path, r);
-  sys_umask(p->umask);
-  open_files(newest, standard, high);
-  int to = standard[2];
-  for(int fd = 0; fd < 2; fd++)
-    sys_close(standard[fd]);
-  why[0] = 0;
-  sys_fcntl(to, F_SETFD, FD_CLOEXEC);
-  r = syscall6(NR_restore, (long)fds, c->files.n, (long)why, sizeof why, stopped, 0);
-  sys_dup3(to, 2, 0);
-  warn("%s: %s", newest->path, why[0] ? why : error_text(r));
+// => false: that makes no sense
+static bool
+find_family(void)
+{
+  const struct ck_process *p = NULL;
+
+  r.n = 0;
+  while((p = record_next(r.newest, p, CK_PROCESS)) != NULL){
+    long parent = r.n ? find_birth(p->ppid) : -1;
+    if(r.n && parent < 0)
+      return false;
+    add_birth(p, p->pid, p->pgid, parent, 0);
+  }
+  if(r.n == 0 || !record_next(r.newest, NULL, CK_TASK))
+    return false;
+  find_sessions();
+  find_groups();
+  return true;
+}
+
+// ---- Waiting for one another ----
+
+static bool
+lives(const struct birth *b)
+{
+  return b->p && b->p->state != CK_ZOMBIE;
+}
+
+// The children first: then what is said is true of all below.
+static void
+wait_for_all(long me, int step)
+{
+  char c = 0;
+
+  for(size_t i = 0; i < r.n; i++)
+    if(r.all[i].parent == me && (step < ENDED || lives(&r.all[i])) &&
+       sys_read(r.down[i], &c, 1) != 1)
+      sys_exit(126);
+  if(sys_write(r.up, &c, 1) != 1 || sys_read(r.go[step], &c, 1) != 1)
+    sys_exit(126);
+}
+
+// ---- Becoming it ----
+
+static void live(size_t me) __attribute__((noreturn));
+
+// For a moment, unless it is taken for longer.
+static bool
+is_taken(uint pid)
+{
+  struct timespec pause = { 0, 10000000 };
+  bool taken = false;
+
+  for(int tries = 0; tries < 20 && (taken = sys_kill(pid, 0) == 0); tries++)
+    sys_nanosleep(&pause, NULL);
+  return taken;
+}
+
+// Numbers are given out in turn, so that it gets the one it had, unless somebody else is
+// quicker: then once more.  If it is taken it gets one that none of the others had.
+static long
+fork_as(uint want)
+{
+  enum { TRIES = 20 };
+  long last = (long)want - 1, pid;
+  char c = 0;
+
+  for(int tries = 0;; tries++){
+    int sure[2];
+    bool taken = tries == TRIES || is_taken(want);
+    for(size_t i = 0; i < r.n && taken; i++)
+      last = r.all[i].pid > last ? r.all[i].pid : last;
+    if(sys_pipe(sure, O_CLOEXEC) < 0)
+      return -EMFILE;
+    setting_write("/proc/sys/kernel/ns_last_pid", last);
+    pid = sys_fork();
+    bool good = pid < 0 || pid == want || taken;
+    if(pid > 0 && good)
+      sys_write(sure[1], &c, 1);
+    sys_close(sure[1]);
+    if(pid == 0 && sys_read(sure[0], &c, 1) != 1)
+      sys_exit(0);
+    sys_close(sure[0]);
+    if(pid == 0 || good)
+      return pid;
+    sys_wait(pid, NULL, 0);
+  }
+}
+
+static void
+bear(size_t i)
+{
+  int fd[2];
+
+  pipe_up(fd);
+  long pid = fork_as(r.all[i].pid);
+  must("fork", pid);
+  if(pid == 0){
+    sys_close(fd[0]);
+    sys_close(r.up);
+    r.up = fd[1];
+    live(i);
+  }
+  sys_close(fd[1]);
+  r.down[i] = fd[0];
+}
+
+static void
+bear_children(size_t me, bool in_session)
+{
+  for(size_t i = 0; i < r.n; i++)
+    if(r.all[i].parent == (long)me && in_session == (r.all[i].session == r.all[me].pid))
+      bear(i);
+}
+
+// => what only has to become it
+static int
+prepare(size_t me)
+{
+  static char why[CK_WHY];
+  struct ck_plan plan = {
+    .files = (uint64)r.files, .nfiles = r.nfiles, .why = (uint64)why, .room = sizeof why,
+    .process = me,
+  };
+  plan.shared = (uint64)shared_memory(&plan.nshared);
+  long fd = syscall1(NR_restore, (long)&plan);
+
+  if(fd < 0){
+    complain_as_before();
+    warn("%s: %s", r.newest->path, why[0] ? why : error_text(fd));
+    sys_exit(126);
+  }
+  return move_up(fd);
+}
+
+static void
+join_group(const struct birth *b)
+{
+  long leader = find_birth(b->pgid);
+
+  if(b->pgid != b->pid)
+    must("its group", sys_setpgid(0, leader < 0 ? r.outside : (int)r.now[leader]));
+}
+
+static void __attribute__((noreturn))
+end_as(const struct birth *b)
+{
+  struct sig_action act = { SIG_DFL, 0, 0 };
+  int status = b->p ? (int)b->p->status : 0, sig = wait_signal(status);
+
+  if(sig){
+    sys_sigaction(sig, &act, NULL);
+    sys_kill(sys_getpid(), sig);
+  }
+  sys_exit(wait_code(status));
+}
+
+// Those of its children that have come to their end already; it has not been told of them.
+static void
+wait_for_ends(size_t me)
+{
+  for(size_t i = 0; i < r.n; i++)
+    if(r.all[i].parent == (long)me && !lives(&r.all[i]))
+      syscall6(NR_waitid, P_PID, r.now[i], 0, WEXITED | (r.all[i].p ? WNOWAIT : 0), 0, 0);
+}
+
+// What is due before it goes on comes to it when it does.
+static void
+start_timers(const struct ck_process *p)
+{
+  uint64 set = 1UL << (SIGALRM - 1) | 1UL << (SIGVTALRM - 1) | 1UL << (SIGPROF - 1);
+
+  syscall4(NR_rt_sigprocmask, SIG_BLOCK, (long)&set, 0, sizeof set);
+  for(int i = 0; i < CK_TIMERS; i++){
+    long left = (p->timers[i][0] + 999) / 1000, interval = (p->timers[i][1] + 999) / 1000;
+    struct timer_value v = { interval / 1000000, interval % 1000000, left / 1000000,
+                             left % 1000000 };
+    if(p->timers[i][0])
+      sys_setitimer(i, &v);
+  }
+}
+
+static void
+live(size_t me)
+{
+  const struct birth *b = &r.all[me];
+
+  r.now[me] = sys_getpid();
+  bear_children(me, false);
+  if(b->p && b->p->sid == b->pid)
+    must("its session", sys_setsid());
+  bear_children(me, true);
+  if(b->pgid == b->pid && !(b->p && b->p->sid == b->pid))
+    must("its group", sys_setpgid(0, 0));
+  wait_for_all(me, BORN);
+  join_group(b);
+  if(lives(b))
+    take_files(b->p);
+  int fd = lives(b) ? prepare(me) : -1;
+  wait_for_all(me, READY);
+  if(!lives(b))
+    end_as(b);
+  wait_for_ends(me);
+  wait_for_all(me, ENDED);
+  start_timers(b->p);
+  uint64 how = r.stopped ? CK_STOP | (me == 0 ? CK_TELL : 0) :
+               me > 0 && b->p->state == CK_STOPPED ? CK_STOP : 0;
+  syscall3(NR_become, fd, ours(), how);
   sys_exit(126);
 }
 
-// Numbers are given out in turn, so that it gets the one it had unless that is taken.
-static long
-fork_as(uint pid)
+// ---- All of them ----
+
+// The first prepares what they share.
+static void __attribute__((noreturn))
+live_first(const struct chain *c)
 {
-  setting_write("/proc/sys/kernel/ns_last_pid", (long)pid - 1);
-  return sys_fork();
+  keep_clear(r.newest);
+  for(int step = 0; step < STEPS; step++)
+    r.go[step] = move_up(r.go[step]);
+  r.up = move_up(r.up);
+  r.files = must_malloc(c->files.n * sizeof *r.files);
+  for(r.nfiles = 0; r.nfiles < (int)c->files.n; r.nfiles++)
+    r.files[r.nfiles] = move_up(((struct checkpoint *)c->files.p[r.nfiles])->fd);
+  r.down = must_malloc(r.n * sizeof *r.down);
+  open_all();
+  live(0);
+}
+
+// => false: one of them is gone
+static bool
+lead(int up, int go, int step)
+{
+  char c = 0;
+
+  if(sys_read(up, &c, 1) != 1)
+    return false;
+  for(size_t i = 0; i < r.n; i++)
+    if(step < ENDED || lives(&r.all[i]))
+      sys_write(go, &c, 1);
+  return true;
+}
+
+static void
+tell_numbers(void)
+{
+  for(size_t i = 0; i < r.n; i++)
+    if(r.all[i].p && r.now[i] != r.all[i].pid)
+      warn("there is a process %d; this one is %d now", r.all[i].pid, r.now[i]);
+}
+
+// Who led a group is in front of the terminal if the program was.
+static void
+give_terminal(void)
+{
+  struct sig_action ignore = { SIG_IGN, 0, 0 }, old;
+  int front = 0, group = r.now[0];
+
+  if(r.all[0].pgid != r.all[0].pid || sys_ioctl(0, TIOCGPGRP, &front) < 0 || front != r.outside)
+    return;
+  sys_sigaction(SIGTTOU, &ignore, &old);
+  sys_ioctl(0, TIOCSPGRP, &group);
+  sys_sigaction(SIGTTOU, &old, NULL);
+}
+
+static bool
+lead_all(int up, const int *go)
+{
+  if(!lead(up, go[BORN], BORN))
+    return false;
+  tell_numbers();
+  if(!lead(up, go[READY], READY))
+    return false;
+  give_terminal();
+  return lead(up, go[ENDED], ENDED);
+}
+
+static long
+restore_all(const struct chain *c)
+{
+  int go[STEPS], ends[2], status;
+  long error = 0;
+
+  for(int step = 0; step < STEPS && error == 0; step++){
+    error = sys_pipe(ends, O_CLOEXEC);
+    r.go[step] = ends[0];
+    go[step] = ends[1];
+  }
+  if(error == 0)
+    error = sys_pipe(ends, O_CLOEXEC);
+  if(error)
+    return error;
+  r.up = ends[1];
+  long pid = fork_as(r.all[0].pid);
+  if(pid == 0){
+    for(int step = 0; step < STEPS; step++)
+      sys_close(go[step]);
+    sys_close(ends[0]);
+    live_first(c);
+  }
+  for(int step = 0; step < STEPS; step++)
+    sys_close(r.go[step]);
+  sys_close(r.up);
+  bool good = pid > 0 && lead_all(ends[0], go);
+  for(int step = 0; step < STEPS; step++)
+    sys_close(go[step]);
+  sys_close(ends[0]);
+  if(pid > 0 && (!good || r.stopped) &&
+     (sys_wait(pid, &status, WUNTRACED) != pid || !wait_stopped(status)))
+    return -ECHILD;
+  return pid;
 }
 
 long
 chain_restore(struct chain *c, bool stopped)
 {
-  struct checkpoint *newest = c->files.p[0];
-  const struct ck_process *p = record_next(newest, NULL, CK_PROCESS);
-  const struct ck_task *t = record_next(newest, NULL, CK_TASK);
-
-  if(!p || !t){
-    warn("%s says nothing of a process", newest->path);
+  memset(&r, 0, sizeof r);
+  r.newest = c->files.p[0];
+  r.stopped = stopped;
+  r.outside = sys_getpgid(0);
+  if(!find_family()){
+    warn("%s says nothing of a process", r.newest->path);
     return -EINVAL;
   }
   out_flush();
-  long pid = fork_as(p->pid);
-  if(pid == 0)
-    become(c, stopped);
-  if(pid < 0)
-    warn_error("fork", pid);
-  else if(pid != p->pid)
-    warn("there is a process %d; this one is %ld now", p->pid, pid);
-  int status;
-  if(pid > 0 && stopped && (sys_wait(pid, &status, WUNTRACED) != pid || !wait_stopped(status)))
-    return -ECHILD;
+  long at = share(r.n * sizeof *r.now);
+  r.now = (uint *)at;
+  long pid = at < 0 ? at : restore_all(c);
+  if(pid < 0 && pid != -ECHILD)
+    warn_error(r.newest->path, pid);
+  if(at > 0)
+    sys_munmap((void *)at, r.n * sizeof *r.now);
+  free(r.all);
   return pid;
 }
 

@@ -13,9 +13,12 @@ enum { SOME = 16, ENTRIES = 512 };       // pages moved at once; entries looked 
 #define ENTRY_OBJECT  (1UL << 61)
 
 struct writer {
-  int image, out;                        // the frozen process, the new file
+  int image, out;                        // the frozen processes, the new file
   const struct checkpoint *before;       // what does not change is in it, or NULL
-  size_t next;                           // of its runs, where to look
+  uint64 at;                             // where in `image` the process is
+  size_t first;                          // of its runs
+  bool adds;                             // to what `before` has of it
+  size_t next, end;                      // of its runs there, where to look
   const struct chain *chain;             // to be merged
   struct checkpoint file;                // what it will say of itself
   uint64 *sums;
@@ -30,6 +33,18 @@ fail(struct writer *w, long error)
 {
   if(w->error == 0 && error < 0)
     w->error = error;
+}
+
+// Where a process was saved last, and that file's number.
+static const char *
+last_of(const struct ck_process *p, uint64 *id)
+{
+  const char *s = p->path + p->last;
+
+  *id = 0;
+  for(; *s && *s != ' '; s++)
+    *id = *id << 4 | (uint64)(*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
+  return *s ? s + 1 : s;
 }
 
 // ---- Pages ----
@@ -56,7 +71,7 @@ static void
 note_page(struct writer *w, uint64 va, uint file, uint64 at)
 {
   struct checkpoint *f = &w->file;
-  struct ck_run *last = f->nruns ? &f->runs[f->nruns - 1] : NULL;
+  struct ck_run *last = f->nruns > w->first ? &f->runs[f->nruns - 1] : NULL;
 
   if(last && last->file == file && last->va + (uint64)last->pages * CK_PAGE == va &&
      last->at + last->pages == at){
@@ -82,7 +97,7 @@ static void
 save_pages(struct writer *w, uint64 va, int n, bool anonymous)
 {
   int kept = 0;
-  long got = sys_pread(w->image, w->buffer, n * CK_PAGE, CK_MEMORY + va);
+  long got = sys_pread(w->image, w->buffer, n * CK_PAGE, w->at + CK_MEMORY + va);
 
   if(got != n * CK_PAGE){
     fail(w, got < 0 ? got : -EINTR);
@@ -111,7 +126,7 @@ is_private(uint64 entry)
 static bool
 is_new(const struct writer *w, uint64 entry)
 {
-  return is_private(entry) && (!w->before || entry & CK_CHANGED);
+  return is_private(entry) && (!w->adds || entry & CK_CHANGED);
 }
 
 // A page that has not changed is where it was; if it is nowhere it is all zeroes.
@@ -119,10 +134,10 @@ static void
 refer_to(struct writer *w, uint64 va)
 {
   const struct checkpoint *b = w->before;
-  while(w->next < b->nruns && b->runs[w->next].va + (uint64)b->runs[w->next].pages * CK_PAGE <= va)
+  while(w->next < w->end && b->runs[w->next].va + (uint64)b->runs[w->next].pages * CK_PAGE <= va)
     w->next++;
   const struct ck_run *r = &b->runs[w->next];
-  if(w->next < b->nruns && r->va <= va)
+  if(w->next < w->end && r->va <= va)
     note_page(w, va, r->file + 1, r->at + (va - r->va) / CK_PAGE);
 }
 
@@ -135,7 +150,7 @@ save_area(struct writer *w, uint64 start, uint64 end, bool anonymous)
   for(uint64 va = start; va < end && w->error == 0; va += (uint64)n * CK_PAGE){
     uint64 pages = (end - va) / CK_PAGE;
     long got = sys_pread(w->image, entry, (pages < ENTRIES ? pages : ENTRIES) * 8,
-                         CK_MAP + va / CK_PAGE * 8);
+                         w->at + CK_MAP + va / CK_PAGE * 8);
     n = got / 8;
     if(got <= 0)
       fail(w, got < 0 ? got : -EINTR);
@@ -153,22 +168,22 @@ save_area(struct writer *w, uint64 start, uint64 end, bool anonymous)
 }
 
 static void
-save_areas(struct writer *w)
+save_areas(struct writer *w, const struct ck_process *p)
 {
   enum { SHARED = 1 };                   // the kernel's AREA_SHARED
   const struct ck_area *a = NULL;
 
-  while((a = record_next(&w->file, a, CK_AREA)) != NULL)
+  while((a = record_in(&w->file, p, a, CK_AREA)) != NULL)
     if(a->kind == CK_ANONYMOUS || (a->kind == CK_OF_FILE && !(a->flags & SHARED)))
       save_area(w, a->start, a->end, a->kind == CK_ANONYMOUS);
 }
 
-// All pages of a chain, each from the file that it is in.
+// The pages of a process from a chain, each from the file that it is in.
 static void
 copy_runs(struct writer *w)
 {
-  for(size_t i = 0; i < w->before->nruns && w->error == 0; i++){
-    const struct ck_run *r = &w->before->runs[i];
+  for(; w->next < w->end && w->error == 0; w->next++){
+    const struct ck_run *r = &w->before->runs[w->next];
     if(r->file >= w->chain->files.n)
       fail(w, -EINVAL);
     for(uint k = 0; k < r->pages && w->error == 0; k++){
@@ -184,21 +199,64 @@ copy_runs(struct writer *w)
   }
 }
 
+// What the file before this one has of the process, if that is the last it was saved in.
+static void
+find_old_runs(struct writer *w, const struct ck_process *p)
+{
+  const struct ck_process *old = NULL;
+  uint64 id;
+
+  last_of(p, &id);
+  w->next = w->end = 0;
+  while(w->before && (old = record_next(w->before, old, CK_PROCESS)) && old->pid != p->pid)
+    ;
+  w->adds = w->before && old && (w->chain || id == w->before->header.id) &&
+            old->first_run <= w->before->nruns && old->nruns <= w->before->nruns - old->first_run;
+  if(w->adds){
+    w->next = old->first_run;
+    w->end = w->next + old->nruns;
+  }
+}
+
+static void
+save_processes(struct writer *w)
+{
+  struct ck_process *p = NULL;
+
+  for(w->at = 0; w->error == 0; w->at += CK_NEXT){
+    p = (struct ck_process *)record_next(&w->file, p, CK_PROCESS);
+    if(!p)
+      return;
+    w->first = p->first_run = w->file.nruns;
+    find_old_runs(w, p);
+    if(w->image >= 0)
+      save_areas(w, p);
+    else
+      copy_runs(w);
+    p->nruns = w->file.nruns - p->first_run;
+  }
+}
+
 // ---- The rest of the file ----
 
+// Of one process after the other, until there is nothing of the next.
 static void
 read_records(struct writer *w)
 {
-  size_t n = 0, room = 0;
+  size_t n = 0, room = 0, start;
+  uint64 at = CK_RECORDS;
   long got;
 
   do {
-    w->file.records = with_room(w->file.records, n + CK_PAGE, &room, 1);
-    while(room < n + CK_PAGE)
-      w->file.records = with_room(w->file.records, room, &room, 1);
-    got = sys_pread(w->image, w->file.records + n, CK_PAGE, CK_RECORDS + n);
-    n += got > 0 ? got : 0;
-  } while(got > 0);
+    start = n;
+    do {
+      while(room < n + CK_PAGE)
+        w->file.records = with_room(w->file.records, room, &room, 1);
+      got = sys_pread(w->image, w->file.records + n, CK_PAGE, at + n - start);
+      n += got > 0 ? got : 0;
+    } while(got > 0);
+    at += CK_NEXT;
+  } while(n > start);
   fail(w, got);
   w->file.header.records.bytes = n;
 }
@@ -244,12 +302,12 @@ save_header(struct writer *w)
 // ---- All ----
 
 static bool
-freeze(struct writer *w, long pid, bool remember)
+freeze(struct writer *w, long pid, uint64 flags)
 {
   static char why[CK_WHY];
 
   why[0] = 0;
-  w->image = syscall4(NR_freeze, pid, (long)why, sizeof why, remember);
+  w->image = syscall4(NR_freeze, pid, (long)why, sizeof why, flags);
   if(w->image < 0)
     text_format(&w->why, "process %ld: %s", pid, why[0] ? why : error_text(w->image));
   return w->image >= 0;
@@ -280,10 +338,7 @@ write_file(struct writer *w, const char *path)
   fail(w, w->out);
   if(w->error == 0){
     sys_lseek(w->out, CK_PAGE, SEEK_SET);
-    if(w->image >= 0)
-      save_areas(w);
-    else
-      copy_runs(w);
+    save_processes(w);
     if(w->error == 0)
       save_header(w);
     if(w->error == 0)
@@ -304,13 +359,15 @@ static void
 tell_name(struct writer *w, const char *path)
 {
   static char dir[PATH_MAX];
+  const struct ck_process *p = NULL;
   struct text name = { 0 };
 
   if(w->error || sys_getcwd(dir, sizeof dir) < 0)
     return;
   text_format(&name, "%lx %s%s%s", w->file.header.id, path[0] == '/' ? "" : dir,
               path[0] == '/' || strcmp(dir, "/") == 0 ? "" : "/", path);
-  sys_write(w->image, name.s, name.n);
+  for(uint64 at = 0; (p = record_next(&w->file, p, CK_PROCESS)) != NULL; at += CK_NEXT)
+    sys_pwrite(w->image, name.s, name.n, at);
   text_free(&name);
 }
 
@@ -335,32 +392,41 @@ end(struct writer *w, const char *path, struct ck_made *made)
 const char *
 record_last(const struct checkpoint *c, uint64 *id)
 {
-  const struct ck_process *p = record_next(c, NULL, CK_PROCESS);
-  const char *s = p->path + p->last;
+  return last_of(record_next(c, NULL, CK_PROCESS), id);
+}
 
-  *id = 0;
-  for(; *s && *s != ' '; s++)
-    *id = *id << 4 | (uint64)(*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
-  return *s ? s + 1 : s;
+const char *
+look_at(long pid, uint64 flags, struct checkpoint *c)
+{
+  static struct writer w;
+
+  free(w.why.s);
+  memset(&w, 0, sizeof w);
+  if(freeze(&w, pid, CK_LOOK | flags)){
+    read_records(&w);
+    sys_close(w.image);
+    *c = w.file;
+  }
+  if(w.error)
+    text_format(&w.why, "process %ld: %s", pid, error_text(w.error));
+  return w.why.n ? w.why.s : NULL;
 }
 
 const char *
 process_saved_as(long pid, const char **why)
 {
-  static struct writer w;
+  static struct text t;
+  struct checkpoint c;
   uint64 id;
 
-  memset(&w, 0, sizeof w);
-  *why = NULL;
-  if(freeze(&w, pid, false)){
-    read_records(&w);
-    sys_close(w.image);
-    const char *last = w.error ? "" : record_last(&w.file, &id);
-    if(*last)
-      return last;
-    text_format(&w.why, "process %ld was never saved, or not for increments", pid);
-  }
-  *why = w.why.s;
+  if((*why = look_at(pid, 0, &c)) != NULL)
+    return NULL;
+  const char *last = record_last(&c, &id);
+  if(*last)
+    return last;
+  text_clear(&t);
+  text_format(&t, "process %ld was never saved, or not for increments", pid);
+  *why = t.s;
   return NULL;
 }
 
@@ -400,14 +466,17 @@ name_before(struct writer *w)
 }
 
 const char *
-checkpoint_write(long pid, const char *path, enum ck_how how, struct ck_made *made)
+checkpoint_write(long pid, const char *path, enum ck_how how, bool tree, struct ck_made *made)
 {
   static struct writer w;
   struct chain c = { 0 };
+  const char *why = tree ? tree_check(pid) : NULL;
 
   free(w.why.s);
   memset(&w, 0, sizeof w);
-  if(!freeze(&w, pid, how != CK_ALONE))
+  if(why)
+    return why;
+  if(!freeze(&w, pid, (how == CK_ALONE ? 0 : CK_REMEMBER) | (tree ? CK_TREE : 0)))
     return w.why.s;
   read_records(&w);
   if(w.error == 0 && how == CK_INCREMENT && (w.before = find_before(&w, &c, path)) != NULL)

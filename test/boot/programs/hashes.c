@@ -2,8 +2,9 @@
 //
 // hashes KIB ROUNDS [FILE]: a long chain of hashes over a working set, each word of which
 // depends on all before it; a line for every round, and at the end what came out.  With
-// FILE the lines go there, and half-way it waits until there is FILE.go.  It computes with
-// floating point on the way, and sleeps.
+// FILE the lines go there, and half-way it waits until there is FILE.go; a quarter of the way
+// it waits for that too, or for FILE.on.  It computes with floating point on the way, and
+// sleeps.
 
 #include "user/abi.h"
 #include "user/sys.h"
@@ -52,17 +53,26 @@ tell(int fd, int i, uint64 h)
   text_free(&line);
 }
 
+static bool
+there(const char *name, const char *suffix)
+{
+  struct text path = { 0 };
+  struct kstat st;
+
+  text_format(&path, "%s%s", name, suffix);
+  bool yes = sys_stat(path.s, &st) == 0;
+  text_free(&path);
+  return yes;
+}
+
 int
 main(int argc, char **argv)
 {
   int kib = argc >= 3 ? atoi(argv[1]) : 0, rounds = argc >= 3 ? atoi(argv[2]) : 0;
   long fd = argc == 4 ? sys_open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
   struct timespec nap = { 0, 1000000 };
-  struct text go = { 0 };
-  struct kstat st;
   uint64 h = 1;
 
-  text_format(&go, "%s.go", argc == 4 ? argv[3] : "");
   words = kib * 1024UL / sizeof *set;
   set = mmap(NULL, words * sizeof *set, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if(kib == 0 || set == (void *)-1)
@@ -73,7 +83,8 @@ main(int argc, char **argv)
       tell(fd, i, h);
     do
       sys_nanosleep(&nap, NULL);
-    while(fd >= 0 && i == rounds / 2 && sys_stat(go.s, &st) < 0);
+    while(fd >= 0 && (i == rounds / 2 || (i == rounds / 4 && !there(argv[3], ".on"))) &&
+          !there(argv[3], ".go"));
   }
   printf("hashes: %d rounds, %lx\n", rounds, h);
   return 0;

@@ -77,7 +77,7 @@ static void
 save(long pid, const char *path, enum ck_how how)
 {
   struct ck_made made;
-  const char *why = checkpoint_write(pid, path, how, &made);
+  const char *why = checkpoint_write(pid, path, how, false, &made);
   if(why)
     die("%s", why);
   printf("%s: %ld us, %ld pages, %ld KiB\n", how == CK_FULL ? "full" : "increment",

@@ -11,7 +11,7 @@ typedef uint64 u64;
 #include "../../../kernel/checkpoint/format.h"
 
 // The kernel's own calls, see docs/checkpoint.md.
-enum { NR_freeze = 4000, NR_restore = 4001, CK_WHY = 160 };
+enum { NR_freeze = 4000, NR_restore = 4001, NR_become = 4002, CK_WHY = 160 };
 
 // ---- An open file of a chain (ck_file.c) ----
 
@@ -37,6 +37,10 @@ void chain_close(struct chain *c);
 // The record behind r (NULL: the first) of a kind, 0: of any.  => or NULL
 const void *record_next(const struct checkpoint *c, const void *r, uint type);
 
+// The same among those of process p.
+const void *record_in(const struct checkpoint *c, const struct ck_process *p, const void *r,
+                      uint type);
+
 // ---- A new one (ck_write.c) ----
 
 struct ck_made {
@@ -47,10 +51,18 @@ struct ck_made {
 
 // Freeze a process and write it to a file, which appears at once and whole.  An increment
 // adds to the last one of this process; if that is not there any more, or is to be
-// replaced, it is a full one.  After CK_ALONE no increment can follow.
-// => NULL, or what is wrong
+// replaced, it is a full one.  After CK_ALONE no increment can follow.  With `tree` all its
+// descendants as well.  => NULL, or what is wrong
 enum ck_how { CK_FULL, CK_INCREMENT, CK_ALONE };
-const char *checkpoint_write(long pid, const char *path, enum ck_how how, struct ck_made *made);
+const char *checkpoint_write(long pid, const char *path, enum ck_how how, bool tree,
+                             struct ck_made *made);
+
+// The records, to be freed, of a process as it runs, or with CK_TREE of it and all its
+// descendants. => NULL, or what is wrong
+const char *look_at(long pid, uint64 flags, struct checkpoint *c);
+
+// Is a pipe of the tree held outside of it too? (ck_tree.c) => NULL, or by whom
+const char *tree_check(long pid);
 
 // Write a chain as one file, which takes the place of its newest: with the same number, so
 // that increments can follow.  Its sums are to be right.  => NULL, or what is wrong
