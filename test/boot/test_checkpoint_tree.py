@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Checkpoints of whole trees of processes: what they share they share again."""
 
+import random
 import re
+import subprocess
 
-from test_checkpoint import pids, restore, save, start, wait_lines
+import pytest
+
+from host import tool
+from test_checkpoint import kill, pids, restore, save, start, wait_lines
 
 KIN = 7                            # processes of test/boot/programs/kin.c; one is a zombie
 
@@ -103,4 +108,196 @@ def test_refusals(boot):
     g.check("mv /out /elsewhere")
     assert "/out: No such file" in g.run("restore /saved; echo =$?")
     assert pids(g, "kin") == []
+    g.vm_check()
+
+
+def sweep(g, step, command):
+    """With each allocation failing, or every step-th. => how many of them do"""
+    for _ in range(2):                         # what is made once is there then
+        g.run(command, 60)
+    out = g.check(f"leaks failnth -s {step} {command}", 600)
+    assert out.endswith("leaks: none"), out
+    return step * int(re.search(r"failnth: (\d+) runs", out)[1])
+
+
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.long)])
+def test_failing_allocations(boot, step):
+    """Whichever fails while a tree is saved or a process restored: nothing is lost but that try."""
+    g = boot(cpus=2, mem="64M", append="panic=exit")
+    want = g.check("kin 100 | tail -n 1", 120)
+    root = start_kin(g, 100)
+    wait_lines(g, "/out", 153)
+    assert sweep(g, step, f"checkpoint -t {root} /saved") > 300
+    g.check("touch /out.go; wait", 60)
+    assert g.run("cat /res") == want and in_turn(g, "/out") == 300
+    pid = start(g, "hashes 400 8 /h")
+    wait_lines(g, "/h", 2)
+    save(g, pid, "/saved", "-1")
+    kill(g, pid)
+    g.check("touch /h.go")
+    assert sweep(g, step, "restore /saved") > 200
+    assert pids(g, "hashes") == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_at_random_moments(boot, image, disk, cpus):
+    """Full and by increments, merged, killed, restored and rewound, under memory pressure."""
+    seed = random.getrandbits(32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    options = {"cpus": cpus, "mem": "16M", "swap": disk(64), "image": image, "snapshot": False}
+    g = boot(**options)
+    want = g.check("kin 3000 | tail -n 1", 300)
+    root = start_kin(g, 3000)
+    g.run("touch /out.go; hog 8 &")
+    done = 0
+    for n in range(5):
+        for k in range(3):
+            done += rng.randrange(1, 500)
+            wait_lines(g, "/out", done)
+            save(g, root, f"/s{n}.{k}", "-t -i" if k else "-t")
+        if n % 2:
+            g.check(f"checkpoint merge /s{n}.2", 60)
+        kill_tree(g, root)
+        if n == 2:
+            g.poweroff()
+            g = boot(**options)
+        if n < 4:
+            g.run(f"restore /s{n}.{rng.randrange(3) if n % 2 == 0 else 2} > /said &")
+            wait_lines(g, "/out", done)
+            root = min(pids(g, "kin"))
+    assert want in restore(g, "-c /s4.2; cat /res", 300)
+    g.vm_check()
+
+
+def wait_for(g, path):
+    for _ in range(600):
+        if "No such file" not in g.run(f"ls {path}"):
+            return
+        g.run("sleep 0.1")
+    g.fail(f"there is no {path}")
+
+
+RELAY = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int ticks;
+static void tick(int sig) { ticks++; }
+static void serve(int in, int out)
+{
+  FILE *from = fdopen(in, "r"), *to = fdopen(out, "w");
+  unsigned long h = 7, x;
+  while(fscanf(from, "%lu", &x) == 1){
+    h = h * 6364136223846793005UL + x;
+    fprintf(to, "%lx\n", h);
+    fflush(to);
+  }
+  exit(3);
+}
+static int locked(void)
+{
+  struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 15, .l_len = 1 };
+  int status, a = open("/bytes", O_RDWR), b = open("/whole", O_RDWR), parent = getpid();
+  close(b);
+  if(fork() == 0){
+    b = open("/whole", O_RDWR);
+    fcntl(a, F_GETLK, &l);
+    _exit((l.l_type == F_WRLCK && l.l_pid == parent && l.l_start == 10 && l.l_len == 10) +
+          2 * (flock(b, LOCK_EX | LOCK_NB) < 0));
+  }
+  wait(&status);
+  return WEXITSTATUS(status);
+}
+int main(int argc, char **argv)
+{
+  struct itimerval every = { { 0, 10000 }, { 0, 10000 } };
+  struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10 };
+  struct timespec nap = { 0, 1000000 };
+  int to[2], from[2], n = atoi(argv[1]), status, before;
+  char line[64];
+  setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+  sigaction(SIGALRM, &(struct sigaction){ .sa_handler = tick, .sa_flags = SA_RESTART }, NULL);
+  fcntl(open("/bytes", O_RDWR | O_CREAT, 0600), F_SETLK, &l);
+  flock(open("/whole", O_RDWR | O_CREAT, 0600), LOCK_EX);
+  if(pipe(to) || pipe(from))
+    return 1;
+  pid_t child = fork();
+  if(child == 0){
+    close(to[1]);
+    close(from[0]);
+    serve(to[0], from[1]);
+  }
+  close(to[0]);
+  close(from[1]);
+  setitimer(ITIMER_REAL, &every, NULL);
+  FILE *put = fdopen(to[1], "w"), *get = fdopen(from[0], "r");
+  for(int i = 0; i < n; i++){
+    fprintf(put, "%d\n", i);
+    fflush(put);
+    if(!fgets(line, sizeof line, get))
+      return 2;
+    printf("%d %s", i, line);
+    if(i == n / 2){
+      close(open("/half", O_CREAT | O_WRONLY, 0600));
+      while(access("/go", F_OK))
+        nanosleep(&nap, NULL);
+    }
+  }
+  before = ticks;
+  for(int i = 0; i < 2000 && ticks < before + 3; i++)
+    nanosleep(&nap, NULL);
+  fclose(put);
+  pid_t ended = waitpid(child, &status, 0);
+  printf("ticks %d, child %d %d\n", ticks >= before + 3, ended == child, WEXITSTATUS(status));
+  setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+  fflush(stdout);
+  printf("locks %d\n", locked());
+  return 0;
+}
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["static", "dynamic"])
+def test_programs_of_linux(boot, image, tmp_path, cross, how):
+    """glibc: stdio's buffers, pipes, an interval timer and locks go on as if nothing had been."""
+    source = tmp_path / "relay.c"
+    source.write_text(RELAY)
+    subprocess.run([f"{cross}gcc", "-O1", *(["-static"] if how == "static" else []),
+                    "-o", tmp_path / "relay", source], check=True, timeout=120)
+    tool("fsput", image, tmp_path / "relay", "/")
+    if how == "dynamic":
+        root = "/usr/riscv64-linux-gnu/lib"
+        tool("fsput", "-p", image, f"{root}/ld-linux-riscv64-lp64d.so.1", f"{root}/libc.so.6",
+             "/lib/")
+    g = boot(cpus=2, image=image)
+    g.check("touch /go")
+    want = g.check("/relay 400 > /want; cat /want", 120)
+    assert want.endswith("ticks 1, child 1 3\nlocks 3") and want.count("\n") == 401
+    g.check("rm /go /half")
+    pid = start(g, "relay 400 > /got")
+    wait_for(g, "/half")
+    save(g, pid, "/saved", "-t")
+    for p in pids(g, "relay"):
+        g.run(f"kill -9 {p}")
+    g.check("wait; touch /go")
+    for _ in range(2):
+        g.check("restore -c /saved", 120)
+        assert g.run("cat /got", 60) == want
+    g.check("rm /go /half")
+    g.run("/relay 2 > /other &")               # has the locks now
+    wait_for(g, "/half")
+    others = pids(g, "relay")
+    assert "a lock on a file" in g.run("restore /saved; echo =$?", 60)
+    assert pids(g, "relay") == others
     g.vm_check()
