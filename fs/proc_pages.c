@@ -32,8 +32,7 @@ add_entry(void *arg, va_t va, pte_t p, const struct frame *table)
   struct part *part = arg;
   u64 *out = &part->out[(va - part->start) >> PAGE_SHIFT];
   if(pte_state(p) == PTE_SWAPPED){
-    u64 slot = pte_slot(p), offset = slot & ((1UL << SLOT_PAGE_BITS) - 1);
-    *out = PAGE_SWAPPED | offset << SWAP_TYPE_BITS | slot >> SLOT_PAGE_BITS;
+    *out = PAGE_SWAPPED | (u64)pte_slot(p) << SWAP_TYPE_BITS;
     return;
   }
   const struct frame *f = pte_frame(p);

@@ -25,13 +25,13 @@ enum { FAILURES_MAX = 8 };
 
 struct list swaps = LIST_INIT(swaps);
 struct spinlock swaps_lock = SPINLOCK_INIT("swaps");
-static struct swap *area[SWAP_AREAS_MAX];
+static struct swap *owner_of[SLOT_PARTS];
 u64 swap_total, swap_free, swap_cached;
 
 struct swap *
 swap_of(u32 s)
 {
-  return area[s >> SLOT_PAGE_BITS];
+  return owner_of[s >> SLOT_PART_BITS];
 }
 
 static struct slot *
@@ -120,6 +120,32 @@ enter(struct swap *w)
   list_push(other ? other->link.prev : swaps.prev, &w->link);
 }
 
+static void
+give_parts(u32 first, u32 n, struct swap *w)
+{
+  for(u32 i = 0; i < n; i++)
+    owner_of[first + i] = w;
+}
+
+static u32
+parts(const struct swap *w)
+{
+  return (u32)((w->pages - 1) >> SLOT_PART_BITS) + 1;
+}
+
+// => the first of n in a row that are nobody's, or SLOT_PARTS
+static u32
+find_parts(u32 n)
+{
+  u32 free = 0;
+  for(u32 i = 0; i < SLOT_PARTS; i++){
+    free = owner_of[i] ? 0 : free + 1;
+    if(free == n)
+      return i + 1 - n;
+  }
+  return SLOT_PARTS;
+}
+
 int
 swap_attach(struct swap *w)
 {
@@ -128,11 +154,10 @@ swap_attach(struct swap *w)
   w->usable = w->free;
   w->next = 1;
   spin_lock(&swaps_lock);
-  while(w->type < SWAP_AREAS_MAX && area[w->type])
-    w->type++;
-  bool room = w->type < SWAP_AREAS_MAX;
+  w->part = find_parts(parts(w));
+  bool room = w->part < SLOT_PARTS;
   if(room){
-    area[w->type] = w;
+    give_parts(w->part, parts(w), w);
     enter(w);
     atomic_add(&swap_total, w->free);
     atomic_add(&swap_free, w->free);
@@ -193,7 +218,7 @@ swap_detach(struct swap *w)
   spin_lock(&swaps_lock);
   spin_lock(&w->lock);
   list_remove(&w->link);
-  area[w->type] = NULL;
+  give_parts(w->part, parts(w), NULL);
   spin_unlock(&w->lock);
   spin_unlock(&swaps_lock);
 }
@@ -242,7 +267,7 @@ take_from(struct swap *w, u32 *s, u32 most)
     w->nfree[c] -= n;
     w->free -= n;
     w->next = (first + n) % (chunks(w) * SLOTS_A_CHUNK);
-    *s = w->type << SLOT_PAGE_BITS | (u32)first;
+    *s = swap_slot(w, first);
     atomic_add(&swap_free, -(u64)n);
   }
   spin_unlock(&w->lock);
@@ -541,14 +566,14 @@ check_area(struct swap *w, u64 *resident)
 {
   u64 free = 0;
   for(u64 page = 1; page < w->pages; page++){
-    u32 s = w->type << SLOT_PAGE_BITS | (u32)page;
+    u32 s = swap_slot(w, page);
     if(slot_in_use(s))
       check_slot(s, record(w, page));
     *resident += record(w, page)->pfn != 0;
     free += record(w, page)->owner == NOBODY;
   }
   if(free != w->free)
-    lie("swap area %u: %lu slots free, %lu counted", w->type, free, w->free);
+    lie("swap area at %x: %lu slots free, %lu counted", swap_slot(w, 0), free, w->free);
 }
 
 void

@@ -15,9 +15,11 @@ struct block_device;
 struct block_request;
 struct file;
 
-// A slot's number: its area in the upper bits, the page in the area in the lower.
-// Page 0 is the area's header, so that no slot has number 0.
-enum { SLOT_PAGE_BITS = 27, SWAP_AREAS_MAX = 1 << (32 - SLOT_PAGE_BITS) };
+// Numbers of slots are given to areas in parts; an area has one, or several in a row.  The
+// slot of its page n is n behind the first.  Page 0 is the area's header, so that no slot has
+// number 0.
+enum { SLOT_PART_BITS = 24, SLOT_PARTS = 1 << (32 - SLOT_PART_BITS) };
+#define SWAP_PAGES_MAX (1UL << 27)
 
 // While no frame holds the page, `word` counts the page-table entries that name the
 // slot (1 for a page held by its object); else the frame's word does.  The count
@@ -35,7 +37,7 @@ struct slot {
 enum { SLOTS_A_CHUNK = PAGE_SIZE / sizeof(struct slot) };
 
 struct swap {
-  u32 type;                    // its number
+  u32 part;                    // its first one
   i32 priority;                // the highest goes first
   u64 pages;                   // the header's and bad ones too
   u64 usable;
@@ -70,9 +72,13 @@ int swap_attach(struct swap *w);           // it gives slots now. => 0; -EPERM: 
 void swap_close(struct swap *w, bool closed);   // it gives none; or does again. swaps_lock held
 void swap_detach(struct swap *w);          // no slot is in use and it is closed
 
-static inline u64 slot_page(u32 s) { return s & ((1U << SLOT_PAGE_BITS) - 1); }
 struct slot *slot_of(u32 s);
 struct swap *swap_of(u32 s);
+static inline u32 swap_slot(const struct swap *w, u64 page)
+{
+  return (w->part << SLOT_PART_BITS) + (u32)page;
+}
+static inline u64 slot_page(u32 s) { return s - swap_slot(swap_of(s), 0); }
 
 struct slot *slot_lock(u32 s);
 void slot_unlock(struct slot *t);

@@ -60,7 +60,7 @@ static int
 use_header(struct swap *w, const struct header *h, const struct swap_store *store)
 {
   int err = judge(h, store);
-  w->pages = min((u64)h->last_page + 1, 1UL << SLOT_PAGE_BITS);
+  w->pages = min((u64)h->last_page + 1, SWAP_PAGES_MAX);
   if(err == 0)
     err = swap_table_make(w);
   for(u32 i = 0; err == 0 && i < h->nbad; i++)
@@ -255,7 +255,7 @@ empty(struct swap *w)
 {
   int err = 0;
   for(u64 page = 1; page < w->pages && err == 0; page++){
-    u32 s = w->type << SLOT_PAGE_BITS | (u32)page;
+    u32 s = swap_slot(w, page);
     while(err == 0 && slot_in_use(s))
       err = current->killed ? -EINTR : atomic_load(&leaving) ? bring_back(s) : -ENOMEM;
   }

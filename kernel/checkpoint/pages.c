@@ -200,7 +200,7 @@ attach(struct page_store *ps, u32 owner)
   w->identity = ps;
   w->closed = true;
   w->read = store_read;
-  int err = w->pages >> SLOT_PAGE_BITS ? -EINVAL : swap_table_make(w);
+  int err = w->pages > SWAP_PAGES_MAX ? -EINVAL : swap_table_make(w);
   for(u64 page = 1; err == 0 && page < w->pages; page++)
     w->chunk[page / SLOTS_A_CHUNK][page % SLOTS_A_CHUNK].owner = owner;
   if(err == 0)
@@ -220,7 +220,7 @@ attach(struct page_store *ps, u32 owner)
 static u32
 slot_at(const struct page_store *ps, u64 page)
 {
-  return ps->swap.type << SLOT_PAGE_BITS | (u32)(page + 1);
+  return swap_slot(&ps->swap, page + 1);
 }
 
 static int

@@ -139,35 +139,52 @@ def test_failing_allocations(boot, step):
     assert pids(g, "hashes") == []
 
 
+def root_of(g, name, living, starter):
+    """=> the first of a tree once the starter has made it, and all that live have the name"""
+    for _ in range(600):
+        rows = [line.split() for line in g.run("ps -o pid,ppid,s,comm").splitlines()[1:]]
+        names = {row[0]: row[3] for row in rows if row[2] != "Z"}
+        roots = [row[0] for row in rows if row[3] == name and names.get(row[1]) == starter]
+        if roots and list(names.values()).count(name) == living:
+            return int(roots[0])
+        g.run("sleep 0.1")
+    g.fail(f"there are no {living} {name}")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_at_random_moments(boot, image, disk, cpus):
+@pytest.mark.parametrize("program, living, flags", [("hashes 20000 80", 1, ""),
+                                                    ("kin 2000", KIN - 1, "-t ")])
+def test_at_random_moments(boot, image, disk, cpus, program, living, flags):
     """Full and by increments, merged, killed, restored and rewound, under memory pressure."""
-    seed = random.getrandbits(32)
-    print("seed", seed)
-    rng = random.Random(seed)
-    options = {"cpus": cpus, "mem": "16M", "swap": disk(64), "image": image, "snapshot": False}
+    name = program.split()[0]
+    options = {"cpus": cpus, "mem": "16M", "swap": disk(96), "image": image, "snapshot": False}
     g = boot(**options)
-    want = g.check("kin 3000 | tail -n 1", 300)
-    root = start_kin(g, 3000)
-    g.run("touch /out.go; hog 8 &")
-    done = 0
-    for n in range(5):
+    want = g.check(f"{program} | tail -n 1", 600)
+    g.run(f"touch /out.on; {program} /out > /res &")
+    starter = "sh"
+    for n in range(6):
+        root = root_of(g, name, living, starter)
         for k in range(3):
-            done += rng.randrange(1, 500)
-            wait_lines(g, "/out", done)
-            save(g, root, f"/s{n}.{k}", "-t -i" if k else "-t")
+            g.run(f"sleep {random.random():.2f}")
+            save(g, root, f"/s{n}.{k}", flags + ("-i" if k else ""))
+        if n % 3 == 1:
+            g.check(f"checkpoint merge /s{n}.2", 120)
+        starter = "rewind" if n % 2 else "restore"
         if n % 2:
-            g.check(f"checkpoint merge /s{n}.2", 60)
-        kill_tree(g, root)
-        if n == 2:
-            g.poweroff()
-            g = boot(**options)
-        if n < 4:
-            g.run(f"restore /s{n}.{rng.randrange(3) if n % 2 == 0 else 2} > /said &")
-            wait_lines(g, "/out", done)
-            root = min(pids(g, "kin"))
-    assert want in restore(g, "-c /s4.2; cat /res", 300)
+            g.run(f"rewind {root} {1 if n % 3 == 1 else random.randrange(1, 4)} > /said &")
+        else:
+            for pid in pids(g, name):
+                g.run(f"kill -9 {pid}")
+            g.run("wait", 60)
+            if n == 2:
+                g.poweroff()
+                g = boot(**options)
+            g.run(f"restore /s{n}.{random.randrange(3)} > /said &")
+    root_of(g, name, living, starter)
+    g.check("touch /out.go; wait", 600)
+    assert g.run("cat /res /said").endswith(want)
+    assert name == "hashes" or in_turn(g, "/out") == 6000
     g.vm_check()
 
 

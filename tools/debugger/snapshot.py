@@ -10,7 +10,7 @@ from kernel import Command, direct, harts, linked, number, path_of, string, task
 PAGE_SHIFT, LEVELS, INDEX_BITS, ENTRIES = 12, 3, 9, 512
 V, R, LEAF = 1, 2, 0b1110
 PRESENT, SWAPPED = 1 << 63, 1 << 62           # of /proc/<pid>/pagemap
-SLOT_PAGE_BITS, SWAP_TYPE_BITS = 27, 5
+SWAP_TYPE_BITS = 5
 FLAGS = "bwdua"                               # as /proc/frames has them, with their bits
 BITS = (52, 53, 54, 57, 58)
 NUMBERS = ("moves", "forgotten", "refused", "ticks")
@@ -44,7 +44,7 @@ def pagemap(pte):
     if pte & (V | R):                         # present, or hidden
         return PRESENT | pte >> 10 & (1 << 44) - 1
     slot = pte >> 10
-    return SWAPPED | (slot & (1 << SLOT_PAGE_BITS) - 1) << SWAP_TYPE_BITS | slot >> SLOT_PAGE_BITS
+    return SWAPPED | slot << SWAP_TYPE_BITS
 
 
 def areas(area):
