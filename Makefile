@@ -106,7 +106,7 @@ $(patsubst %,$K/%.c.o,arch/riscv/explain arch/riscv/unwind $(addprefix kernel/de
 	ubsan wild)): NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain \
 	unwind fdt discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
-	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line \
+	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line virtio_console \
 	job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap \
 	redzone collapse) $(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone \
 	rename flusher sync fs_pos tmpfs_dir qfs_recover qfs_super qfs_move qfs_cut qfs_journal)

@@ -150,6 +150,7 @@ struct super {
 // => bytes, or -errno.  pos is where to work and is advanced by the callee;
 // no lock held except file->lock where the file's own position is used.
 struct file_ops {
+  int (*open)(struct file *f);                          // of a character device
   i64 (*read)(struct file *f, va_t buf, u64 n, u64 *pos);
   i64 (*write)(struct file *f, va_t buf, u64 n, u64 *pos);
   int (*readdir)(struct file *f, struct dir_sink *d);

@@ -47,7 +47,7 @@ chardev_open(struct file *f, struct inode *i)
       f->ops = d->ops;
       f->seekable = d->ops->no_position;
       bool none = i->rdev == DEV_TTY && terminal_session() < 0;
-      return none ? -ENXIO : 0;
+      return none ? -ENXIO : d->ops->open ? d->ops->open(f) : 0;
     }
   return -ENXIO;
 }

@@ -8,7 +8,7 @@
 #include "kernel/types.h"
 
 // Device ids (section 5).
-enum { VIRTIO_BLOCK = 2 };
+enum { VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3 };
 
 // Feature bits that belong to no device type (section 6).
 #define VIRTIO_F_VERSION_1 (1UL << 32)
@@ -40,6 +40,7 @@ struct virtq_used {
 enum { VIRTQ_MAX = 1024 };                 // entries we care to have
 
 struct virtq {
+  u32 index;                               // of the device's queues
   u32 size;                                // a power of two
   struct virtq_desc *desc;
   struct virtq_avail *avail;
@@ -58,11 +59,12 @@ struct virtio {
 
 // The driver of a type: *v is copied if it takes the device.
 void virtio_blk_attach(const struct virtio *v);
+void virtio_console_attach(const struct virtio *v);
 
 // Reset, then agree on what the device offers of `wanted`.  => 0 or -ENODEV
 int virtio_negotiate(struct virtio *v, u64 wanted);
 
-// Set up queue 0, all zero, in q's memory; gets it some if q is all zero.
+// Set up queue q->index, all zero, in q's memory; gets it some if there is none.
 // => 0, -ENODEV (no such queue), -ENOMEM
 int virtio_queue(struct virtio *v, struct virtq *q);
 
@@ -70,7 +72,7 @@ void virtio_reset(struct virtio *v);                     // it touches no memory
 bool virtio_broken(struct virtio *v);                    // it wants to be reset
 void virtio_start(struct virtio *v);                     // everything is set up: go
 void virtio_fail(struct virtio *v);                      // give the device up
-void virtio_notify(struct virtio *v);                    // queue 0 has new entries
+void virtio_notify(struct virtio *v, const struct virtq *q);   // it has new entries
 u32 virtio_acknowledge(struct virtio *v);                // in its interrupt. => causes
 u32 virtio_config32(struct virtio *v, u32 offset);       // device configuration
 u64 virtio_config64(struct virtio *v, u32 offset);       // => not torn
@@ -79,5 +81,6 @@ u64 virtio_config64(struct virtio *v, u32 offset);       // => not torn
 // but may want virtio_notify.
 void virtq_offer(struct virtq *q, u16 head);
 
-// The next finished chain.  => false: none;  *head is the device's word, unchecked
-bool virtq_take(struct virtq *q, u32 *head);
+// The next finished chain, by its head, and how many bytes the device has written to it.
+// => false: none;  *done is the device's word, unchecked
+bool virtq_take(struct virtq *q, struct virtq_used_elem *done);

@@ -120,7 +120,7 @@ submit(struct block_device *d, struct block_request *r)
   spin_unlock_irq(&k->lock, on);
   if(gone)
     return -EIO;
-  virtio_notify(&k->virtio);
+  virtio_notify(&k->virtio, &k->queue);
   return 0;
 }
 
@@ -179,12 +179,12 @@ static void
 interrupt(void *arg)
 {
   struct disk *k = arg;
-  u32 head;
+  struct virtq_used_elem done;
   virtio_acknowledge(&k->virtio);
   bool on = spin_lock_irq(&k->lock);
-  while(virtq_take(&k->queue, &head)){
+  while(virtq_take(&k->queue, &done)){
     int status;
-    struct block_request *r = chain_finish(k, head, &status);
+    struct block_request *r = chain_finish(k, done.id, &status);
     if(!r)
       continue;
     spin_unlock_irq(&k->lock, on);

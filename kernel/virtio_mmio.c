@@ -52,8 +52,12 @@ virtio_init(void)
   struct device d = { 0 };
   struct virtio v;
   while(machine_device("virtio,mmio", &d)){
-    if(slot_open(&d, &v) && v.type == VIRTIO_BLOCK)
+    if(!slot_open(&d, &v))
+      continue;
+    if(v.type == VIRTIO_BLOCK)
       virtio_blk_attach(&v);
+    else if(v.type == VIRTIO_CONSOLE)
+      virtio_console_attach(&v);
   }
 }
 
@@ -142,7 +146,7 @@ queue_memory(struct virtq *q)
 int
 virtio_queue(struct virtio *v, struct virtq *q)
 {
-  v->regs[QUEUE_SEL] = 0;
+  v->regs[QUEUE_SEL] = q->index;
   u32 size = min(v->regs[QUEUE_NUM_MAX], (u32)VIRTQ_MAX);
   if(size == 0 || size & (size - 1) || (q->desc && size != q->size))
     return -ENODEV;
@@ -167,10 +171,10 @@ virtio_queue(struct virtio *v, struct virtq *q)
 }
 
 void
-virtio_notify(struct virtio *v)
+virtio_notify(struct virtio *v, const struct virtq *q)
 {
   atomic_fence();
-  v->regs[QUEUE_NOTIFY] = 0;
+  v->regs[QUEUE_NOTIFY] = q->index;
 }
 
 u32
@@ -208,11 +212,11 @@ virtq_offer(struct virtq *q, u16 head)
 }
 
 bool
-virtq_take(struct virtq *q, u32 *head)
+virtq_take(struct virtq *q, struct virtq_used_elem *done)
 {
   if(atomic_load_acq(&q->used->idx) == q->seen)
     return false;
-  *head = q->used->ring[q->seen % q->size].id;
+  *done = q->used->ring[q->seen % q->size];
   q->seen++;
   return true;
 }
