@@ -8,12 +8,10 @@
 
 enum { SOME = 16, ENTRIES = 512 };       // pages moved at once; entries looked at
 
-#define ENTRY_PRESENT (1UL << 63)
-#define ENTRY_SWAPPED (1UL << 62)
-#define ENTRY_OBJECT  (1UL << 61)
-
 struct writer {
-  int image, out;                        // the frozen processes, the new file
+  int image;                             // the frozen processes
+  struct ck_sink *to;
+  uint64 end_at;                         // of the new file, so far
   const struct checkpoint *before;       // what does not change is in it, or NULL
   uint64 at;                             // where in `image` the process is
   size_t first;                          // of its runs
@@ -45,6 +43,14 @@ last_of(const struct ck_process *p, uint64 *id)
   for(; *s && *s != ' '; s++)
     *id = *id << 4 | (uint64)(*s <= '9' ? *s - '0' : (*s | 0x20) - 'a' + 10);
   return *s ? s + 1 : s;
+}
+
+static void
+put(struct writer *w, const void *data, size_t n)
+{
+  if(w->error == 0)
+    fail(w, w->to->put(w->to, data, n, w->end_at));
+  w->end_at += n;
 }
 
 // ---- Pages ----
@@ -113,20 +119,13 @@ save_pages(struct writer *w, uint64 va, int n, bool anonymous)
     kept++;
   }
   if(kept)
-    fail(w, write_all(w->out, w->buffer, kept * CK_PAGE));
-}
-
-// Pages of its own; those of files come from these.
-static bool
-is_private(uint64 entry)
-{
-  return entry & ENTRY_SWAPPED || (entry & (ENTRY_PRESENT | ENTRY_OBJECT)) == ENTRY_PRESENT;
+    put(w, w->buffer, kept * CK_PAGE);
 }
 
 static bool
 is_new(const struct writer *w, uint64 entry)
 {
-  return is_private(entry) && (!w->adds || entry & CK_CHANGED);
+  return entry_is_private(entry) && (!w->adds || entry & CK_CHANGED);
 }
 
 // A page that has not changed is where it was; if it is nowhere it is all zeroes.
@@ -159,7 +158,7 @@ save_area(struct writer *w, uint64 start, uint64 end, bool anonymous)
         k++;
       if(k > i)
         save_pages(w, va + (uint64)i * CK_PAGE, k - i, anonymous);
-      else if(is_private(entry[k++]))
+      else if(entry_is_private(entry[k++]))
         refer_to(w, va + (uint64)i * CK_PAGE);
     }
     if(got <= 0)
@@ -194,7 +193,7 @@ copy_runs(struct writer *w)
         return;
       }
       add_page(w, r->va + (uint64)k * CK_PAGE, w->buffer);
-      fail(w, write_all(w->out, w->buffer, CK_PAGE));
+      put(w, w->buffer, CK_PAGE);
     }
   }
 }
@@ -262,12 +261,11 @@ read_records(struct writer *w)
 }
 
 static void
-save_part(struct writer *w, struct ck_part *part, const void *data, uint64 bytes, uint64 *at)
+save_part(struct writer *w, struct ck_part *part, const void *data, uint64 bytes)
 {
-  *part = (struct ck_part){ *at, bytes, ck_sum(data, bytes) };
-  *at += bytes;
+  *part = (struct ck_part){ w->end_at, bytes, ck_sum(data, bytes) };
   if(bytes)
-    fail(w, write_all(w->out, data, bytes));
+    put(w, data, bytes);
 }
 
 static void
@@ -278,16 +276,15 @@ save_header(struct writer *w)
   const struct ck_process *p = record_next(&w->file, NULL, CK_PROCESS);
   const struct ck_task *t = record_next(&w->file, NULL, CK_TASK);
   struct timespec now;
-  uint64 at = (h->pages + 1) * CK_PAGE;
 
-  save_part(w, &h->sums, w->sums, h->pages * 8, &at);
-  save_part(w, &h->runs, w->file.runs, w->file.nruns * sizeof(struct ck_run), &at);
-  save_part(w, &h->records, w->file.records, h->records.bytes, &at);
+  save_part(w, &h->sums, w->sums, h->pages * 8);
+  save_part(w, &h->runs, w->file.runs, w->file.nruns * sizeof(struct ck_run));
+  save_part(w, &h->records, w->file.records, h->records.bytes);
   sys_clock(CLOCK_REALTIME, &now);
   memcpy(h->magic, CK_MAGIC, sizeof h->magic);
   h->version = CK_VERSION;
   h->bytes = sizeof *h;
-  h->size = at;
+  h->size = w->end_at;
   h->time = now.sec * 1000000000UL + now.nsec;
   h->pid = p->pid;
   memcpy(h->name, t->name, sizeof h->name);
@@ -295,8 +292,18 @@ save_header(struct writer *w)
     fail(w, sys_getrandom(&h->id, sizeof h->id, 0));
   h->sum = ck_sum(h, offsetof(struct ck_header, sum));
   memcpy(page, h, sizeof *h);
-  long n = sys_pwrite(w->out, page, sizeof page, 0);
-  fail(w, n < 0 ? n : n < CK_PAGE ? -ENOSPC : 0);
+  w->end_at = 0;
+  put(w, page, sizeof page);
+}
+
+static void
+save_all(struct writer *w, struct ck_sink *to)
+{
+  w->to = to;
+  w->end_at = CK_PAGE;
+  save_processes(w);
+  if(w->error == 0)
+    save_header(w);
 }
 
 // ---- All ----
@@ -328,22 +335,31 @@ sync_directory(struct writer *w, const char *path)
   free(dir);
 }
 
+struct file_sink {
+  struct ck_sink sink;
+  int fd;
+};
+
+static long
+put_in_file(struct ck_sink *s, const void *data, size_t n, uint64 offset)
+{
+  return pwrite_all(((struct file_sink *)s)->fd, data, n, offset);
+}
+
 static void
 write_file(struct writer *w, const char *path)
 {
   struct text tmp = { 0 };
 
   text_format(&tmp, "%s.new", path);
-  w->out = sys_open(tmp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  fail(w, w->out);
+  long fd = sys_open(tmp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  struct file_sink to = { { put_in_file }, (int)fd };
+  fail(w, fd);
   if(w->error == 0){
-    sys_lseek(w->out, CK_PAGE, SEEK_SET);
-    save_processes(w);
+    save_all(w, &to.sink);
     if(w->error == 0)
-      save_header(w);
-    if(w->error == 0)
-      fail(w, sys_fsync(w->out));
-    sys_close(w->out);
+      fail(w, sys_fsync(to.fd));
+    sys_close(to.fd);
     if(w->error == 0)
       fail(w, sys_rename(tmp.s, path));
     if(w->error)
@@ -489,6 +505,67 @@ checkpoint_write(long pid, const char *path, enum ck_how how, bool tree, struct 
   end(&w, path, made);
   chain_close(&c);
   return w.error ? w.why.s : NULL;
+}
+
+// ---- In rounds, for who takes the file as it comes ----
+
+struct writer *
+writer_begin(long pid, uint64 flags, const char **why)
+{
+  struct writer *w = must_malloc(sizeof *w);
+
+  memset(w, 0, sizeof *w);
+  if(freeze(w, pid, flags))
+    read_records(w);
+  if(w->error)
+    text_format(&w->why, "process %ld: %s", pid, error_text(w->error));
+  *why = w->why.s;
+  return w;
+}
+
+struct checkpoint *
+writer_file(struct writer *w)
+{
+  return &w->file;
+}
+
+const char *
+writer_write(struct writer *w, const struct checkpoint *before, const char *name,
+             struct ck_sink *to)
+{
+  uint64 id;
+
+  record_last(&w->file, &id);
+  w->file.path = must_copy(name);
+  if(before && before->header.id == id){
+    w->before = before;
+    name_before(w);
+  }
+  save_all(w, to);
+  tell_name(w, name);
+  if(w->error)
+    text_format(&w->why, "%s", error_text(w->error));
+  return w->why.s;
+}
+
+void
+writer_thaw(struct writer *w)
+{
+  if(w->image >= 0)
+    sys_close(w->image);
+  w->image = -1;
+}
+
+void
+writer_free(struct writer *w)
+{
+  writer_thaw(w);
+  free(w->sums);
+  free(w->file.runs);
+  free(w->file.records);
+  free(w->file.path);
+  free(w->why.s);
+  free(w);
 }
 
 // ---- A chain as one file ----

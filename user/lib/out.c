@@ -22,6 +22,21 @@ write_all(int fd, const void *buf, size_t n)
   return 0;
 }
 
+long
+pwrite_all(int fd, const void *buf, size_t n, uint64 offset)
+{
+  const char *p = buf;
+  while(n > 0){
+    long r = sys_pwrite(fd, p, n, offset);
+    if(r < 0)
+      return r;
+    p += r;
+    n -= r;
+    offset += r;
+  }
+  return 0;
+}
+
 void
 out_flush(void)
 {

@@ -93,12 +93,18 @@ put_text(struct ulib_sink *s, const char *text, size_t n)
 }
 
 void
-text_format(struct text *t, const char *fmt, ...)
+text_format_list(struct text *t, const char *fmt, va_list ap)
 {
   struct text_sink s = { .sink = { .put = put_text }, .to = t };
+  ulib_format(&s.sink, fmt, ap);
+}
+
+void
+text_format(struct text *t, const char *fmt, ...)
+{
   va_list ap;
   va_start(ap, fmt);
-  ulib_format(&s.sink, fmt, ap);
+  text_format_list(t, fmt, ap);
   va_end(ap);
 }
 

@@ -17,7 +17,8 @@ enum {
   NR_statfs = 43,
   NR_ftruncate = 46, NR_faccessat = 48, NR_chdir = 49, NR_fchmodat = 53, NR_openat = 56,
   NR_close = 57, NR_pipe2 = 59, NR_getdents64 = 61, NR_lseek = 62, NR_read = 63,
-  NR_write = 64, NR_pread64 = 67, NR_pwrite64 = 68, NR_readlinkat = 78, NR_newfstatat = 79,
+  NR_write = 64, NR_pread64 = 67, NR_pwrite64 = 68, NR_ppoll = 73, NR_readlinkat = 78,
+  NR_newfstatat = 79,
   NR_fstat = 80, NR_sync = 81, NR_fsync = 82, NR_fdatasync = 83, NR_utimensat = 88,
   NR_exit_group = 94,
   NR_nanosleep = 101, NR_setitimer = 103, NR_clock_gettime = 113, NR_syslog = 116,
@@ -47,6 +48,12 @@ enum {
   O_ACCMODE = 03, O_CREAT = 0100, O_EXCL = 0200, O_NOCTTY = 0400, O_APPEND = 02000,
   O_NONBLOCK = 04000, O_DIRECTORY = 0200000, O_CLOEXEC = 02000000, O_PATH = 010000000,
 };
+
+struct poll_fd {
+  int fd;
+  short events, revents;
+};
+enum { POLLIN = 1, POLLOUT = 4, POLLHUP = 0x10 };
 
 enum { AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_REMOVEDIR = 0x200,
        AT_SYMLINK_FOLLOW = 0x400, AT_EMPTY_PATH = 0x1000 };

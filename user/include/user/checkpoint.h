@@ -43,6 +43,14 @@ const void *record_in(const struct checkpoint *c, const struct ck_process *p, co
 
 // ---- A new one (ck_write.c) ----
 
+// Of a map, or /proc/<pid>/pagemap: a page of its own; those of files come from these.
+static inline bool
+entry_is_private(uint64 entry)
+{
+  const uint64 present = 1UL << 63, swapped = 1UL << 62, of_file = 1UL << 61;
+  return entry & swapped || (entry & (present | of_file)) == present;
+}
+
 struct ck_made {
   uint64 pages, bytes;       // in this file
   uint depth;                // how many files it needs besides
@@ -67,6 +75,21 @@ const char *tree_check(long pid);
 // Write a chain as one file, which takes the place of its newest: with the same number, so
 // that increments can follow.  Its sums are to be right.  => NULL, or what is wrong
 const char *chain_merge(struct chain *c, const char *path, struct ck_made *made);
+
+// The same in steps, for files that go elsewhere.  First the process is frozen (CK_STAY: it
+// stands still until writer_thaw) and its records read, which may be changed; then all is
+// written that has changed since `before`, if that was the last time, or else all there is.
+// In any case what begins is to be freed.  => NULL, or what is wrong
+struct ck_sink {
+  long (*put)(struct ck_sink *s, const void *data, size_t n, uint64 offset);  // => negative: fails
+};
+struct writer;
+struct writer *writer_begin(long pid, uint64 flags, const char **why);
+struct checkpoint *writer_file(struct writer *w);
+const char *writer_write(struct writer *w, const struct checkpoint *before, const char *name,
+                         struct ck_sink *to);
+void writer_thaw(struct writer *w);
+void writer_free(struct writer *w);
 
 // Where the process was last saved when this was taken, and that file's number. => or ""
 const char *record_last(const struct checkpoint *c, uint64 *id);

@@ -282,6 +282,12 @@ sys_ioctl(int fd, uint64 cmd, void *arg)
   return syscall3(NR_ioctl, fd, cmd, (long)arg);
 }
 
+static inline long
+sys_poll(struct poll_fd *fds, int n, const struct timespec *limit)
+{
+  return syscall6(NR_ppoll, (long)fds, n, (long)limit, 0, 0, 0);
+}
+
 // ---- Processes ----
 
 static inline long

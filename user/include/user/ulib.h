@@ -58,6 +58,7 @@ struct text {
 void text_put(struct text *t, char c);
 void text_add(struct text *t, const char *s, size_t n);
 void text_format(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_format_list(struct text *t, const char *fmt, va_list ap);
 void text_clear(struct text *t);
 void text_free(struct text *t);
 
@@ -79,6 +80,7 @@ void out_flush(void);                                 // ends the program if it 
 
 // Everything or a negative error.
 long write_all(int fd, const void *buf, size_t n);
+long pwrite_all(int fd, const void *buf, size_t n, uint64 offset);
 
 // ---- Complaints, on descriptor 2, with the program's name before ----
 
