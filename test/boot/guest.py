@@ -232,6 +232,10 @@ class Guest:
             self._qmp = Qmp(f"{self.scratch}/qmp")
         return self._qmp
 
+    def stop(self):
+        """Let time stand still."""
+        self.qmp.do("stop")
+
     def memory(self, base, size):
         """A snapshot of guest physical memory, all taken in one instant."""
         path = self.scratch / "memory"
