@@ -215,7 +215,7 @@ usertests: machine $(KERNEL) $B/test/fs.img | tools-test
 		--kernel $(KERNEL) usertests $(ARGS)
 
 include test/bench/rules.mk tools/policy/rules.mk tools/debugger/rules.mk
-include test/labs/rules.mk tools/viz/rules.mk
+include test/labs/rules.mk tools/viz/rules.mk tools/migrate/rules.mk
 
 lint: | tools-build
 	@tools/lint

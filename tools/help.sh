@@ -43,6 +43,9 @@ make [TARGET] [VARIABLE=value ...]
                     browser; see docs/viz.md
                       RUN MEM SWAP CPUS (`make viz RUN="sort README.md" MEM=16M`)
                       CORE=FILE: of a dump or core of a machine that is gone; KERNEL
+  migrate-demo      two machines side by side, and a process that moves from one to the other
+                    while it runs; see docs/migration.md
+                      CPUS MEM
   thrash            plot throughput by the number of programs that need memory, with load
                     control and without: build/plots/thrash.png
                       HOGS SECONDS PLOT

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Migration: a process goes on in another machine, or, if anything fails, where it was."""
 
+import random
 import re
-import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
-import time
 
 import pytest
 
-from guest import PATIENCE, wait_for
+from guest import PATIENCE, ROOT
 from host import tool
-from test_checkpoint import CHAIN, ck_sum, pids, start, wait_lines
+from test_checkpoint import CHAIN, pids, start, wait_lines
 
 FILE, DATA, LAST, GO = 2, 6, 8, 9
 MESSAGE = 64
@@ -168,19 +168,6 @@ def test_goes_on_there(machines, cpus):
     assert numbers(b) == list(range(1, 61))
 
 
-def test_busy(machines):
-    """It changes its memory all the time: in rounds, the last of which is short."""
-    a, b = machines(cpus=2)
-    program = "hashes 4000 600"
-    want = a.check(program, 120)
-    pid = start(a, program)
-    receive(b)
-    out = send(a, pid, "-p 1000")
-    pages = [int(n) for n in re.findall(r"round \d+: (\d+) pages", out)]
-    assert out.endswith("=0") and len(pages) >= 2
-    assert want in got(b)
-
-
 def flip(message, at):
     return message[:at] + bytes([message[at] ^ 4]) + message[at + 1:]
 
@@ -263,3 +250,85 @@ def test_last_word_is_lost(machines, link):
     b.check("touch /out.go")
     assert want in b.check(f"restore {left(b)[-1]}", 60)
     assert numbers(b) == list(range(1, 61))
+
+
+def test_demo():
+    """`make migrate-demo`: while it changes its memory all the time, so in rounds."""
+    p = subprocess.run([sys.executable, ROOT / "tools/migrate/demo.py", "2", "128M"],
+                       capture_output=True, text=True, timeout=120 * PATIENCE)
+    assert p.returncode == 0 and "has computed is right" in p.stdout, p.stdout + p.stderr
+    assert [int(n) > 4096 for n in re.findall(r"round \d+: (\d+) pages", p.stdout)][:2] == [
+        True, False]
+
+
+def test_program_of_linux(machines, image, tmp_path, cross):
+    """Static glibc, with malloc, stdio, floating point and a signal handler."""
+    source = tmp_path / "chain.c"
+    source.write_text(CHAIN)
+    subprocess.run([f"{cross}gcc", "-O1", "-static", "-o", tmp_path / "chain", source, "-lm"],
+                   check=True, timeout=120)
+    tool("fsput", image, tmp_path / "chain", "/")
+    a, b = machines(image=image)
+    want = a.check("/chain 1000 > /want; cat /want", 120)
+    pid = start(a, "chain 1000 > /out")
+    wait_lines(a, "/out", 20)
+    receive(b)
+    assert send(a, pid).endswith("=0")
+    got(b)
+    assert b.run("cat /out", 60) == want
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_larger_than_memory(machines, disk, cpus):
+    """To and fro, under swap."""
+    program, rng = "hashes 20000 60", random.Random(cpus)
+    a, b = machines(cpus=cpus, mem="16M", swap=disk(64))
+    want = a.check(program, 600)
+    pid = start(a, program + " /out")
+    for n in range(4):
+        wait_lines(a, "/out", rng.randrange(6 * n, 6 * n + 8))
+        receive(b)
+        out = a.run(f"migrate -t 60 {pid}; echo =$?", 600)
+        assert "goes on there" in out, out
+        pid = pids(b, "hashes")[0]
+        a.check("rm /out")
+        a.vm_check()
+        a, b = b, a
+    a.check("touch /out.go")
+    a.run("wait", 600)
+    assert want in a.said() and numbers(a) == list(range(1, 61)) and left(a) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_cut_anywhere(machines, link, cpus):
+    """At any message: it goes on in one place, and only there, with the right answer."""
+    program, rng = "hashes 1000 20000", random.Random(cpus)
+    a, b = machines(cpus=cpus)
+    want = a.check(program, 600)
+    pid = start(a, program)
+    for _ in range(25):
+        n = iter(range(rng.randrange(1, 120), -1, -1))
+        link.connect(lambda kind, m, n=n: m if next(n, 0) else None)
+        receive(b, "-t 2")
+        out = send(a, pid, "-t 2")
+        a.vm_check()
+        if "goes on here" not in out:
+            break
+        assert pids(a, "hashes") == [pid]
+        if pids(b, "migrate"):                 # it heard of nothing
+            b.run("kill " + str(pids(b, "migrate")[0]))
+        got(b)
+        assert pids(b, "hashes") == []
+        b.run("rm /migrated*")                 # perhaps: its answer was lost
+    else:
+        link.connect()
+        receive(b)
+        out = send(a, pid)
+    if "has ended here" in out:
+        got(b)
+        start(b, f"restore {left(b)[-1]}", "hashes")
+    assert pids(a, "hashes") == []
+    b.run("wait", 600)
+    assert want in b.said()

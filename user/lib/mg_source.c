@@ -56,9 +56,9 @@ show_round(struct source *s, const char *how)
 
 // ---- A round ----
 
-// Private pages that have changed since the last round.
+// Private pages: those with this bit.
 static uint64
-count_changed(long pid, const struct checkpoint *f)
+count_pages(long pid, const struct checkpoint *f, uint64 bit)
 {
   static uint64 entry[512];
   struct text path = { 0 };
@@ -73,7 +73,7 @@ count_changed(long pid, const struct checkpoint *f)
       if(got <= 0)
         break;
       for(long i = 0; i < got / 8; i++)
-        n += entry_is_private(entry[i]) && (entry[i] & CK_CHANGED);
+        n += entry_is_private(entry[i]) && (entry[i] & bit);
     }
   if(fd >= 0)
     sys_close(fd);
@@ -134,7 +134,7 @@ round(struct source *s, uint type)
   s->bytes = 0;
   s->now = writer_begin(s->pid, type == MG_LAST ? CK_STAY : CK_REMEMBER, &why);
   if(!why && !s->before)
-    s->pages = count_changed(s->pid, writer_file(s->now));
+    s->pages = count_pages(s->pid, writer_file(s->now), ~0UL);
   if(!why)
     why = send_round(s, type);
   if(why)
@@ -166,7 +166,7 @@ is_enough(struct source *s)
   uint64 pages = writer_file(s->before)->header.pages, ns = s->ns ? s->ns : 1;
   uint64 in_time = s->bytes / CK_PAGE * (s->m->pause / 2) / ns;
 
-  s->pages = count_changed(s->pid, writer_file(s->before));
+  s->pages = count_pages(s->pid, writer_file(s->before), CK_CHANGED);
   s->idle = s->pages * 10 > pages * 9 ? s->idle + 1 : 0;
   return s->pages <= in_time || s->idle == IDLE_MAX || s->round == ROUNDS_MAX;
 }
