@@ -288,7 +288,7 @@ def test_larger_than_memory(machines, disk, cpus):
     pid = start(a, program + " /out")
     for n in range(4):
         wait_lines(a, "/out", rng.randrange(6 * n, 6 * n + 8))
-        receive(b)
+        b.run(f"migrate --receive -t {SECONDS} &")     # what it is redirected to would go along
         out = a.run(f"migrate -t 60 {pid}; echo =$?", 600)
         assert "goes on there" in out, out
         pid = pids(b, "hashes")[0]
