@@ -240,7 +240,7 @@ def test_last_word_is_lost(machines, link):
     a, b = machines(cpus=2)
     want = a.check(PROGRAM, 60)
     pid = start(a, PROGRAM + " /out")
-    wait_lines(a, "/out", 30)
+    wait_lines(a, "/out", 15)
     link.connect(lambda kind, m: None if kind == GO else m)
     receive(b, "-t 1")
     out = send(a, pid, "-t 1")
@@ -284,7 +284,8 @@ def test_larger_than_memory(machines, disk, cpus):
     """To and fro, under swap."""
     program, rng = "hashes 20000 60", random.Random(cpus)
     a, b = machines(cpus=cpus, mem="16M", swap=disk(64))
-    want = a.check(program, 600)
+    want = a.check(program + "; touch /out.on", 600)
+    b.check("touch /out.on")
     pid = start(a, program + " /out")
     for n in range(4):
         wait_lines(a, "/out", rng.randrange(6 * n, 6 * n + 8))
