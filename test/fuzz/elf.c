@@ -43,7 +43,7 @@ wrong(const char *what)
 
 void *kmalloc(u64 size) { return malloc(size); }
 void kfree(void *p) { free(p); }
-void file_get(struct file *f) { held++; }
+struct file *file_get(struct file *f) { held++; return f; }
 static struct object *map(struct file *f) { return &pages; }
 
 i64
