@@ -257,8 +257,8 @@ def test_demo():
     p = subprocess.run([sys.executable, ROOT / "tools/migrate/demo.py", "2", "128M"],
                        capture_output=True, text=True, timeout=120 * PATIENCE)
     assert p.returncode == 0 and "has computed is right" in p.stdout, p.stdout + p.stderr
-    assert [int(n) > 4096 for n in re.findall(r"round \d+: (\d+) pages", p.stdout)][:2] == [
-        True, False]
+    rounds, pages = re.search(r"round (\d+): (\d+) pages, .*, stood still", p.stdout).groups()
+    assert int(rounds) > 1 and int(pages) < 2048        # of 4096
 
 
 def test_program_of_linux(machines, image, tmp_path, cross):
