@@ -171,11 +171,20 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def hogs(cross, image, tmp_path):
+def linux_program(cross, image, tmp_path):
+    """A function that puts a program onto the image, made by the stock compiler from C."""
+    def make(name, source, *options):
+        (tmp_path / f"{name}.c").write_text(source)
+        subprocess.run([f"{cross}gcc", "-O1", "-o", tmp_path / name, tmp_path / f"{name}.c",
+                        *options], check=True, timeout=120)
+        tool("fsput", image, tmp_path / name, "/")
+    return make
+
+
+@pytest.fixture
+def hogs(linux_program, image):
     """An image with a program of the stock compiler's that does everything to memory."""
-    subprocess.run([f"{cross}gcc", "-O1", "-pthread", "-static", "-o", tmp_path / "hogs",
-                    ROOT / "test/abi/programs/hogs.c"], check=True, timeout=120)
-    tool("fsput", image, tmp_path / "hogs", "/")
+    linux_program("hogs", (ROOT / "test/abi/programs/hogs.c").read_text(), "-pthread", "-static")
     return image
 
 

@@ -2,11 +2,11 @@
 //
 // User registers as a trap leaves them at the top of the kernel stack.
 //
-// A system call or fault stores only what C may overwrite; s0..s11 stay in their
-// registers.  They are in the frame too wherever C may look at or replace
-// them: in clone, in signal_deliver() on the way to user mode, and in traps from
-// the kernel.  Who replaces the frame as a whole sets NOTIFY_FRAME, so that every
-// register is loaded from it.
+// A system call or fault stores only what C may overwrite, and gp and tp, which are the
+// kernel's own meanwhile; s0..s11 stay in their registers.  They are in the frame too
+// wherever C may look at or replace them: in clone, in signal_deliver() on the way to
+// user mode, and in traps from the kernel.  Who replaces the frame as a whole sets
+// NOTIFY_FRAME, so that every register is loaded from it.
 
 #pragma once
 

@@ -4,7 +4,6 @@
 import random
 import re
 import struct
-import subprocess
 
 import pytest
 
@@ -320,13 +319,9 @@ def test_power_cut(boot, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 4])
-def test_threads(boot, image, tmp_path, cross, cpus):
+def test_threads(boot, image, linux_program, cpus):
     """Three that take turns, by a lock and a condition; saved and restored again and again."""
-    source = tmp_path / "threads.c"
-    source.write_text(THREADS)
-    subprocess.run([f"{cross}gcc", "-O1", "-static", "-pthread", "-o", tmp_path / "threads",
-                    source], check=True, timeout=120)
-    tool("fsput", image, tmp_path / "threads", "/")
+    linux_program("threads", THREADS, "-static", "-pthread")
     g = boot(cpus=cpus, image=image)
     want = g.check("/threads 600 > /want; cat /want", 120)
     pid = start(g, "threads 600 > /out")
@@ -391,13 +386,9 @@ int main(int argc, char **argv)
 
 
 @pytest.mark.long
-def test_program_of_linux(boot, image, tmp_path, cross):
+def test_program_of_linux(boot, image, linux_program):
     """Static glibc, with malloc, stdio, floating point and a signal handler."""
-    source = tmp_path / "chain.c"
-    source.write_text(CHAIN)
-    subprocess.run([f"{cross}gcc", "-O1", "-static", "-o", tmp_path / "chain", source, "-lm"],
-                   check=True, timeout=120)
-    tool("fsput", image, tmp_path / "chain", "/")
+    linux_program("chain", CHAIN, "-static", "-lm")
     g = boot(cpus=2, image=image)
     want = g.check("/chain 400 > /want; cat /want", 120)
     pid = start(g, "chain 400 > /out")

@@ -3,7 +3,6 @@
 
 import random
 import re
-import subprocess
 
 import pytest
 
@@ -288,13 +287,9 @@ int main(int argc, char **argv)
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["static", "dynamic"])
-def test_programs_of_linux(boot, image, tmp_path, cross, how):
+def test_programs_of_linux(boot, image, linux_program, how):
     """glibc: stdio's buffers, pipes, an interval timer and locks go on as if nothing had been."""
-    source = tmp_path / "relay.c"
-    source.write_text(RELAY)
-    subprocess.run([f"{cross}gcc", "-O1", *(["-static"] if how == "static" else []),
-                    "-o", tmp_path / "relay", source], check=True, timeout=120)
-    tool("fsput", image, tmp_path / "relay", "/")
+    linux_program("relay", RELAY, *(["-static"] if how == "static" else []))
     if how == "dynamic":
         root = "/usr/riscv64-linux-gnu/lib"
         tool("fsput", "-p", image, f"{root}/ld-linux-riscv64-lp64d.so.1", f"{root}/libc.so.6",

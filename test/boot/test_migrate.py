@@ -12,7 +12,6 @@ import threading
 import pytest
 
 from guest import PATIENCE, ROOT
-from host import tool
 from test_checkpoint import CHAIN, pids, start, wait_lines
 
 FILE, DATA, LAST, GO = 2, 6, 8, 9
@@ -47,11 +46,7 @@ class Link:
             thread.start()
 
     def cut(self):
-        for end in self.ends:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self.hang_up()
         for thread in self.threads:
             if thread is not threading.current_thread():
                 thread.join()
@@ -261,13 +256,9 @@ def test_demo():
     assert int(rounds) > 1 and int(pages) < 2048        # of 4096
 
 
-def test_program_of_linux(machines, image, tmp_path, cross):
+def test_program_of_linux(machines, image, linux_program):
     """Static glibc, with malloc, stdio, floating point and a signal handler."""
-    source = tmp_path / "chain.c"
-    source.write_text(CHAIN)
-    subprocess.run([f"{cross}gcc", "-O1", "-static", "-o", tmp_path / "chain", source, "-lm"],
-                   check=True, timeout=120)
-    tool("fsput", image, tmp_path / "chain", "/")
+    linux_program("chain", CHAIN, "-static", "-lm")
     a, b = machines(image=image)
     want = a.check("/chain 1000 > /want; cat /want", 120)
     pid = start(a, "chain 1000 > /out")

@@ -10,19 +10,12 @@
 #include "user/sys.h"
 #include "user/ulib.h"
 #include "user/user.h"
+#include "mix.h"
 
 enum { STEPS = 20000, PART = 64 * 1024 };
 
 static uint64 *set, words;
 static volatile double walk = 1.5;
-
-static uint64
-mix(uint64 x)
-{
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
-  return x ^ x >> 31;
-}
 
 // Mostly in one part of the set, another one in each round.
 static uint64

@@ -14,20 +14,13 @@
 #include "user/sys.h"
 #include "user/ulib.h"
 #include "user/user.h"
+#include "mix.h"
 
 enum { RING = 3, WORDS = 4096, DEEP = 5000, ENDED = 42, NR_getsid = 156 };
 
 static uint64 *shared;
 static int rounds, ring[RING][2];
 static long out_file = 1;
-
-static uint64
-mix(uint64 x)
-{
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9UL;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebUL;
-  return x ^ x >> 31;
-}
 
 static void
 tell(int who, uint64 h)
