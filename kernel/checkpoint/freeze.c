@@ -197,14 +197,18 @@ copy_page(struct object *o, u64 index, struct space *clone, va_t va)
   return err;
 }
 
-// => the first page from i on that nobody has a copy of
+// => the first page from i on that nobody has a copy of, or one not before end
 static u64
-not_copied(const struct freeze *f, const struct object *o, u64 i)
+not_copied(const struct freeze *f, const struct object *o, u64 i, u64 end)
 {
   const struct piece *c;
-  list_for(c, &f->copied, link)
-    if(c->object == o && i >= c->first && i < c->end)
-      return not_copied(f, o, c->end);
+  u64 from;
+  do {
+    from = i;
+    list_for(c, &f->copied, link)
+      if(c->object == o && i >= c->first && i < c->end)
+        i = c->end;
+  } while(i != from && i < end);
   return i;
 }
 
@@ -213,7 +217,7 @@ copy_pages(struct freeze *f, struct object *o, const struct area *a, struct spac
 {
   u64 base = a->offset >> PAGE_SHIFT, end = base + ((a->end - a->start) >> PAGE_SHIFT);
   for(u64 i = base;;){
-    i = not_copied(f, o, i);
+    i = not_copied(f, o, i, end);
     u64 next = i;
     spin_lock(&o->lock);
     bool there = radix_next(&o->pages, &next, false) != 0;
@@ -236,7 +240,7 @@ note_piece(struct freeze *f, struct object *o, u64 first, u64 n)
     return -ENOMEM;
   *c = (struct piece){ .object = o, .first = first, .end = first + n };
   object_get(o);
-  list_push(&f->copied, &c->link);
+  list_append(&f->copied, &c->link);
   return 0;
 }
 

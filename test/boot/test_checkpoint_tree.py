@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from guest import wait_for as until
 from host import tool
 from test_checkpoint import kill, pids, restore, save, start, wait_lines
 
@@ -75,6 +76,19 @@ def test_a_tree_goes_on_after_a_reboot(boot, image):
     g.check("touch /out.go; wait", 120)
     assert g.run("cat /res") == want and g.run("cat /said") == ""
     assert in_turn(g, "/out") == 600
+    g.vm_check()
+
+
+def test_shared_memory_in_many_areas(boot):
+    """Each part of it is copied once, however many there are."""
+    g = boot(cpus=1)
+    root = start(g, "quilt > /out")
+    until(lambda: len(pids(g, "quilt")) == 2)
+    save(g, root, "/saved", "-t")
+    kill_tree(g, root)
+    g.run("restore /saved &")
+    g.check("touch /go; wait", 60)
+    assert g.run("cat /out") == "quilt: whole"
     g.vm_check()
 
 
