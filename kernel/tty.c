@@ -7,7 +7,7 @@
 //
 // tty->lock is taken with interrupts off and never held across a copy to or from
 // user memory; tty->output, a sleep lock outside it, keeps stretches of output
-// apart.
+// apart: those of the task that has the turn to write, and echoes.
 
 #include <machine.h>
 #include "fs/vfs.h"
@@ -24,7 +24,8 @@
 
 static struct tty tty = {
   .lock = SPINLOCK_INIT("tty"), .arrived = WAITQ_INIT(tty.arrived),
-  .readable = WAITQ_INIT(tty.readable), .output = SLEEPLOCK_INIT(tty.output, "tty output"),
+  .readable = WAITQ_INIT(tty.readable), .turn = WAITQ_INIT(tty.turn),
+  .output = SLEEPLOCK_INIT(tty.output, "tty output"),
   .winsize = { .rows = 24, .columns = 80 },
 };
 
@@ -60,14 +61,41 @@ put_out(const char *s, u64 n)
   return done == len;
 }
 
+// A write() goes out whole, whoever else writes.  The turn is handed to who has waited
+// longest: else one who writes on and on would have it for ever.
+static int
+turn_take(u32 flags)
+{
+  int err = 0;
+  bool on = spin_lock_irq(&tty.lock);
+  while(tty.writer != current && err == 0)
+    if(tty.writer == NULL)
+      tty.writer = current;
+    else
+      err = flags & O_NONBLOCK ? -EAGAIN : wait_intr(&tty.turn, &tty.lock);
+  if(tty.writer == current)
+    err = 0;                         // even if a signal came as it was handed over
+  spin_unlock_irq(&tty.lock, on);
+  return err;
+}
+
+static void
+turn_give(void)
+{
+  bool on = spin_lock_irq(&tty.lock);
+  spin_lock(&tty.turn.lock);
+  struct list *waiters = &tty.turn.waiters;
+  tty.writer = list_empty(waiters) ? NULL : list_first(waiters, struct task, wait);
+  spin_unlock(&tty.turn.lock);
+  wake_one(&tty.turn);
+  spin_unlock_irq(&tty.lock, on);
+}
+
 static i64
-tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
+write_out(va_t buf, u64 n)
 {
   char some[STRETCH];
   u64 done = 0;
-  int err = atomic_load(&tty.termios.lflag) & TOSTOP ? terminal_check(SIGTTOU) : 0;
-  if(err)
-    return err;
   while(done < n){
     u64 now = min(n - done, STRETCH);
     if(copy_from_user(some, buf + done, now))
@@ -76,6 +104,17 @@ tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
       return done > 0 ? (i64)done : -EINTR;
     done += now;
   }
+  return done;
+}
+
+static i64
+tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
+{
+  int err = atomic_load(&tty.termios.lflag) & TOSTOP ? terminal_check(SIGTTOU) : 0;
+  if(err || (err = turn_take(f->flags)))
+    return err;
+  i64 done = write_out(buf, n);
+  turn_give();
   return done;
 }
 

@@ -29,6 +29,8 @@ struct tty {
   struct waitq arrived;          // something raw
   struct waitq readable;
   struct poll_source news;
+  struct task *writer;           // whose write() is going out
+  struct waitq turn;             // to be that
   struct sleeplock output;       // one stretch of output at a time
 };
 

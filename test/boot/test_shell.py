@@ -125,6 +125,16 @@ def test_ctrl_c_ends_a_whole_pipeline(shell):
     assert "spin" not in shell.run("ps")
 
 
+def test_lines_of_two_programs_do_not_mix(shell):
+    """What one write() gives, longer than any buffer on the way, comes out whole."""
+    for c in "ab":
+        shell.check(f"x={c * 100}; x=$x$x$x$x$x; echo $x$x$x$x$x$x$x$x > 1{c}")
+        shell.check(f"cat {f'1{c} ' * 20} > 20{c}")
+    lines = shell.run("dd if=20a bs=4001 2> /dev/null & dd if=20b bs=4001 2> /dev/null; wait",
+                      60).split()
+    assert sorted(lines) == ["a" * 4000] * 20 + ["b" * 4000] * 20
+
+
 def test_ctrl_c_drops_the_line(shell):
     shell.send("echo never" + CTRL_C)
     shell.wait_prompt(5)
