@@ -11,6 +11,8 @@ submission.
 
 import argparse
 import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -328,6 +330,33 @@ def grade_class(grader, paths, out, jobs):
     print(f"{len(results)} submissions in {time.time() - started:.0f} s")
 
 
+# ---- Where it is done ----
+
+SCRATCH = "quire-grade-"
+
+
+@contextlib.contextmanager
+def lock(folder, how=0):
+    """A folder's, or OSError: it is gone, or with LOCK_NB somebody has it."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | how)
+        os.stat(folder)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def scratch_folder():
+    """A folder for this run.  Those of runs that were killed go: nobody has their locks."""
+    for old in pathlib.Path(tempfile.gettempdir()).glob(SCRATCH + "*"):
+        with contextlib.suppress(OSError), lock(old, fcntl.LOCK_NB):
+            shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch, lock(scratch):
+        yield scratch
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog=__doc__.split(
         "\n\n", 1)[1])
@@ -350,9 +379,10 @@ def arguments():
 
 def grade_this(grader, options):
     s = this_tree(grader.lab, grader.pristine)
-    results = [grader.grade(s) for _ in range(options.repeat)]
-    for r in results:
-        print(report.as_text(r), end="")
+    results = []
+    for _ in range(options.repeat):
+        results.append(grader.grade(s))
+        print(report.as_text(results[-1]), end="", flush=True)
     verdicts = {tuple(t["passed"] for t in r["tests"]) for r in results}
     if len(verdicts) > 1:
         print("the runs do not agree")
@@ -375,7 +405,7 @@ def main():
     if not sandbox.works():
         print(f"warning: {sandbox.WEAKER}", file=sys.stderr)
     try:
-        with tempfile.TemporaryDirectory(prefix="grade-") as scratch:
+        with scratch_folder() as scratch:
             grader = Grader(labs.Lab(options.lab), scratch, options)
             if not options.submissions:
                 return grade_this(grader, options)

@@ -29,6 +29,7 @@ MASK = (1 << 64) - 1
 MARK = 0x70726F6265              # in t6 at a stop of ours
 RA, A0, T6, PC = 1, 10, 31, 32
 FLOOD = 1 << 18                  # bytes on the console: more is too much
+ANSWER = 60                      # seconds that QEMU itself has for an answer
 
 
 class Wrong(Exception):
@@ -85,7 +86,6 @@ class Remote:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
         self.socket.connect(str(path))
         self.data = b""
 
@@ -93,20 +93,22 @@ class Remote:
         packet = text.encode()
         self.socket.sendall(b"$%s#%02x" % (packet, sum(packet) & 255))
 
-    def receive(self, deadline=None):
-        """=> a packet's text; None at the deadline"""
+    def receive(self, left=None):
+        """=> a packet's text; None when left(), the seconds that remain, is none"""
         while True:
             m = re.search(rb"\$([^#]*)#..", self.data)
             if m:
                 self.data = self.data[m.end():]
                 self.socket.sendall(b"+")
                 return self._plain(m.group(1))
-            self.socket.settimeout(20 if deadline is None else max(0.01, deadline - time.time()))
+            self.socket.settimeout(max(0.01, left()) if left else ANSWER)
             try:
                 more = self.socket.recv(1 << 16)
-            except (TimeoutError, socket.timeout):
-                if deadline is None:
+            except TimeoutError:
+                if left is None:
                     raise Lost("the debugger's port says nothing") from None
+                if left() > 0:
+                    continue
                 return None
             except OSError:
                 more = b""
@@ -144,7 +146,7 @@ class Remote:
 class Qmp:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
+        self.socket.settimeout(ANSWER)
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rw")
         self.file.readline()
@@ -212,8 +214,9 @@ class Machine:
         append = f"quiet panic=exit {append} test=/{probe.name} -- {' '.join(map(str, args))}"
         self.process = self.sandbox.start(
             self._arguments(kernel, image, mem, cpus, append),
-            sandbox.Limits(2 * seconds + 30, memory=(mem << 20) + (3 << 30), file=256 << 20))
+            sandbox.Limits(4 * seconds + 60, memory=(mem << 20) + (3 << 30), file=256 << 20))
         self.console = sandbox.Output(self.process, FLOOD)
+        self.clock = sandbox.Clock(self.process)
         self.started = time.time()
         self.remote = self.monitor = None
         self.stall = ""
@@ -238,7 +241,7 @@ class Machine:
         """=> itself, halted before its first instruction"""
         for name in ("qmp", "gdb"):
             while not (self.folder / name).exists():
-                if self.process.poll() is not None or time.time() > self.started + 20:
+                if self.process.poll() is not None or time.time() > self.started + ANSWER:
                     raise RuntimeError(f"QEMU does not start: {self.console.text()}")
                 time.sleep(0.01)
         self.monitor = Qmp(self.folder / "qmp")
@@ -258,8 +261,10 @@ class Machine:
 
     # ---- Running ----
 
-    def _deadline(self, seconds):
-        return time.time() + (seconds or self.seconds)
+    def _patience(self, seconds):
+        """=> what tells the seconds that remain of those that the machine has from now on"""
+        end = self.clock.now() + (seconds or self.seconds)
+        return lambda: end - self.clock.now()
 
     def _registers(self):
         data = bytes.fromhex(self.remote.ask("g")[:33 * 16])
@@ -273,19 +278,19 @@ class Machine:
         self.remote.must(f"z1,{self.here:x},4")
         while self._registers()[PC] == self.here:
             self.remote.send("vCont;s:%x" % (hart + 1))
-            self.remote.receive(time.time() + 20)
+            self.remote.receive()
             self.remote.ask(f"Hg{hart + 1:x}")
         self.remote.must(f"Z1,{self.here:x},4")
 
     back = None                  # where the program that holds still goes on
 
-    def _next(self, deadline):
+    def _next(self, left):
         if self.back is not None:
             self._set(PC, self.back)        # it stands at a `ret`
             self.back = None
         while True:
             self.remote.send("c")
-            answer = self.remote.receive(deadline)
+            answer = self.remote.receive(left)
             if answer is None:
                 self._stalled()
             if answer[0] in "WX":
@@ -308,7 +313,7 @@ class Machine:
     def stop(self, step, seconds=None):
         """Go on to that point, which must be the next one."""
         try:
-            s = self._next(self._deadline(seconds))
+            s = self._next(self._patience(seconds))
         except (Lost, OSError):
             raise Wrong(f"the machine ended{self._status()} before point {step}") from None
         if s.step != step:
@@ -318,7 +323,7 @@ class Machine:
     def reach(self, step, seconds=None):
         """Go on past other points to that one."""
         try:
-            while (s := self._next(self._deadline(seconds))).step != step:
+            while (s := self._next(self._patience(seconds))).step != step:
                 pass
         except (Lost, OSError):
             raise Wrong(f"the machine ended{self._status()} before point {step}") from None
@@ -327,7 +332,7 @@ class Machine:
     def end(self, status=0, seconds=None):
         """Go on until the program ends, and with it the machine."""
         try:
-            s = self._next(self._deadline(seconds))
+            s = self._next(self._patience(seconds))
             raise Wrong(f"the program came to point {s.step} and not to its end")
         except (Lost, OSError):
             pass
@@ -337,7 +342,7 @@ class Machine:
 
     def _exit_status(self):
         try:
-            return self.process.wait(10)
+            return self.process.wait(ANSWER)
         except subprocess.TimeoutExpired:
             return None
 
@@ -350,7 +355,7 @@ class Machine:
         import stall
         with contextlib.suppress(OSError, Lost):
             self.remote.socket.sendall(b"\x03")
-            self.remote.receive(time.time() + 5)
+            self.remote.receive()
         self.remote.socket.close()
         what, self.stall = stall.classify(self)
         if self.console.size > FLOOD // 4:

@@ -26,7 +26,7 @@ def look(machine):
     for lock in ("(struct spinlock *)l", "(struct sleeplock *)l", "(struct rwlock *)l"):
         args += ["-ex", "echo == lock\\n",        # wherever on a stack its address is known
                  "-ex", f"thread apply all -s frame apply 4 -s lock {lock}"]
-    _, text = box.run([*args, str(machine.kernel)], sandbox.Limits(30))
+    _, text = box.run([*args, str(machine.kernel)], sandbox.Limits(60))
     return text
 
 

@@ -6,7 +6,7 @@ from machine import A, D, PAGE, V
 
 NAMES = ("idle clean", "idle dirty", "used clean", "used dirty")
 MARKS = (V, V | D, V | A, V | A | D)
-TRIES = 8
+TRIES = 100
 
 
 class Class:
