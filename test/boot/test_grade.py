@@ -218,6 +218,83 @@ def test_names_of_submissions(tmp_path):
         submission.read(tmp_path, ["nothing.c"])
 
 
+def test_two_of_one_student(tmp_path):
+    """Nobody is left out silently, nor graded in another's place."""
+    for name in ("ann.zip", "ann.TGZ", "late/ann.zip", "bob/mm/fault.c", "eve.rar"):
+        folder(tmp_path, {name: b""})
+    paths, strange = submission.all_in([tmp_path, tmp_path / "late"], LAZY.files)
+    assert strange == [tmp_path / "eve.rar"]
+    names = submission.names(paths)
+    assert sorted(names.values()) == ["ann.TGZ", "ann.zip", "ann.zip-2", "bob", "late"]
+
+
+def archive(path, members, mode="w"):
+    """members: (name, bytes, the size that is told)"""
+    with tarfile.open(path, mode) as t:
+        for name, data, size in members:
+            info = tarfile.TarInfo(name)
+            info.size = size
+            t.fileobj.write(info.tobuf() + data + bytes(-len(data) % 512))
+    return path
+
+
+@pytest.mark.parametrize("kind, why", [
+    ("large", "GiB"), ("many", "larger than"), ("spoilt", "cannot be read"),
+    ("xz", "cannot be read"), ("zip", "cannot be read"), ("empty", "none of"),
+    ("absolute", "leads out")])
+def test_bad_archives(tmp_path, monkeypatch, kind, why):
+    """Each is told in a line, and takes neither time nor memory."""
+    noise, path = hashlib.shake_256(b"").hexdigest(1 << 16).encode(), tmp_path / "x.tar"
+    if kind == "large":
+        archive(path, [("x", b"", 1 << 40)])
+    elif kind == "many":
+        monkeypatch.setattr(submission, "KEPT", 1 << 20)
+        archive(path, [(f"{i}.c", bytes(512 << 10), 512 << 10) for i in range(3)])
+    elif kind == "absolute":
+        archive(path, [("/mm/fault.c", b"", 0)])
+    elif kind == "zip":
+        path = tmp_path / "x.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr("mm/fault.c", noise)
+    else:
+        mode = {"spoilt": "w:gz", "xz": "w:xz"}.get(kind, "w")
+        archive(path, [("mm/fault.c", noise, len(noise))] if kind != "empty" else [], mode)
+    if kind in ("spoilt", "xz", "zip"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2:len(data) // 2 + 64] = b"x" * 64
+        path.write_bytes(data)
+    with pytest.raises(submission.Bad, match=why) as e:
+        submission.read(path, LAZY.files)
+    assert "\n" not in str(e.value)
+
+
+def test_forms(tmp_path):
+    """What strangers call their files can be written; a CI system finds what it asks for."""
+    import report
+    test = {"name": "t", "points": 5, "passed": False, "seconds": 1, "why": "\udcff\x1b",
+            "hint": "", "console": "", "trace": "", "again": ""}
+    r = {"lab": "lazy", "name": "Jörg", "seed": 1, "notes": ["stra\udcdfe.c"], "score": 0,
+         "points": 5, "tests": [test]}
+    report.write(tmp_path, r)
+    report.write_class(tmp_path, [r, r | {"notes": []}, r | {"notes": ["=1+1"]}])
+    assert [n["notes"][:2] for n in csv.DictReader(open(tmp_path / "class.csv", encoding="utf-8"))
+            ] == ["st", "", "'="]
+    suite = xml.parse(tmp_path / "junit.xml").getroot()
+    assert {"name", "tests", "failures", "errors"} <= set(suite.keys())     # junit-10.xsd
+
+
+def test_leftovers_of_the_killed_go(tmp_path, monkeypatch):
+    import grade as grader
+    monkeypatch.setattr(grader.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(grader.tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "quire-grade-dead" / "deep").mkdir(parents=True)
+    (tmp_path / "mine").mkdir()
+    with grader.scratch_folder() as first, grader.scratch_folder() as second:
+        assert {p.name for p in tmp_path.iterdir()} == {"mine", *map(os.path.basename,
+                                                                     (first, second))}
+    assert os.listdir(tmp_path) == ["mine"]
+
+
 @pytest.mark.long
 def test_graders_that_read_the_console():
     """A script in the style of courses on xv6 runs against the tree."""

@@ -224,7 +224,8 @@ class Grader:
                     (tree / path).write_bytes(data)
             status, text = build(tree)
             if status != 0:
-                why = "it does not compile" if status else "it takes too long to compile"
+                why = ("it does not compile" if status else
+                       "its compilation takes too long, or says too much")
                 results = [self.unbuilt(t, why, text, again) for t in tests]
             else:
                 results = self.run(tests, tree / "build" / "kernel.elf", seed, d, again)
@@ -272,12 +273,12 @@ def bad_result(grader, name, why):
             "points": sum(t["points"] for t in tests), "tests": tests}
 
 
-def grade_one(grader, path, out):
+def grade_one(grader, path, name, out):
     """A submission of a class, unless it has been graded already."""
-    name = submission.stem(path)
     folder = out / name
     try:
         s = submission.read(path, grader.lab.files)
+        s.name = name
     except submission.Bad as e:
         s, result = None, bad_result(grader, name, str(e))
     if s:
@@ -307,13 +308,13 @@ def progress(done, total, started):
 
 def grade_class(grader, paths, out, jobs):
     out.mkdir(parents=True, exist_ok=True)
-    started, results = time.time(), {}
+    started, results, names = time.time(), {}, submission.names(paths)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(grade_one, grader, p, out): p for p in paths}
+        futures = {pool.submit(grade_one, grader, p, names[p], out): names[p] for p in paths}
         progress(0, len(futures), started)
         try:
             for f in concurrent.futures.as_completed(futures):
-                name = submission.stem(futures[f])
+                name = futures[f]
                 try:
                     results[name] = f.result()
                 except Exception as e:           # of ours: the others go on
@@ -388,7 +389,7 @@ def grade_this(grader, options):
         print("the runs do not agree")
     for name in ("json", "junit", "gradescope", "classroom"):
         if path := getattr(options, name):
-            path.write_text(getattr(report, f"as_{name}")(results[-1]))
+            report.put(path, getattr(report, f"as_{name}")(results[-1]))
     return len(verdicts) > 1 or any(r["score"] < r["points"] for r in results)
 
 
@@ -402,6 +403,7 @@ def grade_alone(grader, path):
 
 def main():
     options = arguments()
+    sys.stdout.reconfigure(errors="backslashreplace")
     if not sandbox.works():
         print(f"warning: {sandbox.WEAKER}", file=sys.stderr)
     try:
@@ -409,7 +411,10 @@ def main():
             grader = Grader(labs.Lab(options.lab), scratch, options)
             if not options.submissions:
                 return grade_this(grader, options)
-            paths = list(submission.all_in(options.submissions, grader.lab.files))
+            paths, strange = submission.all_in(options.submissions, grader.lab.files)
+            for p in strange:
+                print(f"warning: {p} is neither a folder nor a tar or zip: left out",
+                      file=sys.stderr)
             if paths == options.submissions and len(paths) == 1 and not options.out:
                 return grade_alone(grader, paths[0])
             grade_class(grader, paths, options.out or BUILD / "grade" / options.lab, options.jobs)

@@ -4,6 +4,7 @@
 import csv
 import html
 import json
+import urllib.parse
 import xml.etree.ElementTree as xml
 
 
@@ -79,27 +80,33 @@ FORMS = {"report.txt": as_text, "report.json": as_json, "junit.xml": as_junit,
          "results.json": as_gradescope, "classroom.json": as_classroom}
 
 
+def put(path, text):
+    """In UTF-8, with whatever names a stranger's files have."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
 def write(folder, r):
     for name, form in FORMS.items():
-        (folder / name).write_text(form(r))
+        put(folder / name, form(r))
 
 
 def write_class(folder, results):
     """class.csv and class.html"""
     names = [t["name"] for t in results[0]["tests"]] if results else []
-    with open(folder / "class.csv", "w", newline="") as f:
+    with open(folder / "class.csv", "w", newline="", encoding="utf-8",
+              errors="backslashreplace") as f:
         out = csv.writer(f)
         out.writerow(["name", "score", "points", *names, "notes"])
         for r in results:
             got = [t["points"] if t["passed"] else 0 for t in r["tests"]]
             out.writerow([safe(r["name"]), r["score"], r["points"], *got,
                           safe("; ".join(r["notes"]))])
-    (folder / "class.html").write_text(page(results, names))
+    put(folder / "class.html", page(results, names))
 
 
 def safe(text):
     """A spreadsheet takes some first characters for a formula."""
-    return "'" + text if text[:1] in "=+-@" else text
+    return "'" + text if text.startswith(tuple("=+-@")) else text
 
 
 def page(results, names):
@@ -110,7 +117,8 @@ def page(results, names):
         cells = "".join(
             f'<td class="{"ok" if t["passed"] else "no"}" title="{e(t["why"])}">'
             f'{t["points"] if t["passed"] else 0}</td>' for t in r["tests"])
-        rows.append(f'<tr><td><a href="{e(r["name"])}/report.txt">{e(r["name"])}</a></td>'
+        link = urllib.parse.quote(r["name"], errors="replace") + "/report.txt"
+        rows.append(f'<tr><td><a href="{link}">{e(r["name"])}</a></td>'
                     f'<td>{r["score"]}/{r["points"]}</td>{cells}'
                     f'<td>{e("; ".join(r["notes"]))}</td></tr>')
     lab = e(results[0]["lab"]) if results else ""

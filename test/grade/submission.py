@@ -5,12 +5,16 @@ Nothing is ever unpacked to where an archive says: members are looked at by name
 the bytes of those that are wanted are read.  Links are not followed.
 """
 
+import collections
+import lzma
 import pathlib
 import re
 import tarfile
 import zipfile
+import zlib
 
 MOST = 1 << 20                   # bytes of one file
+KEPT, UNPACKED = 256 << 20, 4 << 30    # ... of all that are looked at, and of all there are
 MEMBERS = 20000                  # of one archive, looked at
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".zip")
 IGNORED = re.compile(r"(^|/)(\.git|build|__pycache__|__MACOSX)(/|$)")
@@ -33,14 +37,18 @@ def clean(path):
 
 
 def tar_members(path):
+    size = 0
     with tarfile.open(path) as t:
         for k, m in enumerate(t):
-            if k == MEMBERS:
-                raise Bad(f"more than {MEMBERS} members")
+            size += m.size
+            if k == MEMBERS or size > UNPACKED:
+                raise Bad(f"more than {MEMBERS} members, or {UNPACKED >> 30} GiB")
             if m.isfile():
                 yield m.name, m.size, lambda m=m: t.extractfile(m).read(MOST + 1)
             elif not m.isdir():
                 yield m.name, None, None
+        while size < UNPACKED and t.fileobj.read(MOST):      # a checksum is at the end
+            size += MOST
 
 
 def zip_members(path):
@@ -66,12 +74,12 @@ def folder_members(path):
 def members(path):
     if path.is_dir():
         return folder_members(path)
-    return zip_members(path) if path.suffix == ".zip" else tar_members(path)
+    return zip_members(path) if path.suffix.lower() == ".zip" else tar_members(path)
 
 
 def read(path, wanted):
     """=> the Submission in a folder or archive; the tree may lie a few folders down"""
-    found, notes = {}, []
+    found, notes, kept = {}, [], 0
     try:
         for name, size, get in members(path):
             parts = clean(name)
@@ -84,12 +92,16 @@ def read(path, wanted):
                     raise Bad(f"{name} is larger than {MOST >> 20} MiB")
                 if size <= MOST:
                     found["/".join(parts)] = get()
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, RuntimeError) as e:
-        raise Bad(f"it cannot be read: {e}") from e
+                    kept += size
+                if kept > KEPT:
+                    raise Bad(f"its files are larger than {KEPT >> 20} MiB")
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError,
+            RuntimeError, ValueError) as e:
+        raise Bad(f"it cannot be read: {str(e).partition(':' + chr(10))[0]}") from e
     prefix = root_of(found, wanted)
     files = {w: found[prefix + w] for w in wanted if prefix + w in found}
     if not files:
-        raise Bad(f"none of {' '.join(wanted)} is in it")
+        raise Bad("; ".join([f"none of {' '.join(wanted)} is in it", *notes[:3]]))
     notes += [f"{w} is not in it: taken as it was handed out" for w in wanted if w not in files]
     others = {p[len(prefix):]: d for p, d in found.items()
               if p.startswith(prefix) and p[len(prefix):] not in wanted}
@@ -103,26 +115,49 @@ def root_of(found, wanted):
     return min(prefixes, key=lambda p: (p.count("/"), p), default="")
 
 
+def is_archive(path):
+    return path.name.lower().endswith(ARCHIVES)
+
+
 def stem(path):
     name = path.name
     for a in sorted(ARCHIVES, key=len, reverse=True):
-        if path.is_file() and name.endswith(a):
+        if path.is_file() and name.lower().endswith(a):
             name = name[:-len(a)]
             break
+    return plain(name)
+
+
+def plain(name):
     return re.sub(r"[^\w.@+-]", "_", name).lstrip(".") or "_"
 
 
+def names(paths):
+    """=> {path: name} where no two have one name: ann.zip, ann.tar and ann/ann.zip may be"""
+    times, out = collections.Counter(map(stem, paths)), {}
+    for p in paths:
+        name = first = stem(p) if times[stem(p)] == 1 else plain(p.name)
+        for k in range(2, len(paths) + 2):
+            if name not in out.values():
+                break
+            name = f"{first}-{k}"
+        out[p] = name
+    return out
+
+
 def all_in(paths, wanted):
-    """The submissions that paths name: an archive, a tree, or a folder of such."""
+    """=> the submissions that paths name: an archive, a tree, or a folder of such; and what
+    lies among them and is neither"""
     def is_tree(path):
         return any((path / name).exists() for name in ("Makefile", *wanted))
 
+    found, strange = [], []
     for path in paths:
         if not path.exists():
             raise Bad(f"{path} is not there")
-        if path.is_dir() and not is_tree(path):
-            inside = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")
-                      and (p.is_dir() or p.name.endswith(ARCHIVES))]
-            yield from inside if inside else [path]
-        else:
-            yield path
+        inside = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")] \
+            if path.is_dir() and not is_tree(path) else []
+        good = [p for p in inside if p.is_dir() or is_archive(p)]
+        found += good or [path]
+        strange += [p for p in inside if p not in good] if good else []
+    return list(dict.fromkeys(found)), strange
