@@ -81,19 +81,20 @@ def add(tar, name, data, **more):
 
 
 def climbing(path, target):
-    """Our solution, among names that lead elsewhere."""
+    """Our solution, with a warning, among names that lead elsewhere."""
     with tarfile.open(path, "w:gz") as t:
         add(t, "../../climbed", b"out")
         add(t, str(target), b"out")
         add(t, "link", b"", type=tarfile.SYMTYPE, linkname=str(target))
         add(t, "link/climbed", b"out")
         for name, data in OURS.items():
-            add(t, f"some/folder/{name}", data)
+            add(t, f"some/folder/{name}", data + b"static int never_used;\n")
 
 
 def grade(*args, seconds=400):
     return subprocess.run([sys.executable, "-B", "test/grade/grade.py", *map(str, args)], cwd=ROOT,
-                          capture_output=True, text=True, timeout=seconds)
+                          capture_output=True, text=True, timeout=seconds,
+                          env=os.environ | {"CI": "true"})
 
 
 def digest(path):
