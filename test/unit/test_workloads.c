@@ -452,17 +452,6 @@ workload(const u32 *choice, u32 n, u64 want)
 
 // ---- The tests ----
 
-// What was on them before must never be seen.
-static void
-fill_free_blocks(void)
-{
-  const struct qfs_super *sb = (struct qfs_super *)disk_bytes;
-  const u8 *bits = disk_bytes + sb->bitmap_start * QFS_BLOCK;
-  for(u64 n = 0; n < sb->blocks; n++)
-    if(!(bits[n / 8] >> (n % 8) & 1))
-      memset(disk_bytes + n * QFS_BLOCK, 0xee, QFS_BLOCK);
-}
-
 static void
 start(void)
 {
@@ -479,7 +468,7 @@ start(void)
   write(0, 10);
   sync_all();
   unmount_disk();
-  fill_free_blocks();
+  power_fill_free_blocks();
   memcpy(base, disk_bytes, DISK);
   first = step[0];
 }

@@ -69,10 +69,22 @@ power_check(void (*check)(u64 p), u64 p)
     lie("mount: error %d", e);
     return;
   }
+  if(qfs_of(qfs_inode(super->root))->sb->orphans)
+    lie("what has no name is not freed");
   check(p);
   unmount_disk();
   if(disk_check(false) != FSCK_SOUND)
     lie("fsck finds fault after recovery");
+}
+
+void
+power_fill_free_blocks(void)
+{
+  const struct qfs_super *sb = (struct qfs_super *)disk_bytes;
+  const u8 *bits = disk_bytes + sb->bitmap_start * QFS_BLOCK;
+  for(u64 n = 0; n < sb->blocks; n++)
+    if(!(bits[n / 8] >> (n % 8) & 1))
+      memset(disk_bytes + n * QFS_BLOCK, 0xee, QFS_BLOCK);
 }
 
 // ---- Contents of files ----

@@ -20,6 +20,9 @@ void power_cut(const struct disk_event *v, u64 p, enum cut how, u64 one);   // o
 // before or after; and `check` says whether it is what was done.
 void power_check(void (*check)(u64 p), u64 p);
 
+// What was on them before must never be seen.
+void power_fill_free_blocks(void);
+
 // What a file held after a step, by sectors of one value each.
 enum { POWER_SECTORS = 320 };
 struct contents { u32 sectors, stamp[POWER_SECTORS]; };
