@@ -66,39 +66,6 @@ enter(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, stru
   qfs_inode_publish(qi);
 }
 
-static int
-try_create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
-{
-  struct qfs_inode *dir = qfs_inode(i), *qi;
-  struct qfs_spot s;
-  int e = qfs_dir_room(dir, name, len, &s);
-  if(e)
-    return e;
-  e = qfs_inode_new(qfs_of(dir), mode, rdev, &qi);
-  if(e){
-    qfs_spot_put(&s);
-    return e;
-  }
-  enter(dir, &s, name, len, qi);
-  *out = &qi->vfs;
-  return 0;
-}
-
-static int
-create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
-{
-  struct qfs *fs = qfs_of(qfs_inode(i));
-  int e;
-  if(S_ISDIR(mode) && i->nlink >= LINKS_MAX)
-    return -EMLINK;
-  do {
-    if((e = qfs_begin(fs)))
-      return e;
-    e = try_create(i, name, len, mode, rdev, out);
-  } while(qfs_again(fs, e));
-  return e;
-}
-
 // The text of a symbolic link: in the inode, or a block of its own.
 static int
 set_target(struct qfs_inode *qi, const char *target, u32 len)
@@ -120,42 +87,57 @@ set_target(struct qfs_inode *qi, const char *target, u32 len)
   return 0;
 }
 
+// target: of a symbolic link, or NULL.
 static int
-try_symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen,
-            struct qfs_inode **out)
+try_create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, const char *target,
+           u32 tlen, struct inode **out)
 {
   struct qfs_inode *dir = qfs_inode(i), *qi;
   struct qfs_spot s;
   int e = qfs_dir_room(dir, name, len, &s);
   if(e)
     return e;
-  e = qfs_inode_new(qfs_of(dir), S_IFLNK | 0777, 0, &qi);
-  if(e == 0 && (e = set_target(qi, target, tlen)))
+  e = qfs_inode_new(qfs_of(dir), mode, rdev, &qi);
+  if(e == 0 && target && (e = set_target(qi, target, tlen)))
     qfs_inode_drop(qi);
   if(e){
     qfs_spot_put(&s);
     return e;
   }
   enter(dir, &s, name, len, qi);
-  *out = qi;
+  *out = &qi->vfs;
   return 0;
+}
+
+static int
+make(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, const char *target,
+     u32 tlen, struct inode **out)
+{
+  struct qfs *fs = qfs_of(qfs_inode(i));
+  int e;
+  do {
+    if((e = qfs_begin(fs)))
+      return e;
+    e = try_create(i, name, len, mode, rdev, target, tlen, out);
+  } while(qfs_again(fs, e));
+  return e;
+}
+
+static int
+create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, struct inode **out)
+{
+  return S_ISDIR(mode) && i->nlink >= LINKS_MAX ? -EMLINK
+                                                : make(i, name, len, mode, rdev, NULL, 0, out);
 }
 
 static int
 symlink(struct inode *i, const char *name, u32 len, const char *target, u32 tlen)
 {
-  struct qfs *fs = qfs_of(qfs_inode(i));
-  struct qfs_inode *qi = NULL;
-  int e;
-  if(tlen >= PATH_MAX)
-    return -ENAMETOOLONG;
-  do {
-    if((e = qfs_begin(fs)))
-      return e;
-    e = try_symlink(i, name, len, target, tlen, &qi);
-  } while(qfs_again(fs, e));
+  struct inode *made;
+  int e = tlen >= PATH_MAX ? -ENAMETOOLONG
+                           : make(i, name, len, S_IFLNK | 0777, 0, target, tlen, &made);
   if(e == 0)
-    inode_put(&qi->vfs);
+    inode_put(made);
   return e;
 }
 
