@@ -72,6 +72,7 @@ apt install -y --simulate "$@" |
 cd "$root"
 [ -e etc/passwd ] || echo 'root:x:0:0:root:/:/sh' >etc/passwd
 [ -e etc/group ] || echo 'root:x:0:' >etc/group
+[ -e lib ] || ln -s usr/lib lib
 ln -sf ../proc/self/mounts etc/mtab
 find . -type d | while read -r d; do
   find "$d" -maxdepth 1 -type f -print0 | image=$image to=${d#.}/ xargs -0 -r \
