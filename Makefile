@@ -54,7 +54,7 @@ ULINK  := $(KLINK) -T user/user.ld
 # Host tools and unit tests contain kernel sources.  mkfs/host and test/unit/host
 # come first on their paths, with headers that take the place of the kernel's.
 HFLAGS := -std=gnu11 -O2 -g $(WARN) -fno-strict-aliasing -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-	-Imkfs/host -I.
+	-Imkfs/host -I. -Iarch/riscv
 TFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer -fPIC -Itest/unit/host -I. -Iarch/riscv
 
@@ -131,7 +131,7 @@ $(patsubst %,$B/%.o,$(LIBSRC) $(USRC) $(TSRC) $(BSRC)): $B/%.o: % $B/user.flags
 # The check of file systems is the host's.
 $(CHECKSRC:%=$B/guest/%.o): $B/guest/%.o: % $B/user.flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(subst -Iuser/include,-I.,$(UFLAGS)) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(subst -Iuser/include,-I. -Iarch/riscv,$(UFLAGS)) -MMD -MP -c -o $@ $<
 
 $B/user/ulib.a: $(LIBOBJ)
 	$(call say,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^

@@ -27,11 +27,11 @@ reaches(u32 height, u64 index)
 u32
 qfs_run_length(const u64 *slot, u32 n)
 {
-  u64 first = slot[0];
-  u32 k = 1;
-  while(k < n && slot[k] == (first ? first + k : 0))
-    k++;
-  return k;
+  const u64 *p = slot, *end = slot + n;
+  u64 next = *p, step = next != 0;
+  while(++p < end && *p == (next += step))
+    ;
+  return (u32)(p - slot);
 }
 
 // The root's pointer on the way to index.  => and at height 0 the run it begins

@@ -130,7 +130,7 @@ static inline void
 rw_read_unlock(struct rwlock *l)
 {
   lock_lets_go(l);
-  u64 w = __atomic_sub_fetch(&l->word, RW_READER, __ATOMIC_RELEASE);
+  u64 w = atomic_add_full(&l->word, -RW_READER) - RW_READER;
   if(unlikely(w == RW_WAITERS))
     rw_unlock_slow(l);
 }
@@ -152,7 +152,7 @@ rw_write_unlock(struct rwlock *l)
 {
   lock_lets_go(l);
   l->writer = NULL;
-  u64 w = __atomic_sub_fetch(&l->word, RW_WRITER, __ATOMIC_RELEASE);
+  u64 w = atomic_add_full(&l->word, -RW_WRITER) - RW_WRITER;
   if(unlikely(w == RW_WAITERS))
     rw_unlock_slow(l);
 }

@@ -19,6 +19,7 @@ typedef u64 va_t;  // virtual address, user or kernel
 #include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <amo.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
@@ -51,8 +52,4 @@ typedef u64 va_t;  // virtual address, user or kernel
 #define atomic_store(p, v)    ((void)(*(volatile __typeof__(*(p)) *)(p) = (v)))
 #define atomic_store_rel(p, v) (__atomic_thread_fence(__ATOMIC_RELEASE), atomic_store(p, v))
 #define atomic_add(p, v)      __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
-#define atomic_add_full(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
-#define atomic_or(p, v)       __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
-#define atomic_and(p, v)      __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
-#define atomic_swap(p, v)     __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 #define atomic_fence()        __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -9,13 +9,19 @@
 #include "mm/policy/policy.h"
 #include "mm/space.h"
 
-// Its table is locked.  Make the page's new instructions visible before anybody can
-// fetch them.
+// Make the page's new instructions visible before anybody can fetch them.
 static inline void
-set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
+before_fetch(struct frame *f, u32 prot)
 {
   if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
     pmap_fence_exec();
+}
+
+// Its table is locked.
+static inline void
+set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
+{
+  before_fetch(f, prot);
   pmap_set(e, pte_make(f, prot, dirty));
 }
 

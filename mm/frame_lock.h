@@ -23,6 +23,6 @@ static inline void
 frame_unlock(struct frame *f)
 {
   lock_lets_go(f);
-  __atomic_fetch_and(&f->word, ~FRAME_LOCK, __ATOMIC_RELEASE);
+  atomic_and(&f->word, ~FRAME_LOCK);
   preempt_on();
 }

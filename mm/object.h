@@ -135,12 +135,8 @@ object_maybe_dirty(const struct object *o)
 }
 
 // Is f, which the caller has pinned or mapped, still a page of its object, and valid?
-static inline bool
-object_holds(const struct frame *f)
-{
-  u64 w = atomic_load(&f->word);
-  return !(w & FRAME_BUSY) && word_share(w) != 0;
-}
+static inline bool word_holds(u64 w) { return !(w & FRAME_BUSY) && word_share(w) != 0; }
+static inline bool object_holds(const struct frame *f) { return word_holds(atomic_load(&f->word)); }
 
 // Have the pages of a range in memory, as far as that goes without an error.  May sleep.
 void object_read_ahead(struct object *o, u64 start, u64 len);

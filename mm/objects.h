@@ -62,15 +62,15 @@ struct frame *object_bring(struct object *o, u64 index);
 // Something of o may be dirty, since now if it is the first.
 void object_suspect(struct object *o);
 
-// A page of o is dirty that was not.  o->lock is held.
+// n pages of o are dirty that were not.  o->lock is held.
 static inline void
-object_dirtier(struct object *o)
+object_dirtier(struct object *o, u64 n)
 {
   if(unlikely(!object_has_store(o)))
     return;
-  if(unlikely(o->pages.marked == 1))
+  if(unlikely(o->pages.marked == n))
     object_suspect(o);
-  atomic_add(&pages_dirty, 1);
+  atomic_add(&pages_dirty, n);
 }
 
 // n pages are not any more.
@@ -88,7 +88,16 @@ object_mark(struct object *o, struct frame *f)
   struct radix_node *leaf = radix_leaf(&o->pages, f->index);
   if(leaf && leaf->slot[radix_slot(f->index, 0)] == frame_pfn(f) &&
      radix_mark_in(&o->pages, leaf, f->index))
-    object_dirtier(o);
+    object_dirtier(o, 1);
+}
+
+// The same for n pages that are there, and not marked.
+static inline void
+object_mark_run(struct object *o, u64 index, u64 n)
+{
+  radix_mark_run(&o->pages, index, n, true);
+  if(n > 0)
+    object_dirtier(o, n);
 }
 
 // The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
@@ -110,7 +119,7 @@ object_find_or_make(struct object *o, u64 index, bool *made)
   } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
-    object_dirtier(o);
+    object_dirtier(o, 1);
   } else if(leaf && leaf->used == 0){
     radix_trim(&o->pages, index);
   }

@@ -58,19 +58,21 @@ radix_unmark(struct radix *r, u64 index)
   struct radix_node *n = radix_leaf(r, index);
   bool was = n && (n->marks >> radix_slot(index, 0) & 1);
   if(was)
-    radix_unmark_run(r, index, 1);
+    radix_mark_run(r, index, 1, false);
   return was;
 }
 
 void
-radix_unmark_run(struct radix *r, u64 index, u64 n)
+radix_mark_run(struct radix *r, u64 index, u64 n, bool on)
 {
-  r->marked -= n;
+  r->marked += on ? n : -n;
   for(u64 here; n > 0; index += here, n -= here){
     struct radix_node *leaf = radix_leaf(r, index);
     u32 i = radix_slot(index, 0);
     here = min(n, RADIX_SLOTS - i);
-    leaf->marks &= ~(~0UL >> (RADIX_SLOTS - here) << i);
+    if(leaf->marks == 0)
+      radix_mark_above(r, index);
+    leaf->marks ^= ~0UL >> (RADIX_SLOTS - here) << i;
     if(leaf->marks == 0)
       unmark_above(r->root, r->shift, index);
   }
@@ -243,16 +245,16 @@ struct gathering {
 static inline void
 gather_leaf(const struct radix_node *n, u32 i, u32 end, u64 base, struct gathering *g)
 {
-  u64 marks = g->marked ? n->marks : ~0UL;
+  u64 marks = (g->marked ? n->marks : ~0UL) >> i;
+  const u64 *p = n->slot + i, *last = NULL;
   u64 *to = g->value + g->n, *full = g->value + g->max;
-  u32 last = 0;
-  for(; i < end && to < full; i++)
-    if(n->slot[i] && (marks >> i & 1)){
-      *to++ = n->slot[i];
-      last = i;
+  for(; p < n->slot + end && to < full; p++, marks >>= 1)
+    if((marks & 1) && *p){
+      *to++ = *p;
+      last = p;
     }
-  if(to > g->value + g->n)
-    g->at = base + last;
+  if(last)
+    g->at = base + (u64)(last - n->slot);
   g->n = (u32)(to - g->value);
 }
 

@@ -28,7 +28,7 @@ u64 radix_remove(struct radix *r, u64 index);                // => what was ther
 void radix_destroy(struct radix *r);                         // forgets the values
 bool radix_mark(struct radix *r, u64 index);                 // => false if it was marked
 bool radix_unmark(struct radix *r, u64 index);               // => true if it was marked
-void radix_unmark_run(struct radix *r, u64 index, u64 n);    // n entries, all of them marked
+void radix_mark_run(struct radix *r, u64 index, u64 n, bool on);    // n entries, all of them !on
 
 static inline u32
 radix_slot(u64 index, u32 shift)

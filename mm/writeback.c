@@ -87,22 +87,29 @@ object_unmap(struct object *o, struct frame **v, u32 n, enum take what)
 
 // ---- Who is dirty ----
 
-// Pages of o that g holds have lost their D bits: what gather_flush does, with one look
-// at the tree for all of them.
+// Pages of an object have lost their D bits.  Their entries' table is locked, and who takes
+// a page out of the object takes its entries first: so all of them are in the tree.
 static void
-fold(struct object *o, struct gather *g)
+fold(struct gather *g)
 {
-  if(g->n > 0 && !g->space->dying)
+  struct object *o = knum_ptr(gathered(g, 0)->owner);
+  u64 first = 0, run = 0;
+  if(!g->space->dying)
     pmap_fence(&g->space->pmap, g->lo, g->hi);
   spin_lock(&o->lock);
   for(u32 i = 0; i < g->n; i++){
     struct frame *f = gathered(g, i);
-    if(!(atomic_or(&f->word, FRAME_DIRTY | FRAME_STALE) & FRAME_DIRTY))
-      object_mark(o, f);
+    if(atomic_or(&f->word, FRAME_DIRTY | FRAME_STALE) & FRAME_DIRTY)
+      continue;
+    if(f->index != first + run){
+      object_mark_run(o, first, run);
+      first = f->index;
+      run = 0;
+    }
+    run++;
   }
+  object_mark_run(o, first, run);
   spin_unlock(&o->lock);
-  for(u32 i = 0; i < g->n; i++)
-    frame_put(gathered(g, i), MAPPED_1);
   gather_init(g, g->space);
 }
 
@@ -113,12 +120,9 @@ harvest_area(const struct area *a, u64 first, u64 end)
   u64 lo = max(first, base), hi = min(end, base + pages);
   struct gather g;
   gather_init(&g, a->space);
-  va_t va = a->start + ((lo - base) << PAGE_SHIFT);
-  va_t to = a->start + ((hi - base) << PAGE_SHIFT);
-  while(lo < hi && va < to){
-    va = pmap_clean(&a->space->pmap, va, to, &g);
-    fold(a->object, &g);
-  }
+  if(lo < hi)
+    pmap_clean(&a->space->pmap, a->start + ((lo - base) << PAGE_SHIFT),
+               a->start + ((hi - base) << PAGE_SHIFT), &g, fold);
 }
 
 // What has been stored to through mappings of pages [first, end) is marked dirty.
@@ -154,16 +158,17 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   *wait = NULL;
   spin_lock(&o->lock);
   u32 found = radix_gather(&o->pages, &index, end - 1, true, pfn, RUN_MAX);
-  for(; n < found; n++){
+  for(u32 first = 0; n < found; n++){
     struct frame *f = v[n] = pfn_frame(pfn[n]);
     u64 w = atomic_load(&f->word);
-    if(taken(w) || (n > 0 && f->index != v[n - 1]->index + 1))
+    first = n ? first : f->index;
+    if(taken(w) || f->index != first + n)
       break;
     assert(w & FRAME_DIRTY);     // and only here it goes
     atomic_add_full(&f->word, PIN_1 + FRAME_WRITING - FRAME_DIRTY);
   }
   if(n > 0)
-    radix_unmark_run(&o->pages, v[0]->index, n);
+    radix_mark_run(&o->pages, v[0]->index, n, false);
   object_cleaner(n);
   atomic_add(&pages_writing, n);
   if(found > 0 && n == 0){
@@ -179,11 +184,10 @@ static int
 write_run(struct object *o, struct frame **v, u32 n)
 {
   int err = o->ops->write_pages(o, v[0]->index, v, n);
-  for(u32 i = 0; i < n; i++){
-    atomic_and(&v[i]->word, ~FRAME_WRITING);
-    if(err)
-      object_mark_dirty(o, v[i]);
-  }
+  for(u32 i = 0; err && i < n; i++)
+    object_mark_dirty(o, v[i]);
+  for(u32 i = 0; i < n; i++)     // the object's hold lasts while they are WRITING
+    atomic_add_full(&v[i]->word, -FRAME_WRITING - PIN_1);
   frame_state_changed();
   vm_count(VM_PAGE_OUT);
   if(err == 0)
@@ -194,8 +198,6 @@ write_run(struct object *o, struct frame **v, u32 n)
   o->writing -= n;
   atomic_add(&pages_writing, -(u64)n);
   spin_unlock(&o->lock);
-  for(u32 i = 0; i < n; i++)
-    frame_put(v[i], PIN_1);
   return err;
 }
 

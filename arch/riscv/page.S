@@ -4,13 +4,12 @@
 
 #define PAGE 4096
 #define HALF 2048
-#define COPY_BLOCK 1024
 
   .text
 
+// From the middle of a page all of it is within a load's or store's reach.
+
 // void page_zero(void *kva)
-//
-// From the middle of the page all of it is within a store's reach.
   .globl page_zero
 page_zero:
   li a1, HALF
@@ -25,11 +24,11 @@ page_zero:
 // void page_copy(void *dst, const void *src)
   .globl page_copy
 page_copy:
-  li a2, PAGE
-  add a2, a2, a0
-1:
-  .set .Lat, 0
-  .rept COPY_BLOCK / 32
+  li a2, HALF
+  add a0, a0, a2
+  add a1, a1, a2
+  .set .Lat, -HALF
+  .rept PAGE / 32
   ld a3, .Lat(a1)
   ld a4, .Lat + 8(a1)
   ld a5, .Lat + 16(a1)
@@ -40,7 +39,4 @@ page_copy:
   sd a6, .Lat + 24(a0)
   .set .Lat, .Lat + 32
   .endr
-  addi a1, a1, COPY_BLOCK
-  addi a0, a0, COPY_BLOCK
-  bne a0, a2, 1b
   ret

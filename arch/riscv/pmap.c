@@ -179,16 +179,14 @@ clear_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
   return e;
 }
 
-// Do fn to each leaf table's part of the range, until the gather is full.
-static inline __attribute__((always_inline)) va_t
-gather_leaves(struct pmap *pm, va_t va, va_t end, struct gather *g,
-              pte_t *(*fn)(pte_t *e, pte_t *end, struct gather *g, bool *some))
+va_t
+pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
 {
   pte_t *e;
   while(!gather_full(g) && (e = next_leaf(pm, &va, end)) != NULL){
     u64 pages = (leaf_end(va, end) - va) >> PAGE_SHIFT;
     bool some = false;
-    va_t stop = va + (u64)(fn(e, e + pages, g, &some) - e) * PAGE_SIZE;
+    va_t stop = va + (u64)(clear_leaf(e, e + pages, g, &some) - e) * PAGE_SIZE;
     pmap_unlock(e);
     if(some)
       gather_range(g, va, stop);
@@ -197,32 +195,34 @@ gather_leaves(struct pmap *pm, va_t va, va_t end, struct gather *g,
   return va;
 }
 
-va_t
-pmap_clear(struct pmap *pm, va_t va, va_t end, struct gather *g)
+// => how many had D
+static inline u32
+clean_leaf(pte_t *e, u64 n, struct gather *g)
 {
-  return gather_leaves(pm, va, end, g, clear_leaf);
-}
-
-// Take D away; a page that had it gets a count for the gather to drop.
-static inline pte_t *
-clean_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
-{
-  for(; e < end && !gather_full(g); e++){
+  u64 *to = g->page;
+  for(pte_t *end = e + n; e < end; e++){
     pte_t p = *e;
-    if(!(p & PTE_D) || !pte_has_frame(p))
-      continue;
-    pmap_set(e, p & ~PTE_D);
-    frame_get(pte_frame(p), MAPPED_1);
-    *some = true;
-    gather_page(g, pte_frame(p), true);
+    if((p & PTE_D) && pte_has_frame(p)){
+      pmap_set(e, p & ~PTE_D);
+      *to++ = (u64)pte_frame(p);
+    }
   }
-  return e;
+  return (u32)(to - g->page);
 }
 
-va_t
-pmap_clean(struct pmap *pm, va_t va, va_t end, struct gather *g)
+void
+pmap_clean(struct pmap *pm, va_t va, va_t end, struct gather *g, void (*fold)(struct gather *g))
 {
-  return gather_leaves(pm, va, end, g, clean_leaf);
+  pte_t *e;
+  while((e = next_leaf(pm, &va, end)) != NULL){
+    va_t stop = min(leaf_end(va, end), va + GATHER_MAX * PAGE_SIZE);
+    g->n = clean_leaf(e, (stop - va) >> PAGE_SHIFT, g);
+    gather_range(g, va, stop);
+    if(g->n > 0)
+      fold(g);
+    pmap_unlock(e);
+    va = stop;
+  }
 }
 
 static inline bool

@@ -109,8 +109,9 @@ pmap_forget_store(pte_t *e)
 va_t pmap_clear(struct pmap *pm, va_t start, va_t end, struct gather *g);
 
 // Take the D bits of shared pages in [start, end), those of hidden ones too; needs no
-// space.lock.  gather_flush folds them.  => where it stopped, as pmap_clear
-va_t pmap_clean(struct pmap *pm, va_t start, va_t end, struct gather *g);
+// space.lock.  `fold` fences and empties the gather: those pages' table is still locked then.
+void pmap_clean(struct pmap *pm, va_t start, va_t end, struct gather *g,
+                void (*fold)(struct gather *g));
 
 // Change the protection of every entry in the range and fence what was taken
 // away.  Write permission is given only to pages that need no fault for it: a

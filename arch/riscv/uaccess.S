@@ -11,7 +11,7 @@
 #define ENAMETOOLONG 36
 #define USER_BITS 38             // user addresses are below 1 << 38
 
-#define BLOCK 512                // copied or cleared between two looks at the end
+#define BLOCK 1024               // copied or cleared between two looks at the end
 #define SMALL_BLOCK 64
 
 .macro fixup from, to, where

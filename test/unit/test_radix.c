@@ -84,7 +84,7 @@ unmark_run(u64 index)
   u64 n = 0;
   for(i64 i; (i = lookup(index + n)) >= 0 && entry[i].marked; n++)
     entry[i].marked = false;
-  radix_unmark_run(&tree, index, n);
+  radix_mark_run(&tree, index, n, false);
 }
 
 // => the first entry at or after index, or -1
@@ -229,11 +229,14 @@ long_runs(void)
   for(u64 i = 0; i < 400; i++)
     assert_int_equal(radix_insert(&tree, base + i, 1 + i, true), 0);
   for(u64 k = 0, left = 400; k < sizeof run / sizeof run[0]; k++){
-    radix_unmark_run(&tree, base + run[k][0], run[k][1]);
+    radix_mark_run(&tree, base + run[k][0], run[k][1], false);
     assert_int_equal(tree.marked, left -= run[k][1]);
     u64 at = base + run[k][0], value = radix_next(&tree, &at, true);
     u64 after = run[k][0] + run[k][1];
     assert_int_equal(value, after < 400 ? 1 + after : 0);
+    radix_mark_run(&tree, base + run[k][0], run[k][1], true);
+    assert_int_equal(radix_next(&tree, &(u64){ base + run[k][0] }, true), 1 + run[k][0]);
+    radix_mark_run(&tree, base + run[k][0], run[k][1], false);
   }
   radix_destroy(&tree);
 }
