@@ -188,6 +188,8 @@ move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
     return err;
   }
   struct area *old = area_find(s, m->from);
+  if(old == NULL)                      // a twin of its own place, which has just been cleared
+    return -EFAULT;
   enter_area(s, old, m, new);
   move_pages(s, m);
   if(m->flags & MREMAP_DONTUNMAP){

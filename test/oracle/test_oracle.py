@@ -163,18 +163,36 @@ class Difference:
                           *(line for line in diff if TELLING.match(line))])
 
 
-def compare(right, wrong, first, count, left_out=(), copies=1):
-    args = ["-s", STEPS, "-n", count, *left_out]
-    expected = right.run(*args, first)
-    assert len(expected) == count
+def seed_of(line):
+    return int(line.split()[1])
+
+
+def same_alone(runner, args, line):
     try:
-        seen = set(wrong.run("-j", copies, *args, first))
+        return runner.run(*args, "-n", 1, seed_of(line)) == [line]
     except Died:
-        seen = set()
-    lost = [line for line in expected if line not in seen]
+        return False
+
+
+def lost_seeds(runner, args, first, expected, copies):
+    """=> the lines of `expected` that it did not say; if it died, of the first alone"""
+    try:
+        seen = set(runner.run("-j", copies, *args, "-n", len(expected), first))
+        return [line for line in expected if line not in seen]
+    except Died as e:
+        deadly = next((line for line in expected if not same_alone(runner, args, line)), None)
+        if deadly is None:
+            pytest.fail(f"no seed alone does this: {e}", pytrace=False)
+        return [deadly]
+
+
+def compare(right, wrong, first, count, left_out=(), copies=1):
+    args = ["-s", STEPS, *left_out]
+    expected = right.run(*args, "-n", count, first)
+    assert len(expected) == count
+    lost = lost_seeds(wrong, args, first, expected, copies)
     if lost:
-        reports = [Difference(right, wrong, int(line.split()[1]), left_out).report()
-                   for line in lost[:3]]
+        reports = [Difference(right, wrong, seed_of(line), left_out).report() for line in lost[:3]]
         pytest.fail(f"{len(lost)} of {count} seeds differ\n" + "\n\n".join(reports), pytrace=False)
 
 

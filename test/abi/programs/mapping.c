@@ -149,6 +149,8 @@ files(void)
   char *twin = mremap(a + 16 * PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE);
   twin[1] = 'T';
   printf("twin: %d, %c\n", twin != MAP_FAILED, a[16 * PAGE + 1]);
+  say_at("twin in its own place", mremap(twin, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, twin), twin);
+  say_at("gone with that", mremap(twin, PAGE, PAGE, 0), twin);
   char *mine = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE, fd, PAGE);
   mine[0] = 'm';
   say_at("no twin of private", mremap(mine, 0, PAGE, MREMAP_MAYMOVE), mine);
