@@ -194,7 +194,8 @@ move_area(struct space *s, struct move *m, struct area *new, struct list *dead)
   move_pages(s, m);
   if(m->flags & MREMAP_DONTUNMAP){
     clear_pages(s, m->from, m->from + m->old_len);
-    area_merge(s, area_find(s, m->from), dead);
+    area_set_flags(old, old->flags & ~(AREA_LOCKED | AREA_ONFAULT));
+    area_merge(s, old, dead);
   } else if(m->whole > 0){
     err = unmap_range(s, m->from, m->from + m->whole, dead);
   }

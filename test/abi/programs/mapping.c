@@ -80,10 +80,13 @@ remap_private(void)
   say_at("no length", mremap(a + 32 * PAGE, PAGE, 0, 0), a);
   say_at("unaligned", mremap(a + 32 * PAGE + 1, PAGE, PAGE, 0), a);
   say_at("two areas", mremap(a + 35 * PAGE, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE), a);
+  say("lock", mlock(a + 32 * PAGE, 2 * PAGE));
   say_at("leave it", mremap(a + 32 * PAGE, 2 * PAGE, 2 * PAGE,
                             MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, a + 8 * PAGE),
          a + 8 * PAGE);
   printf("left: %u %u\n", sum(a + 8 * PAGE, 2 * PAGE), sum(a + 32 * PAGE, 2 * PAGE));
+  say("moved locked", madvise(a + 8 * PAGE, 2 * PAGE, MADV_DONTNEED));
+  say("left unlocked", madvise(a + 32 * PAGE, 2 * PAGE, MADV_DONTNEED));
   munmap(a, 64 * PAGE);
 }
 
