@@ -20,14 +20,14 @@ u64 pid_last = PID_FIRST - 1;
 static u64 limit;            // numbers in use at once
 
 // A process needs some eight frames of the kernel's own: its stack, page tables
-// and records.  All together may take an eighth of RAM.
+// and records.  All together may take an eighth of RAM; and wait for the same page.
 enum { FRAMES_EACH = 8, SHARE_OF_RAM = 8, LIMIT_MIN = 128 };
 
 void
 pid_init(void)
 {
   limit = max(frames_total() / (FRAMES_EACH * SHARE_OF_RAM), (u64)LIMIT_MIN);
-  limit = min(limit, (u64)PID_MAX - PID_FIRST);
+  limit = min(limit, min((u64)PID_MAX - PID_FIRST, PINS_MAX / 2));
 }
 
 static u32

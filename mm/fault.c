@@ -245,7 +245,7 @@ map_around(struct at at, u64 index)
     struct frame *f = v[i];
     pte_t *here = e + (f->index - base);
     u64 w = atomic_load(&f->word);
-    if(likely(*here == 0) && likely(word_holds(w))){
+    if(likely(*here == 0) && likely(word_holds(w) && !(w & MAPPED_FULL))){
       before_fetch(f, prot);
       pmap_set(here, pte_beside(w & FRAME_PLACED ? placed : read_only, frame_pfn(f)));
     } else {
@@ -404,6 +404,8 @@ wait_for_page(struct wanted *w, bool make_dirty)
   if(err == 0){
     if(make_dirty)
       err = object_make_dirty(w->object, f);
+    else if(unlikely((atomic_load(&f->word) + MAPPED_1) & MAPPED_FULL))
+      err = -ENOSPC;
     frame_put(f, PIN_1);
   }
   object_put(w->object);

@@ -10,27 +10,29 @@
 
 // The state word.
 //
-//  63   62..59  58     57    56      55     54     53       52    51..48 47..40 39..20  19..0
-//  LOCK  spare  AHEAD  USED  PLACED  STALE  DIRTY  WRITING  BUSY  kind   pins   mapped  share
+//  63    62     61    60      59     58     57       56    55..52  51..36  35..18  17..0
+//  LOCK  AHEAD  USED  PLACED  STALE  DIRTY  WRITING  BUSY  kind    pins    mapped  share
 //
 //  share    page-table entries (present or swapped) that name a private page;
 //           1 for a page held by its object.  "May I write without copying?"
 //  mapped   present entries.  "May the frame be freed?"
-//  pins     I/O and kernel users in flight.
+//  pins     I/O and kernel users in flight, and who waits for either: every task may at once.
 //  The decrement that takes all three to zero frees the frame, whoever does it.
 #define SHARE_1   (1UL << 0)
-#define MAPPED_1  (1UL << 20)
-#define PIN_1     (1UL << 40)
-#define SHARE_MAX 0xfffffUL
-#define COUNTS    ((1UL << 48) - 1)
+#define MAPPED_1  (1UL << 18)
+#define PIN_1     (1UL << 36)
+#define SHARE_MAX 0x3ffffUL
+#define PINS_MAX  0xffffUL
+#define MAPPED_FULL ((SHARE_MAX + 1) / 2 * MAPPED_1)      // the highest bit of `mapped`
+#define COUNTS    ((1UL << 52) - 1)
 
-#define FRAME_BUSY    (1UL << 52)  // contents or identity not valid yet, or no longer
-#define FRAME_WRITING (1UL << 53)  // being written to its store; still usable
-#define FRAME_DIRTY   (1UL << 54)  // differs from its store, or has none
-#define FRAME_STALE   (1UL << 55)  // instruction caches may hold older bytes
-#define FRAME_PLACED  (1UL << 56)  // an object's page that has its place in the store
-#define FRAME_USED    (1UL << 57)  // otherwise than through a page table, since last asked
-#define FRAME_AHEAD   (1UL << 58)  // read in with another one, and not yet wanted
+#define FRAME_BUSY    (1UL << 56)  // contents or identity not valid yet, or no longer
+#define FRAME_WRITING (1UL << 57)  // being written to its store; still usable
+#define FRAME_DIRTY   (1UL << 58)  // differs from its store, or has none
+#define FRAME_STALE   (1UL << 59)  // instruction caches may hold older bytes
+#define FRAME_PLACED  (1UL << 60)  // an object's page that has its place in the store
+#define FRAME_USED    (1UL << 61)  // otherwise than through a page table, since last asked
+#define FRAME_AHEAD   (1UL << 62)  // read in with another one, and not yet wanted
 #define FRAME_LOCK    (1UL << 63)
 
 // kind: who the frame belongs to.  Legal states of the word by kind:
@@ -48,7 +50,7 @@ enum frame_kind {
   KINDS,
 };
 extern const char *const frame_kind_names[KINDS];
-#define KIND_SHIFT 48
+#define KIND_SHIFT 52
 #define KIND(k)    ((u64)(k) << KIND_SHIFT)
 
 struct frame {
@@ -98,8 +100,8 @@ frame_kind(const struct frame *f)
 }
 
 static inline u64 word_share(u64 w) { return w & SHARE_MAX; }
-static inline u64 word_mapped(u64 w) { return (w >> 20) & SHARE_MAX; }
-static inline u64 word_pins(u64 w) { return (w >> 40) & 0xff; }
+static inline u64 word_mapped(u64 w) { return (w >> 18) & SHARE_MAX; }
+static inline u64 word_pins(u64 w) { return (w >> 36) & PINS_MAX; }
 
 // ---- Allocation ----
 

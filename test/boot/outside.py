@@ -65,14 +65,14 @@ class FrameRecord:
     pa: int
     word: int
 
-    share = property(lambda self: self.word & 0xFFFFF)
-    mapped = property(lambda self: self.word >> 20 & 0xFFFFF)
-    pins = property(lambda self: self.word >> 40 & 0xFF)
+    share = property(lambda self: self.word & 0x3FFFF)
+    mapped = property(lambda self: self.word >> 18 & 0x3FFFF)
+    pins = property(lambda self: self.word >> 36 & 0xFFFF)
 
     @property
     def kind(self):
         values = evaluate(*(f"KIND_{k}" for k in KINDS))
-        return dict(zip(values, KINDS)).get(self.word >> 48 & 0xF)
+        return dict(zip(values, KINDS)).get(self.word >> 52 & 0xF)
 
 
 class Snapshot:

@@ -158,7 +158,7 @@ def check_processes(g, pids):
 
 
 def test_files_that_came_and_went_hold_nothing(shell):
-    """More of them within one transaction of the journal than a frame can have pins."""
+    """Hundreds of them within one transaction of the journal."""
     assert shell.run("churn 100; cat /proc/sys/vm/check", 60) == "ok"    # 300 files
 
 

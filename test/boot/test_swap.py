@@ -212,6 +212,31 @@ def test_swapoff_brings_back(boot, disk):
     g.vm_check()
 
 
+def test_more_wait_for_a_page_than_a_byte_counts(boot, disk):
+    """Each holds on to its frame while it is read; afterwards each has a copy."""
+    g = boot(cpus=2, mem="128M", qemu=(
+        "-drive", f"file={disk(32)},if=none,format=raw,id=slow",
+        "-device", "virtio-blk-device,drive=slow,bus=virtio-mmio-bus.1"))
+
+    def bytes_read(a_second):
+        g.qmp.do("block_set_io_throttle", device="slow", bps=0, bps_rd=a_second, bps_wr=0,
+                 iops=0, iops_rd=0, iops_wr=0)
+    bytes_read(1)                                    # one request, and no second in an hour
+    g.check("dd if=/dev/vdb of=/dev/null bs=4096 count=1 skip=1000")
+    g.run("crowd wait 400 &", 60)
+    wait_for(lambda: int(g.run("ps | grep ' D ' | grep crowd | wc", 60).split()[0]) == 400)
+    bytes_read(0)
+    g.expect("crowd: 400 waited, ok", 60)
+    g.send("\n")
+    g.wait_prompt()
+
+
+def test_mappings_of_a_page(boot):
+    """There is an end to what is counted, and nothing happens there but a signal."""
+    g = boot(cpus=1, mem="128M")
+    assert g.check("crowd map", 120) == "crowd: 131071 mappings, then signal 7"
+
+
 def test_swap_file(boot):
     """A file can be swapped to, and nobody writes to it, cuts, moves or removes it meanwhile."""
     g = boot(cpus=2, mem="16M")

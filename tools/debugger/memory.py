@@ -85,7 +85,7 @@ def frame_record(pfn):
 
 
 def kind_of(word):
-    return gdb.Value(word >> 48 & 15).cast(gdb.lookup_type("enum frame_kind"))
+    return gdb.Value(word >> 52 & 15).cast(gdb.lookup_type("enum frame_kind"))
 
 
 class Frame(Command):
@@ -99,10 +99,10 @@ class Frame(Command):
         f = frame_record(pa >> PAGE_SHIFT)
         w = number(f["word"])
         kind = kind_of(w)
-        names = {52: "busy", 53: "writing", 54: "dirty", 55: "stale", 63: "locked"}
+        names = {56: "busy", 57: "writing", 58: "dirty", 59: "stale", 63: "locked"}
         flags = [name for bit, name in names.items() if w >> bit & 1]
-        print(f"frame {pa >> PAGE_SHIFT:#x}: {kind} share {w & 0xFFFFF} mapped {w >> 20 & 0xFFFFF} "
-              f"pins {w >> 40 & 255} {' '.join(flags)}; owner {number(f['owner']) << 4:#x} "
+        print(f"frame {pa >> PAGE_SHIFT:#x}: {kind} share {w & 0x3FFFF} mapped {w >> 18 & 0x3FFFF} "
+              f"pins {w >> 36 & 0xFFFF} {' '.join(flags)}; owner {number(f['owner']) << 4:#x} "
               f"index {number(f['index']):#x} slot {int(f['slot'])}")
 
 

@@ -12,7 +12,7 @@ V, R, LEAF = 1, 2, 0b1110
 PRESENT, SWAPPED = 1 << 63, 1 << 62           # of /proc/<pid>/pagemap
 SWAP_TYPE_BITS = 5
 FLAGS = "bwdua"                               # as /proc/frames has them, with their bits
-BITS = (52, 53, 54, 57, 58)
+BITS = (56, 57, 58, 61, 62)
 NUMBERS = ("moves", "forgotten", "refused", "ticks")
 
 
@@ -119,11 +119,11 @@ class Snapshot(Command):
         yield " frame kind    flags share mapped pins    slot pid:page..."
         for k in range(last - first):
             w, _, rest = records[k * size // 8:k * size // 8 + 3]
-            kind, slot = w >> 48 & 15, rest & 0xFFFFFFFF
+            kind, slot = w >> 52 & 15, rest & 0xFFFFFFFF
             flags = "".join(c if w >> bit & 1 else "-" for c, bit in zip(FLAGS, BITS))
             names = mapped[first + k] if kind != zero else ()
-            yield (f"{first + k:6x} {kinds[kind]:7} {flags} {w & 0xFFFFF:5} {w >> 20 & 0xFFFFF:5} "
-                   f"{w >> 40 & 255:3} {slot:8x}{''.join(names)}")
+            yield (f"{first + k:6x} {kinds[kind]:7} {flags} {w & 0x3FFFF:5} {w >> 18 & 0x3FFFF:5} "
+                   f"{w >> 36 & 0xFFFF:3} {slot:8x}{''.join(names)}")
 
     @staticmethod
     def vmstat():

@@ -35,7 +35,7 @@ class Lists:
         return struct.unpack_from(form, self.records, (pfn - self.first) * self.size + offset)[0]
 
     def kind(self, pfn):
-        return self._field(pfn, 0, "<Q") >> 48 & 15
+        return self._field(pfn, 0, "<Q") >> 52 & 15
 
     def _list(self, order, pfn):
         found, before = [], NONE
