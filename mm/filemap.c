@@ -188,7 +188,7 @@ zero_around(char *page, u64 in_page, u64 n)
 static __attribute__((noinline)) int
 give_up(struct object *o, struct frame *f, u64 off, va_t buf, u64 got, u64 *done)
 {
-  object_forget(o, &f, 1);
+  object_unmake(o, f);
   int err = got ? write_old(o, off, buf, got, done) : 0;
   return err ? err : -EAGAIN;
 }
@@ -196,7 +196,7 @@ give_up(struct object *o, struct frame *f, u64 off, va_t buf, u64 got, u64 *done
 static __attribute__((noinline)) int
 no_place(struct object *o, struct frame *f, int err)
 {
-  object_forget(o, &f, 1);
+  object_unmake(o, f);
   if(err == -EBUSY)
     err = o->ops->wait_place(o);
   return err ? err : -EAGAIN;
@@ -217,6 +217,7 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   if(got < PAGE_SIZE)
     zero_around(page, in_page, got);
   reach(o, off + got);
+  object_filled(f);
   frame_ready(f);
   *done += got;
   return got == len ? 0 : -EAGAIN;

@@ -291,6 +291,18 @@ object_forget(struct object *o, struct frame **f, u32 n)
     frame_put(f[i], PIN_1);
 }
 
+void
+object_unmake(struct object *o, struct frame *f)
+{
+  if(f->slot == 0){
+    object_forget(o, &f, 1);
+  } else {
+    object_send_away(o, f);
+    frame_unbusy(f);
+    frame_put(f, PIN_1);
+  }
+}
+
 // ---- Filling ----
 
 // The pages are filled, or could not be; the first keeps its pin then.

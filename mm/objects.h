@@ -101,7 +101,8 @@ object_mark_run(struct object *o, u64 index, u64 n)
 }
 
 // The page at index, pinned; or if there is none, a new one, BUSY, and dirty, for the
-// store's copy does not count.  => NULL without memory
+// store's copy does not count; but that in a slot does until the page is filled.
+// => NULL without memory
 static inline struct frame *
 object_find_or_make(struct object *o, u64 index, bool *made)
 {
@@ -114,8 +115,7 @@ object_find_or_make(struct object *o, u64 index, bool *made)
     f = pfn_frame(pfn);
     frame_get(f, PIN_1);
   } else if(unlikely(pfn)){
-    if((f = object_bring(o, index)) != NULL)
-      slot_drop(f);
+    f = object_bring(o, index);
   } else if(leaf && (f = frame_alloc(KIND_OBJECT, ALLOC_USER)) != NULL){
     object_begin_page(o, f, index, FRAME_DIRTY);
     radix_fill(&o->pages, leaf, index, frame_pfn(f), true);
@@ -158,6 +158,17 @@ u64 each_object(struct list *of, u64 want, u64 (*fn)(struct object *o, u64 arg),
 
 // BUSY pages leave the tree and are no longer BUSY; the caller's pins go too.
 void object_forget(struct object *o, struct frame **f, u32 n);
+
+// A page that object_fresh made is not filled: it is where it was.
+void object_unmake(struct object *o, struct frame *f);
+
+// It is: nothing else holds its bytes.
+static inline void
+object_filled(struct frame *f)
+{
+  if(unlikely(f->slot))
+    slot_drop(f);
+}
 
 // A place in the store for a page.  => 0, -ENOSPC, -EIO ...; -EBUSY: not before wait_place.
 // May sleep.

@@ -76,9 +76,13 @@ def test_usertests_under_pressure(boot, disk, cpus):
     assert g.check(f"usertests {USERTESTS}", 120).splitlines()[-1] == "ALL TESTS PASSED"
 
 
-def test_file_through_its_own_mapping(boot, disk):
+@pytest.mark.parametrize("where", ["qfs", "tmpfs"])
+def test_file_through_its_own_mapping(boot, disk, where):
     """write and read where the buffer maps the same file, and neither is in memory."""
-    paging(boot(cpus=2, mem="16M", swap=disk(8)), "self", 1)
+    g = boot(cpus=2, mem="16M", swap=disk(8))
+    if where == "tmpfs":
+        g.check("mkdir /mnt && mount -t tmpfs none /mnt && cd /mnt")
+    paging(g, "self", 1)
 
 
 def test_everything_dirty_through_a_mapping(boot):

@@ -255,6 +255,10 @@ self(void)
     uint64 from = round % 2 * HALF * PAGE, to = HALF * PAGE - from;
     from += round * 977 % (HALF * PAGE - LEN), to += round * 3571 % (HALF * PAGE - LEN);
     sys_madvise(p, N * PAGE, MADV_PAGEOUT);
+    char *whole = p + round % N * PAGE;              // stays as it is, twice
+    if(sys_pwrite(fd, NULL, PAGE, whole - p) >= 0 || sys_pwrite(fd, whole, PAGE, whole - p) != PAGE)
+      die("round %d: nothing copied, or a page to itself", round);
+    sys_madvise(p, N * PAGE, MADV_PAGEOUT);
     bool writes = round % 4 < 2;
     long r = writes ? sys_pwrite(fd, p + from, LEN, to) : sys_pread(fd, p + to, LEN, from);
     if(r != LEN)
