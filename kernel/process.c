@@ -91,13 +91,25 @@ join_family(struct process *p, struct task *leader, struct process *parent)
 }
 
 int
+process_reserve(struct task *t, u32 nr)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct pid *pid = pid_create(nr);
+  if(!pid && nr)
+    pid = pid_create(0);
+  t->tid = pid ? pid->nr : 0;
+  spin_unlock_irq(&family_lock, on);
+  return pid ? 0 : -EAGAIN;
+}
+
+int
 process_enter(struct task *t, u32 nr, struct process *parent)
 {
   struct process *p = t->process;
   int err = -EINTR;
   bool on = spin_lock_irq(&family_lock);
   if(!current->killed){
-    struct pid *pid = pid_create(nr);
+    struct pid *pid = t->tid ? pid_find(t->tid) : pid_create(nr);
     err = pid ? 0 : -EAGAIN;
     if(pid){
       pid->task = t;
@@ -119,6 +131,14 @@ drop_number(u32 nr)
   struct pid *pid = pid_find(nr);
   pid->task = NULL;
   pid_put(pid);
+}
+
+void
+process_unreserve(struct task *t)
+{
+  bool on = spin_lock_irq(&family_lock);
+  drop_number(t->tid);
+  spin_unlock_irq(&family_lock, on);
 }
 
 static void

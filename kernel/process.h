@@ -31,9 +31,14 @@ process_get(struct process *p)
 
 void process_put(struct process *p);
 
-// t becomes visible: it gets its number (nr 0: any) and joins its process, which
-// joins the family if t is its first thread.  => 0, -EAGAIN without a number,
-// -EINTR if the current task is being killed
+// A number for t, which enters later, or is given up: nr if nobody has it, else any.
+// => 0 or -EAGAIN
+int process_reserve(struct task *t, u32 nr);
+void process_unreserve(struct task *t);
+
+// t becomes visible: it gets its number (nr 0: any; or has one reserved) and joins its
+// process, which joins the family if t is its first thread.  => 0, -EAGAIN without a
+// number, -EINTR if the current task is being killed
 int process_enter(struct task *t, u32 nr, struct process *parent);
 
 // t leaves.  The last thread makes the process a zombie.  family_lock held.

@@ -98,7 +98,8 @@ struct space {
   u32 laps;                    // of its hand since then
 
   struct space *since;         // what it was when it was last saved, or NULL; under family_lock
-  char *saved_as;              // of such a copy: where, kmalloc'd, or NULL
+  char *saved_as;              // of such a copy, or if there is none of what it was restored
+                               // from: where, kmalloc'd, or NULL
 
   u64 mapped;                  // pages of all areas
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall

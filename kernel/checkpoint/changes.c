@@ -46,13 +46,27 @@ is_same(struct space *s, struct space *since, va_t va)
   return mine && mine == theirs && mine == named_by(entry_of(s, va));
 }
 
+static bool
+is_in_file(struct space *s, va_t va)
+{
+  rw_read_lock(&s->lock);
+  pte_t *e = pmap_find(&s->pmap, va);
+  bool yes = e && *e && !pte_has_frame(*e) && pages_has(pte_slot(*e), va);
+  if(e)
+    pmap_unlock(e);
+  rw_read_unlock(&s->lock);
+  return yes;
+}
+
 i64
 changed_map(struct space *s, struct space *since, u64 first, u64 n, u64 *out)
 {
   i64 got = space_pagemap(s, first, n, out);
-  for(i64 i = 0; i < got; i++)
-    if(out[i] && (!since || !is_same(s, since, (first + (u64)i) << PAGE_SHIFT)))
+  for(i64 i = 0; i < got; i++){
+    va_t va = (first + (u64)i) << PAGE_SHIFT;
+    if(out[i] && !(since ? is_same(s, since, va) : is_in_file(s, va)))
       out[i] |= CK_CHANGED;
+  }
   return got;
 }
 

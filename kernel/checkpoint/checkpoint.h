@@ -8,6 +8,7 @@
 #include "kernel/list.h"
 #include "kernel/types.h"
 #include "kernel/checkpoint/format.h"
+#include "mm/radix.h"
 
 struct file;
 struct frame;
@@ -22,7 +23,7 @@ struct freeze {
   struct list all;               // struct frozen; parents before their children
   u64 flags;                     // CK_TREE ...
   u64 key[2];                    // makes numbers of addresses
-  struct list copied;            // shared memory of which somebody has a copy
+  struct radix copied;           // struct copied, by number of the object
   char *path;                    // scratch, PATH_MAX
   char why[WHY];                 // of a refusal
 };
@@ -56,13 +57,17 @@ enum { OOM_NEVER = -1000 };      // for a copy: there is nobody to kill
 struct space *changes_from(struct space *s, struct space *copy);
 
 // Of n pages from `first` on, entries as in /proc/<pid>/pagemap; with CK_CHANGED those that
-// are not what they are in `since` (NULL: all).  => how many
+// are not what they are in `since` (NULL: all but those of the file it was restored from that
+// nobody has touched).  => how many
 i64 changed_map(struct space *s, struct space *since, u64 first, u64 n, u64 *out);
 
 // ---- image.c ----
 
 struct file *image_file(struct freeze *f);       // takes over f; => NULL without memory
 void freeze_free(struct freeze *f);              // freeze.c: they go on, if they do not yet
+
+// What a process was saved as, n bytes. => 0 and *name, kmalloc'd; -EINVAL, -ENOMEM, -EFAULT
+int name_from_user(va_t buf, u64 n, char **name);
 
 // The page of s at va, wherever it is now.  Sleeps. => 0 and *f pinned (NULL: nothing but
 // zeroes was ever there), or -EFAULT
@@ -82,3 +87,6 @@ int pages_open(struct file **file, u32 nfiles, struct ck_run *runs, u64 nruns,
 // s, which nobody runs yet, has these pages; the store goes when it needs none of them any
 // more.  On failure too it takes over the store. => 0, -EINVAL, -ENOMEM, -EINTR
 int pages_enter(struct page_store *ps, struct space *s);
+
+// Is the slot of such a page, the one for va?
+bool pages_has(u32 slot, va_t va);

@@ -149,6 +149,7 @@ struct ck_shared { u64 number, at; };  // memory to be shared, where the caller 
 
 struct ck_plan {
   u64 files;                       // int[]: of a chain, the newest first
+  u64 name, name_bytes;            // what is said of the newest when it is written, or 0
   u64 why, room;                   // for a reason
   u64 shared;                      // struct ck_shared[]
   u32 nfiles, nshared;

@@ -22,8 +22,8 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 
-// Pages [first, end) of shared memory, which somebody has a copy of.
-struct piece { struct list link; struct object *object; u64 first, end; };
+// Shared memory, and which of its pages somebody has a copy of.
+struct copied { struct object *object; struct radix pages; };
 
 static struct waitq parked = WAITQ_INIT(parked);
 
@@ -197,51 +197,41 @@ copy_page(struct object *o, u64 index, struct space *clone, va_t va)
   return err;
 }
 
-// => the first page from i on that nobody has a copy of, or one not before end
-static u64
-not_copied(const struct freeze *f, const struct object *o, u64 i, u64 end)
+static struct copied *
+copied_of(struct freeze *f, struct object *o)
 {
-  const struct piece *c;
-  u64 from;
-  do {
-    from = i;
-    list_for(c, &f->copied, link)
-      if(c->object == o && i >= c->first && i < c->end)
-        i = c->end;
-  } while(i != from && i < end);
-  return i;
+  struct copied *c = (struct copied *)radix_get(&f->copied, knum(o));
+  if(c || (c = kzalloc(sizeof *c)) == NULL)
+    return c;
+  if(radix_insert(&f->copied, knum(o), (u64)c, false) != 0){
+    kfree(c);
+    return NULL;
+  }
+  c->object = o;
+  object_get(o);
+  return c;
 }
 
+// Those that nobody has a copy of yet.
 static int
 copy_pages(struct freeze *f, struct object *o, const struct area *a, struct space *clone)
 {
   u64 base = a->offset >> PAGE_SHIFT, end = base + ((a->end - a->start) >> PAGE_SHIFT);
-  for(u64 i = base;;){
-    i = not_copied(f, o, i, end);
-    u64 next = i;
-    spin_lock(&o->lock);
-    bool there = radix_next(&o->pages, &next, false) != 0;
-    spin_unlock(&o->lock);
-    if(!there || next >= end)
-      return 0;
-    int err = next == i ? copy_page(o, i++, clone, a->start + ((next - base) << PAGE_SHIFT)) : 0;
-    if(err && err != -ERANGE)
-      return err;
-    i = max(i, next);
-  }
-}
-
-// From now on they need not be copied.
-static int
-note_piece(struct freeze *f, struct object *o, u64 first, u64 n)
-{
-  struct piece *c = kmalloc(sizeof *c);
+  struct copied *c = copied_of(f, o);
   if(c == NULL)
     return -ENOMEM;
-  *c = (struct piece){ .object = o, .first = first, .end = first + n };
-  object_get(o);
-  list_append(&f->copied, &c->link);
-  return 0;
+  for(u64 i = base;; i++){
+    spin_lock(&o->lock);
+    bool there = radix_next(&o->pages, &i, false) != 0;
+    spin_unlock(&o->lock);
+    if(!there || i >= end)
+      return 0;
+    int err = radix_insert(&c->pages, i, 1, false);
+    if(err == 0)
+      err = copy_page(o, i, clone, a->start + ((i - base) << PAGE_SHIFT));
+    if(err && err != -EEXIST && err != -ERANGE)
+      return err;
+  }
 }
 
 static int
@@ -254,8 +244,6 @@ copy_shared(struct freeze *f, struct space *s, const struct area *a, struct spac
   i64 r = vm_map(clone, a->start, size, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, NULL, 0, NULL);
   int err = r < 0 ? (int)r : copy_pages(f, o, a, clone);
-  if(err == 0)
-    err = note_piece(f, o, a->offset >> PAGE_SHIFT, size >> PAGE_SHIFT);
   object_put(o);
   return err;
 }
@@ -355,9 +343,11 @@ freeze(struct freeze *f, struct process *root)
 void
 freeze_free(struct freeze *f)
 {
-  struct piece *c, *next;
+  struct copied *c;
   forget(f);
-  list_for_safe(c, next, &f->copied, link){
+  for(u64 i = 0; (c = (struct copied *)radix_next(&f->copied, &i, false)) != NULL;){
+    radix_remove(&f->copied, i);
+    radix_destroy(&c->pages);
     object_put(c->object);
     kfree(c);
   }
@@ -374,7 +364,6 @@ freeze_create(u64 flags)
     return NULL;
   }
   list_init(&f->all);
-  list_init(&f->copied);
   f->flags = flags;
   random_bytes(f->key, sizeof f->key);
   return f;

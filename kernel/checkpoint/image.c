@@ -119,20 +119,31 @@ image_read(struct file *f, va_t buf, u64 n, u64 *pos)
   return done ? (i64)done : got;
 }
 
+int
+name_from_user(va_t buf, u64 n, char **name)
+{
+  if(n == 0 || n >= PATH_MAX)
+    return -EINVAL;
+  if((*name = kzalloc(n + 1)) == NULL)
+    return -ENOMEM;
+  if(copy_from_user(*name, buf, n) == 0)
+    return 0;
+  kfree(*name);
+  *name = NULL;
+  return -EFAULT;
+}
+
 // What it was saved as: an absolute path, which is told when it is saved the next time.
 static i64
 image_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
   struct frozen *z = frozen_at(f->priv, *pos);
-  if(n == 0 || n >= PATH_MAX || z == NULL || z->space == NULL)
+  if(z == NULL || z->space == NULL)
     return -EINVAL;
-  char *name = kzalloc(n + 1);
-  if(name == NULL)
-    return -ENOMEM;
-  if(copy_from_user(name, buf, n)){
-    kfree(name);
-    return -EFAULT;
-  }
+  char *name;
+  int err = name_from_user(buf, n, &name);
+  if(err)
+    return err;
   bool on = spin_lock_irq(&family_lock);
   char *old = z->space->saved_as;
   z->space->saved_as = name;

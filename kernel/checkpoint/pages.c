@@ -102,6 +102,18 @@ store_read(struct swap *w, u32 s, struct frame **f, u32 n)
   return err;
 }
 
+bool
+pages_has(u32 slot, va_t va)
+{
+  struct swap *w = slot ? swap_of(slot) : NULL;
+  if(w == NULL || w->read != store_read)
+    return false;
+  const struct page_store *ps = container_of(w, struct page_store, swap);
+  u64 page = slot_page(slot) - 1;
+  const struct ck_run *r = run_of(ps, page);
+  return r->va + ((page - r->pages) << PAGE_SHIFT) == va;
+}
+
 // ---- The end ----
 
 static void

@@ -354,7 +354,8 @@ note_places(struct frozen *z, struct ck_process *r, struct task *t, struct space
   if(len <= 0)
     z->of->path[r->exe] = '\0';
   bool on = spin_lock_irq(&family_lock);
-  const char *last = s->since && s->since->saved_as ? s->since->saved_as : "";
+  const struct space *then = s->since ? s->since : s;
+  const char *last = then->saved_as ? then->saved_as : "";
   *n = r->last + strlcpy(z->of->path + r->last, last, PATH_MAX - r->last) + 1;
   spin_unlock_irq(&family_lock, on);
   return *n <= PATH_MAX ? 0 : refuse(z, "the names of its files are too long");

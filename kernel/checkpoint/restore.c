@@ -4,8 +4,8 @@
 // open files and the current directory that it has, which the program has set up for it.
 // All is read, checked and built beside what there is, and waits behind a descriptor.
 //
-// become: it does.  Nothing can fail any more but to have threads for all, which ends the
-// process; so those that belong together wait until all have come that far.
+// become: it does.  Nothing can fail any more; so those that belong together wait until all
+// have come that far.
 //
 // Lock: family_lock, while the process changes.
 
@@ -59,8 +59,10 @@ restore_free(struct restore *x)
 {
   for(u32 i = 0; i < x->plan.nfiles; i++)
     file_put(x->file[i]);
-  for(u32 i = 0; i < x->nthreads; i++)
+  for(u32 i = 0; i < x->nthreads; i++){
+    process_unreserve(x->thread[i]);
     task_release(x->thread[i]);
+  }
   if(x->space)
     space_put(x->space);
   kfree(x->shared);
@@ -264,6 +266,10 @@ build_space(struct restore *x)
   int err = (x->space = space_create()) == NULL ? -ENOMEM : 0;
   if(err)
     return err;
+  if(x->plan.name_bytes)
+    err = name_from_user(x->plan.name, x->plan.name_bytes, &x->space->saved_as);
+  if(err)
+    return err;
   for(each_record(x, CK_AREA, r))
     if((err = map_area(x, r)))
       return x->why[0] ? err : refuse(x, err, "there is no room for memory at %lx", r->start);
@@ -337,14 +343,23 @@ make_threads(struct restore *x)
   u32 n = 0;
   for(each_record(x, CK_TASK, r))
     n++;
-  x->thread = kzalloc(n * sizeof *x->thread);
-  for(u32 i = 1; x->thread && i < n; i++, x->nthreads++)
-    if((x->thread[i - 1] = task_create("")) == NULL)
+  if((x->thread = kzalloc(n * sizeof *x->thread)) == NULL)
+    return -ENOMEM;
+  r = (const void *)next_record(x, NULL, CK_TASK);
+  while((r = (const void *)next_record(x, &r->record, CK_TASK)) != NULL){
+    struct task *t = task_create("");
+    if(t == NULL)
       return -ENOMEM;
-  return x->thread ? 0 : -ENOMEM;
+    if(process_reserve(t, r->tid) != 0){
+      task_release(t);
+      return refuse(x, -EAGAIN, "there is no number for a thread");
+    }
+    x->thread[x->nthreads++] = t;
+  }
+  return 0;
 }
 
-// The next thread, with its number if nobody has it.
+// => 0, or -EINTR: somebody is killing us
 static int
 start_thread(struct task *t, const struct ck_task *r)
 {
@@ -361,12 +376,14 @@ start_thread(struct task *t, const struct ck_task *r)
     *t->tf = tf;
     t->tf->task = t;
   }
-  if(process_enter(t, r->tid, NULL) != 0 && process_enter(t, 0, NULL) != 0){
+  int err = process_enter(t, 0, NULL);
+  if(err == 0){
+    task_start(t);
+  } else {
+    process_unreserve(t);
     task_release(t);
-    return -EAGAIN;
   }
-  task_start(t);
-  return 0;
+  return err;
 }
 
 // ---- Becoming it ----
@@ -381,7 +398,7 @@ set_up_signals(struct restore *x)
     const u64 *a = p->actions[sig - 1];
     bool ignored = p->ignored & signal_bit(sig);
     struct sig_action act = { ignored ? SIG_IGN : a[0], a[1], a[2] };
-    if(act.handler && !(signal_bit(sig) & SIGNALS_FORCED))
+    if(!(signal_bit(sig) & SIGNALS_FORCED))
       signal_set_action(sig, &act, &old);
   }
   bool on = spin_lock_irq(&family_lock);
@@ -431,7 +448,6 @@ become(struct restore *x, u32 keep, u64 how)
   x->space->pid = t->process->pid;
   struct space *old = space_adopt(x->space);
   fd_close_range(keep, ~0U, false);
-  signal_exec(t);
   fp_reset();
   set_up_process(x);
   struct trapframe tf = frame_of(r);
@@ -445,8 +461,7 @@ become(struct restore *x, u32 keep, u64 how)
     stop_first(t->process, x->process, how & CK_TELL);
   for(u32 i = 0; i < x->nthreads; i++){
     r = (const void *)next_record(x, &r->record, CK_TASK);
-    if(start_thread(x->thread[i], r) != 0)
-      signal_raise(SIGKILL);
+    start_thread(x->thread[i], r);
   }
   vm_populate_locked(t->space, USER_MIN, USER_TOP - USER_MIN);
   x->space = NULL;                       // the task's
@@ -488,6 +503,15 @@ get_files(struct restore *x)
   return 0;
 }
 
+// The table of signal actions is there when one has been set.
+static int
+prepare_signals(void)
+{
+  struct sig_action same;
+  signal_set_action(SIGCHLD, NULL, &same);
+  return signal_set_action(SIGCHLD, &same, &same);
+}
+
 static int
 prepare(struct restore *x, va_t plan)
 {
@@ -498,6 +522,8 @@ prepare(struct restore *x, va_t plan)
     err = read_file(x);
   if(err == 0)
     err = build_space(x);
+  if(err == 0)
+    err = prepare_signals();
   return err ? err : make_threads(x);
 }
 

@@ -118,9 +118,12 @@ def test_increments(boot):
     assert save(g, pid, "/a.2", "-i") < 20
     kill(g, pid)
     pid = start(g, "restore /a.2", "hashes")
+    assert save(g, pid, "/b.0", "-i") < 100    # what it has not touched is where it came from
     assert save(g, pid, "/b.1") == full
     kill(g, pid)
-    g.check("rm /out.on")
+    g.check("touch /out.go")
+    assert restore(g, "-c /b.0") == want
+    g.check("rm /out.on /out.go")
     pid = start(g, "hashes 6000 40 /out")
     wait_lines(g, "/out", 10)                  # and so it does before
     full = save(g, pid, "/a.1")

@@ -154,6 +154,21 @@ def test_failing_allocations(boot, step):
     assert pids(g, "hashes") == []
 
 
+@pytest.mark.long
+def test_all_or_none(boot):
+    """Whichever allocation fails: there are both of two processes, with all threads, or none."""
+    g = boot(cpus=2, mem="64M", append="panic=exit")
+    root = start(g, "twins /out")
+    until(lambda: len(pids(g, "twins")) == 2)
+    g.run("sleep 1")                           # both have their second threads
+    save(g, root, "/saved", "-t")
+    g.run(" ".join(["kill -9", *map(str, pids(g, "twins"))]) + "; wait")
+    g.check("touch /go")
+    assert sweep(g, 1, "restore /saved") > 100
+    told = g.run("cat /out", 60)
+    assert told.count("a") == told.count("b") > 0 and pids(g, "twins") == []
+
+
 def root_of(g, name, living, starter):
     """=> the first of a tree once the starter has made it, and all that live have the name"""
     for _ in range(600):

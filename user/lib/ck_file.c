@@ -213,6 +213,20 @@ record_in(const struct checkpoint *c, const struct ck_process *p, const void *r,
   return at && at->type == type ? at : NULL;
 }
 
+// ---- Names ----
+
+bool
+name_for_kernel(struct text *t, const struct checkpoint *c, const char *path)
+{
+  static char dir[PATH_MAX];
+
+  if(sys_getcwd(dir, sizeof dir) < 0)
+    return false;
+  text_format(t, "%lx %s%s%s", c->header.id, path[0] == '/' ? "" : dir,
+              path[0] == '/' || strcmp(dir, "/") == 0 ? "" : "/", path);
+  return true;
+}
+
 // ---- A series ----
 
 long

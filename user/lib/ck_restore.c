@@ -31,6 +31,7 @@ static struct {
   struct birth *all;
   size_t n;
   int *files, nfiles;            // of the chain
+  struct text name;              // of the newest, for the kernel
   volatile uint *now;            // the numbers they have
   int go[STEPS];                 // from the program to all
   int up;                        // to the parent
@@ -203,7 +204,7 @@ prepare(size_t me)
   static char why[CK_WHY];
   struct ck_plan plan = {
     .files = (uint64)r.files, .nfiles = r.nfiles, .why = (uint64)why, .room = sizeof why,
-    .process = me,
+    .process = me, .name = (uint64)r.name.s, .name_bytes = r.name.n,
   };
   plan.shared = (uint64)shared_memory(&plan.nshared);
   long fd = syscall1(NR_restore, (long)&plan);
@@ -258,8 +259,8 @@ start_timers(const struct ck_process *p)
     long left = (p->timers[i][0] + 999) / 1000, interval = (p->timers[i][1] + 999) / 1000;
     struct timer_value v = { interval / 1000000, interval % 1000000, left / 1000000,
                              left % 1000000 };
-    if(p->timers[i][0])
-      sys_setitimer(i, &v);
+    while(p->timers[i][0] && sys_setitimer(i, &v) == -ENOMEM)
+      sys_nanosleep(&(struct timespec){ 0, 10000000 }, NULL);
   }
 }
 
@@ -405,6 +406,7 @@ chain_restore(struct chain *c, bool stopped)
     warn("%s says nothing of a process", r.newest->path);
     return -EINVAL;
   }
+  name_for_kernel(&r.name, r.newest, r.newest->path);
   out_flush();
   long at = share(r.n * sizeof *r.now);
   r.now = (uint *)at;
@@ -414,6 +416,7 @@ chain_restore(struct chain *c, bool stopped)
   if(at > 0)
     sys_munmap((void *)at, r.n * sizeof *r.now);
   free(r.all);
+  text_free(&r.name);
   return pid;
 }
 

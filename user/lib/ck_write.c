@@ -370,18 +370,15 @@ write_file(struct writer *w, const char *path)
   text_free(&tmp);
 }
 
-// Tell the kernel, so that the next one can be an increment: the number, and the name.
+// So that the next one can be an increment.
 static void
 tell_name(struct writer *w, const char *path)
 {
-  static char dir[PATH_MAX];
   const struct ck_process *p = NULL;
   struct text name = { 0 };
 
-  if(w->error || sys_getcwd(dir, sizeof dir) < 0)
+  if(w->error || !name_for_kernel(&name, &w->file, path))
     return;
-  text_format(&name, "%lx %s%s%s", w->file.header.id, path[0] == '/' ? "" : dir,
-              path[0] == '/' || strcmp(dir, "/") == 0 ? "" : "/", path);
   for(uint64 at = 0; (p = record_next(&w->file, p, CK_PROCESS)) != NULL; at += CK_NEXT)
     sys_pwrite(w->image, name.s, name.n, at);
   text_free(&name);

@@ -94,6 +94,10 @@ void writer_free(struct writer *w);
 // Where the process was last saved when this was taken, and that file's number. => or ""
 const char *record_last(const struct checkpoint *c, uint64 *id);
 
+// What the kernel is told of a file, so that what comes later can add to it: its number, and
+// where it is. => false: that is not known
+bool name_for_kernel(struct text *t, const struct checkpoint *c, const char *path);
+
 // Where a process was last saved. => or NULL, and why
 const char *process_saved_as(long pid, const char **why);
 
