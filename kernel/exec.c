@@ -222,8 +222,7 @@ space_adopt(struct space *s)
 
 // ---- Moving over ----
 
-// No other thread of the process is left, and the caller leads it.
-static void
+void
 become_only_thread(struct process *p)
 {
   bool on = spin_lock_irq(&family_lock);

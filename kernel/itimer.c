@@ -97,8 +97,13 @@ itimers_send(struct process *p)
 void
 itimers_stop(struct process *p)
 {
-  if(p->itimers)
-    start_alarm(p->itimers, 0, 0);
+  struct itimers *it = p->itimers;
+  if(!it)
+    return;
+  start_alarm(it, 0, 0);
+  spin_lock(&it->lock);
+  it->left[VIRTUAL] = it->left[PROF] = it->fired = 0;
+  spin_unlock(&it->lock);
 }
 
 void

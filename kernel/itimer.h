@@ -8,7 +8,7 @@
 
 struct process;
 
-void itimers_stop(struct process *p);      // it is a zombie now; family_lock held
+void itimers_stop(struct process *p);      // family_lock held
 void itimers_free(struct process *p);
 
 // Of each timer: ns left (0: off), interval; family_lock held.

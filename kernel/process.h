@@ -65,6 +65,17 @@ void task_release(struct task *t);      // one that never ran: gives up all it h
 void exit_killed(void) __attribute__((noreturn));   // of the current task: somebody wants it
 void vfork_done(struct task *t);        // the current task needs its parent's space no more
 
+// ---- exec.c ----
+
+// No other thread of p, the caller's, is left, and the caller leads it, unless it is killed.
+void become_only_thread(struct process *p);
+
+// ---- checkpoint/exchange.c ----
+
+// The current thread, on its way to user mode, takes what somebody offers to its process.
+// => there is nothing, or it is killed
+void offer_take(void);
+
 // ---- checkpoint/freeze.c ----
 
 // The current thread, of p, waits until that is thawed.  family_lock held.

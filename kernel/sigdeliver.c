@@ -135,6 +135,8 @@ next_handler(struct siginfo *si, struct sig_action *act)
   while(!found && !t->killed){
     if(p->frozen){
       freeze_here(p);
+    } else if(p->offer){
+      break;
     } else if(p->stopped){
       wait_stopped(&p->child_event, &family_lock);
     } else if(!take_signal(t, si)){
@@ -189,6 +191,8 @@ signal_deliver(void)
   do {
     while(next_handler(&si, &act))
       enter(&si, &act);
+    if(t->process->offer)
+      offer_take();
     if(t->sig_restore){
       t->sig_restore = false;
       signal_block(t->sig_saved);

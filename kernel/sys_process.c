@@ -35,9 +35,7 @@ sys_exit_group(const u64 *a)
   process_exit(WAIT_EXITED((int)a[0]));
 }
 
-// A child gets a copy of the whole frame; the way into the kernel fills in what C may
-// overwrite. => false: the call has to end with EFRAME, and is made again with all
-static bool
+bool
 frame_is_whole(void)
 {
   if(atomic_and(&current->notify, ~(u32)NOTIFY_WHOLE) & NOTIFY_WHOLE)

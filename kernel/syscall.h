@@ -78,6 +78,10 @@ enum {
 #undef X
 };
 
+// Is every register of the caller in its frame? The way into the kernel fills in only what C
+// may overwrite. => false: the call has to end with EFRAME, and is made again with all
+bool frame_is_whole(void);
+
 #define X(nr, name) i64 sys_##name(const u64 *a);
 SYSCALLS(X)
 SYSCALLS_OWN(X)

@@ -75,6 +75,7 @@ struct process {
   bool stopped;                     // threads wait for SIGCONT on the way to user mode
   bool frozen;                      // they wait there until somebody has had a look; and so
   u32 parked;                       // many do
+  struct offer *offer;              // to go on in another one's place, or NULL
   bool execed;                      // has called execve since the fork
   bool immune;                      // to signals: init and the kernel's own tasks
   int news;                         // wait status of a stop or continue not yet reported

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// rewind: end a process, and let it go on from one of its last checkpoints: the newest
-// (1) or one of those that this adds to; or from the newest for which a command succeeds.
+// rewind: put a process back to one of its last checkpoints: the newest (1) or one of those
+// that this adds to; or to the newest for which a command succeeds.
 
 #include "user/checkpoint.h"
 #include "user/user.h"
@@ -19,20 +19,28 @@ find_all(struct chain *c, long pid)
   return why == NULL;
 }
 
-// => its number; or negative after a complaint
+// => false after a complaint
+static bool
+open_whole(struct chain *c, const char *path)
+{
+  const char *why = chain_open(c, path);
+
+  if(!why && (why = chain_check(c)) != NULL)
+    chain_close(c);
+  if(why)
+    warn("%s", why);
+  return why == NULL;
+}
+
+// => the number of another one, stopped; or negative after a complaint
 static long
-restore(const char *path, bool stopped)
+try(const char *path)
 {
   struct chain c;
-  const char *why = chain_open(&c, path);
 
-  if(!why && (why = chain_check(&c)) != NULL)
-    chain_close(&c);
-  if(why){
-    warn("%s", why);
+  if(!open_whole(&c, path))
     return -EINVAL;
-  }
-  long pid = chain_restore(&c, stopped);
+  long pid = chain_restore(&c, true);
   chain_close(&c);
   return pid;
 }
@@ -114,7 +122,7 @@ search(const struct chain *c, const char *command)
 {
   for(size_t n = 0; n < c->files.n; n++){
     const struct checkpoint *file = c->files.p[n];
-    long pid = restore(file->path, true);
+    long pid = try(file->path);
     bool good = pid > 0 && suits(pid, command);
     if(pid > 0)
       end(pid, is_tree(file));
@@ -124,8 +132,44 @@ search(const struct chain *c, const char *command)
   return 0;
 }
 
-// strace takes a moment to begin; the process waits until then.
+// => false after a complaint
+static bool
+put_back(long pid, const struct checkpoint *file, bool stopped)
+{
+  struct timespec pause = { 0, 10000000 };
+  struct chain c;
+  static char why[CK_WHY];
+
+  if(!open_whole(&c, file->path))
+    return false;
+  long image = syscall4(NR_freeze, pid, (long)why, sizeof why, CK_STAY | CK_LOOK);
+  if(image < 0)
+    warn("process %ld: %s", pid, why[0] ? why : error_text(image));
+  while(image >= 0 && is_tree(file) && signal_children(pid, SIGKILL, NULL))
+    sys_nanosleep(&pause, NULL);
+  bool good = image >= 0 && chain_rewind(&c, pid, image, stopped) == pid;
+  if(image >= 0)
+    sys_close(image);
+  chain_close(&c);
+  return good;
+}
+
 static void
+await_stop(long pid)
+{
+  struct timespec pause = { 0, 1000000 };
+  struct process *p;
+  char state = 0;
+
+  while(state != 'T' && (p = process_read(pid)) != NULL){
+    state = p->state;
+    process_free(p);
+    sys_nanosleep(&pause, NULL);
+  }
+}
+
+// strace takes a moment to begin; the process waits until then. => its number
+static long
 trace(long pid)
 {
   struct timespec pause = { 0, 10000000 };
@@ -133,13 +177,14 @@ trace(long pid)
 
   text_format(&number, "%ld", pid);
   setting_read("/proc/sys/kernel/trace", &before);
-  run((char *[]){ "strace", "-p", number.s, NULL });
+  long strace = run((char *[]){ "strace", "-p", number.s, NULL });
   for(int tries = 0; tries < 200; tries++){
     setting_read("/proc/sys/kernel/trace", &now);
     if(strcmp(now.s, before.s) != 0)
       break;
     sys_nanosleep(&pause, NULL);
   }
+  return strace;
 }
 
 int
@@ -170,14 +215,15 @@ main(int argc, char **argv)
   if(n > (long)all.files.n)
     die("process %ld: there are only %ld checkpoints", pid, (long)all.files.n);
   const struct checkpoint *file = all.files.p[n - 1];
-  end(pid, is_tree(file));
-  long new = restore(file->path, until);
-  if(new < 0)
+  if(!put_back(pid, file, until))
     return 1;
-  if(until){
-    trace(new);
-    signal_children(new, SIGCONT, file);
-    sys_kill(new, SIGCONT);
-  }
-  return restored_wait(new);
+  out("process %ld goes on from %s\n", pid, file->path);
+  out_flush();
+  if(!until)
+    return 0;
+  await_stop(pid);
+  long strace = trace(pid);
+  signal_children(pid, SIGCONT, file);
+  sys_kill(pid, SIGCONT);
+  return restored_wait(strace);
 }

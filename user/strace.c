@@ -303,7 +303,12 @@ start(char **argv)
 static bool
 exists(long pid)
 {
-  return sys_kill(pid, 0) == 0;
+  struct process *p = process_read(pid);
+  bool yes = p && p->state != 'Z';
+
+  if(p)
+    process_free(p);
+  return yes;
 }
 
 static void

@@ -38,6 +38,17 @@ struct frozen {
   struct space *since;           // the copy before this one, or NULL
 };
 
+// ---- freeze.c ----
+
+void freeze_end(struct frozen *z);     // it goes on; family_lock held
+
+// ---- exchange.c ----
+
+// The only process of f, which stands still, goes on as the caller, who is to end then.
+// => 0; -EBUSY: the caller is not alone, or there are more; -ESRCH, -EINTR: as if nothing
+// had happened
+int offer(struct freeze *f);
+
 // ---- record.c ----
 
 // Say of z->process, whose memory is s (NULL: it is a zombie), all that format.h has records
@@ -64,6 +75,7 @@ i64 changed_map(struct space *s, struct space *since, u64 first, u64 n, u64 *out
 // ---- image.c ----
 
 struct file *image_file(struct freeze *f);       // takes over f; => NULL without memory
+struct freeze *image_of(struct file *f);         // => NULL: it is no such file
 void freeze_free(struct freeze *f);              // freeze.c: they go on, if they do not yet
 
 // What a process was saved as, n bytes. => 0 and *name, kmalloc'd; -EINVAL, -ENOMEM, -EFAULT

@@ -128,7 +128,8 @@ struct ck_signal {                 // one that waits to be taken
 #define CK_TREE     2UL            // with all its descendants
 #define CK_STAY     4UL            // until the descriptor is closed they stand still; without
                                    // CK_REMEMBER changes count no more
-#define CK_LOOK     8UL            // only look: they run on, and there are but records
+#define CK_LOOK     8UL            // only look: they run on, and there are but records; with
+                                   // CK_STAY they stand still, and there is nothing
 
 // ---- Frozen processes as a file: pread(fd, buf, n, process * CK_NEXT + one of these + ...) ----
 

@@ -56,9 +56,8 @@ wait_for_threads(struct process *p)
   return err == -EINTR ? err : 0;
 }
 
-// family_lock held.
-static void
-go_on(struct frozen *z)
+void
+freeze_end(struct frozen *z)
 {
   if(z->stopped){
     z->stopped = z->process->frozen = false;
@@ -76,7 +75,7 @@ stop(struct frozen *z)
     p->frozen = z->stopped = true;
     err = wait_for_threads(p);
     if(err)
-      go_on(z);
+      freeze_end(z);
   }
   spin_unlock_irq(&family_lock, on);
   return err;
@@ -142,7 +141,7 @@ let_go(struct freeze *f)
   struct frozen *z;
   bool on = spin_lock_irq(&family_lock);
   list_for(z, &f->all, link)
-    go_on(z);
+    freeze_end(z);
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -321,11 +320,13 @@ freeze(struct freeze *f, struct process *root)
   int err = gather(f, root, false);
   if(err == 0)
     err = note_all(f, false);
-  if(err || (f->flags & CK_LOOK))
+  if(err || (f->flags & (CK_LOOK | CK_STAY)) == CK_LOOK)
     return err;
   forget(f);
   err = gather(f, root, true);
   drop_reaped(f);
+  if(f->flags & CK_LOOK)
+    return err;
   u64 since = machine_time_ns();
   if(err == 0)
     err = note_all(f, true);

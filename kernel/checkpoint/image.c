@@ -160,13 +160,20 @@ image_release(struct file *f)
   freeze_free(f->priv);
 }
 
+static const struct file_ops image_ops = {
+  .read = image_read, .write = image_write, .release = image_release,
+};
+
+struct freeze *
+image_of(struct file *f)
+{
+  return f && f->ops == &image_ops ? f->priv : NULL;
+}
+
 struct file *
 image_file(struct freeze *z)
 {
-  static const struct file_ops ops = {
-    .read = image_read, .write = image_write, .release = image_release,
-  };
-  struct file *f = file_nameless(&ops, O_RDWR, z);
+  struct file *f = file_nameless(&image_ops, O_RDWR, z);
   if(f == NULL)
     freeze_free(z);
   else

@@ -553,13 +553,27 @@ sys_restore(const u64 *a)
   return err ? err : -ENOMEM;
 }
 
+// As a process that stands still. => 0 to that; or -errno
+static i64
+become_another(struct file *f)
+{
+  int err = frame_is_whole() ? offer(image_of(f)) : -EFRAME;
+  file_put(f);
+  if(err == 0)
+    process_exit(0);
+  return err;
+}
+
 // become(descriptor, keep, how): descriptors from `keep` on are closed.  => never; or -errno,
-// and nothing has changed
+// and nothing has changed.  become(descriptor) of a freeze: the process that stands still goes
+// on in the place of the caller, who ends
 i64
 sys_become(const u64 *a)
 {
   struct file *f = fd_file((int)a[0]);
   struct restore *x = NULL;
+  if(image_of(f))
+    return become_another(f);
   int err = f == NULL || f->ops != &prepared_ops ? -EBADF :
             current->process->nthreads > 1 || current->vforked ? -EBUSY : files_unshare();
   if(err == 0 && (x = atomic_swap(&f->priv, NULL)) == NULL)

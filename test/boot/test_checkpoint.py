@@ -144,6 +144,39 @@ def test_increments(boot):
     assert "no such file" in g.run("restore --latest /nothing")
 
 
+def kinship(g, pid):
+    rows = [line.split() for line in g.run("ps -o pid,ppid,pgid,sid,comm").splitlines()]
+    return [row for row in rows if row[0] == str(pid)]
+
+
+def test_rewind(boot):
+    """It stays the process that it is; when it cannot be put back it goes on as it was."""
+    g = boot(cpus=2)
+    want = g.check("hashes 1500 60", 60)
+    g.check("touch /out.on")
+    pid = start(g, "hashes 1500 60 /out")
+    for n in range(3):
+        wait_lines(g, "/out", 8 * n + 8)
+        save(g, pid, f"/r.{n}", "-i" if n else "")
+        g.check(f"cp /out /at.{n}")
+    then = kinship(g, pid)
+    wait_lines(g, "/out", 30)
+    assert f"process {pid} goes on from /r.1" in g.check(f"rewind {pid} 2", 60)
+    assert kinship(g, pid) == then and save(g, pid, "/r.3", "-i") < 400
+    assert f"goes on from /r.3" in g.check(f"rewind {pid} 1", 60)
+    assert "only 3 checkpoints" in g.run(f"rewind {pid} 4")
+    for gone in ("/r.1", "/out"):
+        g.check(f"mv {gone} /elsewhere")
+        assert f"{gone}: No such file" in g.run(f"rewind {pid} 2; echo =$?", 60)
+        assert kinship(g, pid) == then
+        g.check(f"mv /elsewhere {gone}")
+    g.check("touch /out.go")
+    assert want in g.run("wait", 60)
+    assert [int(l.split()[0]) for l in g.run("cat /out").splitlines()] == list(range(1, 61))
+    assert "No such process" in g.run(f"rewind {pid} 1")
+    g.vm_check()
+
+
 @pytest.mark.parametrize("swapping", [False, True])
 def test_changes_are_told(boot, disk, swapping):
     g = boot(cpus=2, **({"mem": "16M", "swap": disk(32)} if swapping else {}))
@@ -196,7 +229,8 @@ def test_series(boot, image):
     for n in range(3):
         save(g, pid, f"/r.{n}", "-i" if n else "")
     g.check("touch /out.go")
-    assert want in g.check(f"rewind {pid} 2", 60)
+    g.check(f"rewind {pid} 2", 60)
+    assert want in g.run("wait", 60)
     g.check("rm /out.go")
     pid = start(g, "hashes 3000 60 /out")
     for n in range(3):
@@ -286,38 +320,66 @@ def is_whole(data):
             all(ck_sum(data[PAGE * n:PAGE * (n + 1)]) == want for n, want in enumerate(sums, 1)))
 
 
+def replaced(g, flags, start_it):
+    """One file, again and again."""
+    pid = start_it()
+    for n in range(4):
+        wait_lines(g, "/tmp/out", 20 * n + 20)
+        save(g, pid, "/mnt/s.1", flags)
+
+
+def increments(g, _, start_it):
+    """A chain, which then becomes one file, and is added to."""
+    pid = start_it()
+    for n in range(1, 5):
+        wait_lines(g, "/tmp/out", 20 * n)
+        save(g, pid, f"/mnt/s.{n}", "-i")
+        if n == 3:
+            g.check("checkpoint merge /mnt/s.3", 60)
+
+
+def saved(state, scratch):
+    """=> of the files s.1 ... that are there: (number, that of the file before), contents"""
+    found = []
+    while tool("fsget", state, f"/s.{len(found) + 1}", scratch, ok=False).returncode == 0:
+        data = scratch.read_bytes()
+        found.append((struct.unpack_from("<QQ", data, 16), data))
+    return found
+
+
 @pytest.mark.long
-def test_power_cut(boot, tmp_path):
-    """Whenever the power fails while one is replaced, the old or the new one is there, whole."""
+@pytest.mark.parametrize("write, flags, program", [
+    (replaced, "", "hashes 100 1000 /tmp/out"), (replaced, "-t", "kin 1000 /tmp/out"),
+    (increments, "", "hashes 100 1000 /tmp/out")], ids=["full", "tree", "increments"])
+def test_power_cut(boot, tmp_path, write, flags, program):
+    """Whenever the power fails: what has been there is there, the old or the new, and whole."""
     image, log, state = tmp_path / "image", tmp_path / "log", tmp_path / "state"
+    name = program.split()[0]
     tool("mkfs", image, "8M")
-    log.write_bytes(b"")
-
-    def save_on(times, *disk):
-        g = boot(append="quiet", qemu=(
-            "-blockdev", f"driver=file,filename={image},node-name=f1", *disk,
-            "-device", "virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1"))
-        g.check("mkdir /mnt; mount /dev/vdb /mnt")
-        pid = start(g, "hashes 100 1000 /tmp/out")
-        for n in range(times):
-            wait_lines(g, "/tmp/out", 20 * n + 20)
-            save(g, pid, "/mnt/saved")
-        g.run(f"kill -9 {pid}; wait")
-        assert g.poweroff()[1] == 0
-
-    save_on(1, "-blockdev", "driver=raw,file=f1,node-name=x1")
     base = image.read_bytes()
-    save_on(3, "-blockdev", f"driver=file,filename={log},node-name=l1",
-            "-blockdev", "driver=blklogwrites,file=f1,log=l1,node-name=b1",
-            "-blockdev", "driver=raw,file=b1,node-name=x1")
+    log.write_bytes(b"")
+    g = boot(append="quiet", qemu=(
+        "-blockdev", f"driver=file,filename={image},node-name=f1",
+        "-blockdev", f"driver=file,filename={log},node-name=l1",
+        "-blockdev", "driver=blklogwrites,file=f1,log=l1,node-name=b1",
+        "-blockdev", "driver=raw,file=b1,node-name=x1",
+        "-device", "virtio-blk-device,drive=x1,bus=virtio-mmio-bus.1"))
+    g.check("mkdir /mnt; mount /dev/vdb /mnt; touch /tmp/out.on")
+    write(g, flags, lambda: start(g, program))
+    for pid in pids(g, name):
+        g.run(f"kill -9 {pid}")
+    g.run("wait", 60)
+    assert g.poweroff()[1] == 0
     events, rng, seen = requests(log.read_bytes()), random.Random(5), set()
-    for _ in range(200):
+    for _ in range(150):
         state.write_bytes(cut(base, events, rng.randrange(len(events) + 1), rng))
         tool("fsput", "-d", state, "/probe")           # recovers
-        data = get(state, "/saved", tmp_path / "file")
-        assert is_whole(data)
-        seen.add(data[16:24])
-    assert len(seen) >= 3
+        found = saved(state, tmp_path / "file")
+        numbers = [0] + [number for (number, _), _ in found]
+        for n, ((number, before), data) in enumerate(found):
+            assert is_whole(data) and before in (0, numbers[n])
+        seen.add(tuple(key for key, _ in found))
+    assert len(seen) >= 5, seen
 
 
 @pytest.mark.long
@@ -331,6 +393,7 @@ def test_threads(boot, image, linux_program, cpus):
     for n in range(4):
         wait_lines(g, "/out", 10 * n + 5)
         save(g, pid, f"/saved.{n}", "-i" if n % 2 else "")
+        g.check(f"rewind {pid} 1", 60)
         g.run(f"kill -9 {pid}; wait")
         if n < 3:
             pid = start(g, f"restore /saved.{n}", "threads")

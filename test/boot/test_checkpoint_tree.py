@@ -79,6 +79,22 @@ def test_a_tree_goes_on_after_a_reboot(boot, image):
     g.vm_check()
 
 
+def test_rewind(boot):
+    """All have the numbers they had, and the first one its parent."""
+    g = boot(cpus=2)
+    want = g.check("kin 200 | tail -n 1", 120)
+    root = start_kin(g, 200)
+    wait_lines(g, "/out", 303)                 # half-way it waits
+    save(g, root, "/saved", "-t")
+    then = tree(g, root)
+    for _ in range(2):
+        g.check(f"rewind {root} 1", 60)
+        until(lambda: tree(g, root) == then)
+    g.check("touch /out.go; wait", 120)
+    assert g.run("cat /res") == want and in_turn(g, "/out") == 600
+    g.vm_check()
+
+
 def test_shared_memory_in_many_areas(boot):
     """Each part of it is copied once, however many there are."""
     g = boot(cpus=1)
@@ -200,10 +216,10 @@ def test_at_random_moments(boot, image, disk, cpus, program, living, flags):
             save(g, root, f"/s{n}.{k}", flags + ("-i" if k else ""))
         if n % 3 == 1:
             g.check(f"checkpoint merge /s{n}.2", 120)
-        starter = "rewind" if n % 2 else "restore"
         if n % 2:
-            g.run(f"rewind {root} {1 if n % 3 == 1 else random.randrange(1, 4)} > /said &")
+            g.check(f"rewind {root} {1 if n % 3 == 1 else random.randrange(1, 4)}", 120)
         else:
+            starter = "restore"
             for pid in pids(g, name):
                 g.run(f"kill -9 {pid}")
             g.run("wait", 60)
@@ -213,7 +229,7 @@ def test_at_random_moments(boot, image, disk, cpus, program, living, flags):
             g.run(f"restore /s{n}.{random.randrange(3)} > /said &")
     root_of(g, name, living, starter)
     g.check("touch /out.go; wait", 600)
-    assert g.run("cat /res /said").endswith(want)
+    assert g.run("cat /res /said", 60).endswith(want)
     assert name == "hashes" or in_turn(g, "/out") == 6000
     g.vm_check()
 
@@ -331,6 +347,7 @@ def test_programs_of_linux(boot, image, linux_program, how):
     pid = start(g, "relay 400 > /got")
     wait_for(g, "/half")
     save(g, pid, "/saved", "-t")
+    g.check(f"rewind {pid} 1", 60)             # has its own locks on again
     for p in pids(g, "relay"):
         g.run(f"kill -9 {p}")
     g.check("wait; touch /go")

@@ -13,8 +13,7 @@
 #include "user/restore.h"
 #include "user/user.h"
 
-enum { NR_waitid = 95, P_PID = 1, WEXITED = 4, WNOWAIT = 0x1000000, SIG_BLOCK = 0,
-       SIGVTALRM = 26, SIGPROF = 27 };
+enum { NR_waitid = 95, P_PID = 1, WEXITED = 4, WNOWAIT = 0x1000000, SIG_SETMASK = 2 };
 
 // What they wait for.
 enum { BORN, READY, ENDED, STEPS };
@@ -36,8 +35,11 @@ static struct {
   int go[STEPS];                 // from the program to all
   int up;                        // to the parent
   int *down;                     // from each child
-  int outside;                   // the group of the program
+  int outside;                   // the group of the program, or of the process it replaces
   bool stopped;
+  long pid;                      // of the process whose place the first one takes, or 0
+  int image;                     // of that
+  bool early;                    // it has to be there before others are born
 } r;
 
 // ---- Who there was ----
@@ -226,12 +228,20 @@ join_group(const struct birth *b)
     must("its group", sys_setpgid(0, leader < 0 ? r.outside : (int)r.now[leader]));
 }
 
+// What comes from now on comes to it when it goes on.
+static void
+block_signals(uint64 set)
+{
+  syscall4(NR_rt_sigprocmask, SIG_SETMASK, (long)&set, 0, sizeof set);
+}
+
 static void __attribute__((noreturn))
 end_as(const struct birth *b)
 {
   struct sig_action act = { SIG_DFL, 0, 0 };
   int status = b->p ? (int)b->p->status : 0, sig = wait_signal(status);
 
+  block_signals(0);
   if(sig){
     sys_sigaction(sig, &act, NULL);
     sys_kill(sys_getpid(), sig);
@@ -248,13 +258,9 @@ wait_for_ends(size_t me)
       syscall6(NR_waitid, P_PID, r.now[i], 0, WEXITED | (r.all[i].p ? WNOWAIT : 0), 0, 0);
 }
 
-// What is due before it goes on comes to it when it does.
 static void
 start_timers(const struct ck_process *p)
 {
-  uint64 set = 1UL << (SIGALRM - 1) | 1UL << (SIGVTALRM - 1) | 1UL << (SIGPROF - 1);
-
-  syscall4(NR_rt_sigprocmask, SIG_BLOCK, (long)&set, 0, sizeof set);
   for(int i = 0; i < CK_TIMERS; i++){
     long left = (p->timers[i][0] + 999) / 1000, interval = (p->timers[i][1] + 999) / 1000;
     struct timer_value v = { interval / 1000000, interval % 1000000, left / 1000000,
@@ -264,20 +270,30 @@ start_timers(const struct ck_process *p)
   }
 }
 
+// From now on this is the process that was to be replaced, which keeps its group and session.
+static void
+take_place(void)
+{
+  block_signals(~0UL);
+  must("its place", syscall3(NR_become, r.image, 0, 0));
+}
+
 static void
 live(size_t me)
 {
   const struct birth *b = &r.all[me];
+  bool replaces = me == 0 && r.pid;
 
-  r.now[me] = sys_getpid();
+  r.now[me] = replaces ? r.pid : sys_getpid();
   bear_children(me, false);
-  if(b->p && b->p->sid == b->pid)
+  if(!replaces && b->p && b->p->sid == b->pid)
     must("its session", sys_setsid());
   bear_children(me, true);
-  if(b->pgid == b->pid && !(b->p && b->p->sid == b->pid))
+  if(!replaces && b->pgid == b->pid && !(b->p && b->p->sid == b->pid))
     must("its group", sys_setpgid(0, 0));
   wait_for_all(me, BORN);
-  join_group(b);
+  if(!replaces)
+    join_group(b);
   if(lives(b))
     take_files(b->p);
   int fd = lives(b) ? prepare(me) : -1;
@@ -286,8 +302,11 @@ live(size_t me)
     end_as(b);
   wait_for_ends(me);
   wait_for_all(me, ENDED);
+  block_signals(~0UL);
+  if(replaces && !r.early)
+    take_place();
   start_timers(b->p);
-  uint64 how = r.stopped ? CK_STOP | (me == 0 ? CK_TELL : 0) :
+  uint64 how = r.stopped ? CK_STOP | (me == 0 && !replaces ? CK_TELL : 0) :
                me > 0 && b->p->state == CK_STOPPED ? CK_STOP : 0;
   syscall3(NR_become, fd, ours(), how);
   sys_exit(126);
@@ -303,6 +322,8 @@ live_first(const struct chain *c)
   for(int step = 0; step < STEPS; step++)
     r.go[step] = move_up(r.go[step]);
   r.up = move_up(r.up);
+  if(r.pid)
+    r.image = move_up(r.image);
   r.files = must_malloc(c->files.n * sizeof *r.files);
   for(r.nfiles = 0; r.nfiles < (int)c->files.n; r.nfiles++)
     r.files[r.nfiles] = move_up(((struct checkpoint *)c->files.p[r.nfiles])->fd);
@@ -340,7 +361,8 @@ give_terminal(void)
   struct sig_action ignore = { SIG_IGN, 0, 0 }, old;
   int front = 0, group = r.now[0];
 
-  if(r.all[0].pgid != r.all[0].pid || sys_ioctl(0, TIOCGPGRP, &front) < 0 || front != r.outside)
+  if(r.pid || r.all[0].pgid != r.all[0].pid || sys_ioctl(0, TIOCGPGRP, &front) < 0 ||
+     front != r.outside)
     return;
   sys_sigaction(SIGTTOU, &ignore, &old);
   sys_ioctl(0, TIOCSPGRP, &group);
@@ -359,6 +381,17 @@ lead_all(int up, const int *go)
   return lead(up, go[ENDED], ENDED);
 }
 
+// Children that it had have ended: their numbers may be needed.
+static void
+replace_early(void)
+{
+  int status;
+
+  take_place();
+  while(r.n > 1 && sys_wait(-1, &status, 0) > 0)
+    ;
+}
+
 static long
 restore_all(const struct chain *c)
 {
@@ -375,11 +408,13 @@ restore_all(const struct chain *c)
   if(error)
     return error;
   r.up = ends[1];
-  long pid = fork_as(r.all[0].pid);
+  long pid = r.pid ? sys_fork() : fork_as(r.all[0].pid);
   if(pid == 0){
     for(int step = 0; step < STEPS; step++)
       sys_close(go[step]);
     sys_close(ends[0]);
+    if(r.early)
+      replace_early();
     live_first(c);
   }
   for(int step = 0; step < STEPS; step++)
@@ -388,8 +423,16 @@ restore_all(const struct chain *c)
   bool good = pid > 0 && lead_all(ends[0], go);
   for(int step = 0; step < STEPS; step++)
     sys_close(go[step]);
+  if(r.pid && pid > 0){          // whoever is to end does so now; what lives has closed it
+    char c;
+    sys_wait(pid, &status, 0);
+    while(good && sys_read(ends[0], &c, 1) > 0)
+      ;
+    good &= status == 0;
+    pid = good ? r.pid : -ECHILD;
+  }
   sys_close(ends[0]);
-  if(pid > 0 && (!good || r.stopped) &&
+  if(!r.pid && pid > 0 && (!good || r.stopped) &&
      (sys_wait(pid, &status, WUNTRACED) != pid || !wait_stopped(status)))
     return -ECHILD;
   return pid;
@@ -398,19 +441,28 @@ restore_all(const struct chain *c)
 long
 chain_restore(struct chain *c, bool stopped)
 {
+  return chain_rewind(c, 0, -1, stopped);
+}
+
+long
+chain_rewind(struct chain *c, long pid, int image, bool stopped)
+{
   memset(&r, 0, sizeof r);
   r.newest = c->files.p[0];
   r.stopped = stopped;
-  r.outside = sys_getpgid(0);
+  r.outside = sys_getpgid(pid);
+  r.pid = pid;
+  r.image = image;
   if(!find_family()){
     warn("%s says nothing of a process", r.newest->path);
     return -EINVAL;
   }
+  r.early = pid && (r.n > 1 || record_next(r.newest, NULL, CK_LOCK));
   name_for_kernel(&r.name, r.newest, r.newest->path);
   out_flush();
   long at = share(r.n * sizeof *r.now);
   r.now = (uint *)at;
-  long pid = at < 0 ? at : restore_all(c);
+  pid = at < 0 ? at : restore_all(c);
   if(pid < 0 && pid != -ECHILD)
     warn_error(r.newest->path, pid);
   if(at > 0)

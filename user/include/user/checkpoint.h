@@ -109,4 +109,9 @@ long series_latest(const char *name);
 // A child becomes what the chain says; stopped: and waits for SIGCONT then. => its number,
 // the same as ever if that is free; or negative after a complaint
 long chain_restore(struct chain *c, bool stopped);
+
+// The process that stands still while `image` is open, and has no children or none that live
+// if the chain is of a tree, becomes that in its place. => as above; if it is only one process
+// and has no locks on files, and it fails, that process is as it was
+long chain_rewind(struct chain *c, long pid, int image, bool stopped);
 int restored_wait(long pid);       // for its end. => a status as the shell has it
