@@ -87,14 +87,26 @@ int space_pin(struct space *s, u64 va, u32 access, struct frame **f);
 
 // ---- pages.c ----
 
+// An array in pages: there may be more of them than memory has in one piece.
+struct runs { struct ck_run **page; u64 n; };
+enum { RUNS_A_PAGE = PAGE_SIZE / sizeof(struct ck_run) };
+
+static inline struct ck_run *
+run_at(const struct runs *r, u64 i)
+{
+  return &r->page[i / RUNS_A_PAGE][i % RUNS_A_PAGE];
+}
+
+int runs_make(struct runs *r, u64 n);            // => 0 or -ENOMEM; to be freed in any case
+void runs_free(struct runs *r);
+
 // Pages of checkpoint files, which tasks find by faults as if they had been swapped out.
 struct page_store;
 
 // The files are those of a chain, the newest first; takes over their references, also on
 // failure.  `runs` become the store's too. => 0, -EINVAL (they make no sense), -ENOMEM,
 // -EPERM (too many)
-int pages_open(struct file **file, u32 nfiles, struct ck_run *runs, u64 nruns,
-               struct page_store **out);
+int pages_open(struct file **file, u32 nfiles, struct runs *runs, struct page_store **out);
 
 // s, which nobody runs yet, has these pages; the store goes when it needs none of them any
 // more.  On failure too it takes over the store. => 0, -EINVAL, -ENOMEM, -EINTR

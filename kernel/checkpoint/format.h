@@ -160,13 +160,14 @@ struct ck_plan {
 // Of n bytes, a multiple of 8.  Each step is a bijection of what came before, so no
 // single word can change unnoticed.
 static inline u64
-ck_sum(const void *data, u64 n)
+ck_sum_on(u64 h, const void *data, u64 n)
 {
   const u64 *p = data;
-  u64 h = n;
   for(u64 i = 0; i < n / 8; i++){
     h = (h ^ p[i]) * 0x9e3779b97f4a7c15UL;
     h ^= h >> 29;
   }
   return h;
 }
+
+static inline u64 ck_sum(const void *data, u64 n) { return ck_sum_on(n, data, n); }

@@ -25,6 +25,27 @@
 #include "mm/slot.h"
 #include "mm/space.h"
 
+int
+runs_make(struct runs *r, u64 n)
+{
+  u64 pages = (n + RUNS_A_PAGE - 1) / RUNS_A_PAGE;
+  r->n = n;
+  r->page = kzalloc(max(pages, 1UL) * sizeof *r->page);
+  for(u64 i = 0; r->page && i < pages; i++)
+    if((r->page[i] = kmalloc(PAGE_SIZE)) == NULL)
+      return -ENOMEM;
+  return r->page ? 0 : -ENOMEM;
+}
+
+void
+runs_free(struct runs *r)
+{
+  for(u64 i = 0; r->page && i < (r->n + RUNS_A_PAGE - 1) / RUNS_A_PAGE; i++)
+    kfree(r->page[i]);
+  kfree(r->page);
+  *r = (struct runs){ 0 };
+}
+
 // A file, its pages, and where their sums are.
 struct source {
   struct file *file;
@@ -37,8 +58,8 @@ struct page_store {
   struct swap swap;
   struct alarm alarm;
   u64 refs;                  // the alarm's
-  u64 npages, nruns;
-  struct ck_run *run;
+  u64 npages;
+  struct runs runs;
   u32 nsources;
   struct source source[];
 };
@@ -49,24 +70,30 @@ store_free(struct page_store *ps)
   swap_table_free(&ps->swap);
   for(u32 i = 0; i < ps->nsources; i++)
     file_put(ps->source[i].file);
-  kfree(ps->run);
+  runs_free(&ps->runs);
   kfree(ps);
 }
 
 // ---- Reading ----
 
-static const struct ck_run *
-run_of(const struct page_store *ps, u64 page)
+static u64
+run_number(const struct page_store *ps, u64 page)
 {
-  u64 lo = 0, hi = ps->nruns;
+  u64 lo = 0, hi = ps->runs.n;
   while(hi - lo > 1){
     u64 mid = (lo + hi) / 2;
-    if(ps->run[mid].pages <= page)
+    if(run_at(&ps->runs, mid)->pages <= page)
       lo = mid;
     else
       hi = mid;
   }
-  return &ps->run[lo];
+  return lo;
+}
+
+static const struct ck_run *
+run_of(const struct page_store *ps, u64 page)
+{
+  return run_at(&ps->runs, run_number(ps, page));
 }
 
 static int
@@ -151,8 +178,8 @@ static bool
 runs_ok(const struct page_store *ps)
 {
   va_t last = USER_MIN;
-  for(u64 i = 0; i < ps->nruns; i++){
-    const struct ck_run *r = &ps->run[i];
+  for(u64 i = 0; i < ps->runs.n; i++){
+    const struct ck_run *r = run_at(&ps->runs, i);
     if(r->va % PAGE_SIZE || r->va < last || r->va > USER_TOP || r->pages == 0 ||
        r->pages > (USER_TOP - r->va) >> PAGE_SHIFT || r->file >= ps->nsources || r->at == 0 ||
        r->at > ps->source[r->file].pages || r->pages > ps->source[r->file].pages - r->at + 1)
@@ -165,26 +192,27 @@ runs_ok(const struct page_store *ps)
 static void
 count_pages(struct page_store *ps)
 {
-  for(u64 i = 0; i < ps->nruns; i++){
-    u32 here = ps->run[i].pages;
-    ps->run[i].pages = (u32)ps->npages;
+  for(u64 i = 0; i < ps->runs.n; i++){
+    struct ck_run *r = run_at(&ps->runs, i);
+    u32 here = r->pages;
+    r->pages = (u32)ps->npages;
     ps->npages += here;
   }
 }
 
 int
-pages_open(struct file **file, u32 nfiles, struct ck_run *runs, u64 nruns, struct page_store **out)
+pages_open(struct file **file, u32 nfiles, struct runs *runs, struct page_store **out)
 {
   struct page_store *ps = kzalloc(sizeof *ps + nfiles * sizeof ps->source[0]);
   int err = 0;
   if(ps == NULL){
     for(u32 i = 0; i < nfiles; i++)
       file_put(file[i]);
-    kfree(runs);
+    runs_free(runs);
     return -ENOMEM;
   }
-  ps->run = runs;
-  ps->nruns = nruns;
+  ps->runs = *runs;
+  *runs = (struct runs){ 0 };
   ps->nsources = nfiles;
   for(u32 i = 0; i < nfiles; i++){
     int e = open_source(&ps->source[i], file[i]);
@@ -311,8 +339,9 @@ pages_enter(struct page_store *ps, struct space *s)
     return err;
   }
   while(err == 0 && page < ps->npages){
-    const struct ck_run *r = run_of(ps, page);
-    u64 end = r + 1 < ps->run + ps->nruns ? r[1].pages : ps->npages;
+    u64 k = run_number(ps, page);
+    const struct ck_run *r = run_at(&ps->runs, k);
+    u64 end = k + 1 < ps->runs.n ? run_at(&ps->runs, k + 1)->pages : ps->npages;
     err = enter_piece(ps, s, page, r->va + ((page - r->pages) << PAGE_SHIFT), end - page, &n);
     page += n;
   }

@@ -37,7 +37,7 @@ struct restore {
   struct ck_header header;
   void *records;
   const struct ck_process *process;      // in these, the one to become
-  struct ck_run *runs;
+  struct runs runs;
   struct space *space;
   struct task **thread;                  // but for the first
   u32 nthreads;
@@ -68,28 +68,32 @@ restore_free(struct restore *x)
   kfree(x->shared);
   kfree(x->thread);
   kfree(x->records);
-  kfree(x->runs);
+  runs_free(&x->runs);
   kfree(x);
 }
 
 // ---- Reading ----
 
-static int
-read_part(struct restore *x, const struct ck_part *part, const char *what, void **out)
+static bool
+in_file(const struct restore *x, const struct ck_part *part)
 {
   enum { PART_MAX = 64 * MiB };
   u64 size = x->file[0]->inode->object.size;
-  if(part->bytes % 8 || part->bytes > PART_MAX || part->offset > size ||
-     part->bytes > size - part->offset)
-    return refuse(x, -EINVAL, "the %s are not in the file", what);
-  void *p = *out = kmalloc(max(part->bytes, 8UL));
-  if(p == NULL)
+  return part->bytes % 8 == 0 && part->bytes <= PART_MAX && part->offset <= size &&
+         part->bytes <= size - part->offset;
+}
+
+static int
+read_records(struct restore *x)
+{
+  const struct ck_part *part = &x->header.records;
+  if(!in_file(x, part))
+    return refuse(x, -EINVAL, "the records are not in the file");
+  if((x->records = kmalloc(max(part->bytes, 8UL))) == NULL)
     return -ENOMEM;
-  i64 n = file_read_kernel(x->file[0], p, part->bytes, part->offset);
-  if(n < 0)
-    return (int)n;
-  if((u64)n != part->bytes || ck_sum(p, part->bytes) != part->sum)
-    return refuse(x, -EINVAL, "the %s are damaged", what);
+  i64 n = file_read_kernel(x->file[0], x->records, part->bytes, part->offset);
+  if((u64)n != part->bytes || ck_sum(x->records, part->bytes) != part->sum)
+    return n < 0 ? (int)n : refuse(x, -EINVAL, "the records are damaged");
   return 0;
 }
 
@@ -141,20 +145,39 @@ records_ok(struct restore *x)
          x->process->exe < x->process->record.bytes - sizeof *x->process;
 }
 
-// Its runs of all those in the file.
+// Runs [i, i + n) of all; those of the process are kept.  *sum goes on.
 static int
-choose_runs(struct restore *x)
+read_some_runs(struct restore *x, struct ck_run *some, u64 i, u64 n, u64 *sum)
 {
-  u64 all = x->header.runs.bytes / sizeof *x->runs, n = x->process->nruns;
-  if(x->process->first_run > all || n > all - x->process->first_run)
-    return refuse(x, -EINVAL, "the records make no sense");
-  struct ck_run *mine = kmalloc(max(n, 1UL) * sizeof *mine);
-  if(mine == NULL)
-    return -ENOMEM;
-  memcpy(mine, x->runs + x->process->first_run, n * sizeof *mine);
-  kfree(x->runs);
-  x->runs = mine;
+  u64 first = x->process->first_run, bytes = n * sizeof *some;
+  i64 got = file_read_kernel(x->file[0], some, bytes, x->header.runs.offset + i * sizeof *some);
+  if(got != (i64)bytes)
+    return got < 0 ? (int)got : -EIO;
+  *sum = ck_sum_on(*sum, some, bytes);
+  for(u64 k = 0; k < n; k++)
+    if(i + k >= first && i + k - first < x->runs.n)
+      *run_at(&x->runs, i + k - first) = some[k];
   return 0;
+}
+
+static int
+read_runs(struct restore *x)
+{
+  const struct ck_part *part = &x->header.runs;
+  const struct ck_process *p = x->process;
+  u64 all = part->bytes / sizeof(struct ck_run), sum = part->bytes;
+  if(!in_file(x, part) || part->bytes % sizeof(struct ck_run))
+    return refuse(x, -EINVAL, "the runs of pages are not in the file");
+  if(p->first_run > all || p->nruns > all - p->first_run)
+    return refuse(x, -EINVAL, "the records make no sense");
+  struct ck_run *some = kmalloc(PAGE_SIZE);
+  int err = some ? runs_make(&x->runs, p->nruns) : -ENOMEM;
+  for(u64 i = 0; i < all && err == 0; i += RUNS_A_PAGE)
+    err = read_some_runs(x, some, i, min(all - i, (u64)RUNS_A_PAGE), &sum);
+  kfree(some);
+  if(err == 0 && sum != part->sum)
+    return refuse(x, -EINVAL, "the runs of pages are damaged");
+  return err;
 }
 
 static int
@@ -162,20 +185,16 @@ read_file(struct restore *x)
 {
   struct ck_header *h = &x->header;
   i64 n = file_read_kernel(x->file[0], h, sizeof *h, 0);
-  if(n < 0)
-    return (int)n;
   if(n != sizeof *h || memcmp(h->magic, CK_MAGIC, sizeof h->magic) != 0)
-    return refuse(x, -EINVAL, "it is no checkpoint");
+    return n < 0 ? (int)n : refuse(x, -EINVAL, "it is no checkpoint");
   if(h->version != CK_VERSION)
     return refuse(x, -EINVAL, "it is of version %u, not %u", h->version, CK_VERSION);
   if(ck_sum(h, offsetof(struct ck_header, sum)) != h->sum)
     return refuse(x, -EINVAL, "its header is damaged");
-  int err = read_part(x, &h->records, "records", &x->records);
-  if(err == 0)
-    err = read_part(x, &h->runs, "runs of pages", (void **)&x->runs);
+  int err = read_records(x);
   if(err == 0 && !records_ok(x))
     err = refuse(x, -EINVAL, "the records make no sense");
-  return err ? err : choose_runs(x);
+  return err ? err : read_runs(x);
 }
 
 // ---- Memory ----
@@ -273,9 +292,8 @@ build_space(struct restore *x)
   for(each_record(x, CK_AREA, r))
     if((err = map_area(x, r)))
       return x->why[0] ? err : refuse(x, err, "there is no room for memory at %lx", r->start);
-  err = pages_open(x->file, x->plan.nfiles, x->runs, x->process->nruns, &pages);
+  err = pages_open(x->file, x->plan.nfiles, &x->runs, &pages);
   memset(x->file, 0, sizeof x->file);
-  x->runs = NULL;
   if(err == 0)
     err = pages_enter(pages, x->space);
   if(err == -EINVAL)
@@ -503,18 +521,10 @@ get_files(struct restore *x)
   return 0;
 }
 
-// The table of signal actions is there when one has been set.
-static int
-prepare_signals(void)
-{
-  struct sig_action same;
-  signal_set_action(SIGCHLD, NULL, &same);
-  return signal_set_action(SIGCHLD, &same, &same);
-}
-
 static int
 prepare(struct restore *x, va_t plan)
 {
+  struct sig_action same;
   int err = get_plan(x, plan);
   if(err == 0)
     err = get_files(x);
@@ -522,8 +532,9 @@ prepare(struct restore *x, va_t plan)
     err = read_file(x);
   if(err == 0)
     err = build_space(x);
+  signal_set_action(SIGCHLD, NULL, &same);
   if(err == 0)
-    err = prepare_signals();
+    err = signal_set_action(SIGCHLD, &same, &same);    // makes the table
   return err ? err : make_threads(x);
 }
 

@@ -226,7 +226,7 @@ def test_at_random_moments(boot, image, disk, cpus, program, living, flags):
             if n == 2:
                 g.poweroff()
                 g = boot(**options)
-            g.run(f"restore /s{n}.{random.randrange(3)} > /said &")
+            g.run(f"restore -c /s{n}.{random.randrange(3)} > /said &")
     root_of(g, name, living, starter)
     g.check("touch /out.go; wait", 600)
     assert g.run("cat /res /said", 60).endswith(want)
