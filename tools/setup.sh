@@ -66,6 +66,7 @@ probe() {
     chromium) { have chromium && first_line chromium --version; } ||
       { have chromium-browser && first_line chromium-browser --version; } ;;
     spin) have spin && first_line spin -V ;;
+    parallel) first_line parallel --version | grep GNU ;;
     gdb) g=$(find_gdb) && first_line "$g" --version ;;
   esac
 }
@@ -103,7 +104,7 @@ tools_of() {
     lab) echo cc cross python qemu opensbi gdb clang bwrap ;;
     test) echo cc cross libc python qemu opensbi img user gdb cmocka pytest pexpect xdist spin \
       clang bwrap ;;
-    long) echo "$(tools_of test) matplotlib chromium" ;;
+    long) echo "$(tools_of test) matplotlib chromium parallel" ;;
     *) echo "setup.sh: unknown set of tools: $1" >&2; exit 2 ;;
   esac
 }

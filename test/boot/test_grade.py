@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -303,6 +304,50 @@ def test_graders_that_read_the_console():
     p = subprocess.run(["test/labs/grade-lab-cow"], cwd=ROOT, capture_output=True, text=True,
                        timeout=600, env=environment)
     assert p.returncode == 0 and p.stdout.endswith("Score: 100/100\n"), p.stdout + p.stderr
+
+
+@pytest.fixture
+def ssh(tmp_path):
+    """A command that logs in to this machine, by a server of its own if there is one to run."""
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin")
+    if not sshd:
+        (tmp_path / "ssh").write_text('#!/bin/sh\nshift 2\nexec sh -c "$*"\n')
+        (tmp_path / "ssh").chmod(0o755)
+        yield f"{tmp_path}/ssh 127.0.0.1"
+        return
+    port = socket.create_server(("127.0.0.1", 0)).getsockname()[1]
+    for key in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key],
+                       check=True)
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)
+    server = subprocess.Popen(
+        [sshd, "-D", "-f", "/dev/null", "-h", tmp_path / "host", "-p", str(port),
+         "-o", "ListenAddress=127.0.0.1", "-o", "StrictModes=no", "-o", "PidFile=none",
+         "-o", f"AuthorizedKeysFile={tmp_path}/user.pub"])
+    command = (f"ssh -F none -p {port} -i {tmp_path}/user -o IdentitiesOnly=yes -o LogLevel=ERROR "
+               f"-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1")
+    wait_for(lambda: subprocess.run([*command.split(), "true"]).returncode == 0, 60)
+    yield command
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.long
+def test_several_machines(tmp_path, ssh):
+    """GNU parallel spreads a class; the tables are made of what has been done."""
+    handed_in, out = tmp_path / "in", tmp_path / "out"
+    for name, files in (("ann", OURS), ("bob", cheat("")), ("eve", cheat(CHEATS["leaves"]))):
+        folder(handed_in / name, files)
+    subprocess.run(["parallel", "--will-cite", "--sshlogin", f"2/{ssh}", "--workdir", ROOT,
+                    f"test/grade/grade.py lazy {{}} --jobs 1 --only '{TEST}' --out {out}", ":::",
+                    *handed_in.iterdir()], check=True, timeout=600 * PATIENCE)
+    done = {r: r.stat().st_mtime_ns for r in out.glob("*/report.json")}
+    assert len(done) == 3
+    p = grade("lazy", handed_in, "--out", out, "--only", TEST)
+    assert p.returncode == 0 and {n: r["score"] for n, r in rows(out).items()} == {
+        "ann": "20", "bob": "0", "eve": "0"}, p.stdout + p.stderr
+    assert {r: r.stat().st_mtime_ns for r in done} == done
 
 
 # ---- A class of a hundred ----
