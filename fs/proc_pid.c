@@ -6,6 +6,7 @@
 // files, then as -ESRCH.
 
 #include <pmap.h>
+#include <trapframe.h>
 #include "fs/path.h"
 #include "fs/proc.h"
 #include "fs/stat.h"
@@ -265,6 +266,46 @@ show_environ(struct text *x, struct task *t)
   return 0;
 }
 
+// ---- syscall: what it sleeps in ----
+
+struct asleep { const struct task *task; struct trapframe tf; bool found; };
+
+// Nobody else runs: who sleeps goes on sleeping, and its stack stays.
+static void
+look_at(void *asleep)
+{
+  struct asleep *a = asleep;
+  char letter = task_letter(a->task);
+  a->found = a->task->space && (letter == 'S' || letter == 'D');
+  if(a->found)
+    a->tf = *a->task->tf;
+}
+
+// Of a call, not of a fault, if the instruction that it made is one.
+static int
+show_syscall(struct text *x, struct task *t)
+{
+  struct asleep a = { .task = t };
+  struct space *s = task_space(t);
+  u32 made = 0;
+  u64 at = x->len;
+  stop_machine(look_at, &a);
+  if(s && a.found)
+    add_range(x, s, a.tf.pc - sizeof made, a.tf.pc);
+  if(x->len == at + sizeof made)
+    memcpy(&made, x->s + at, sizeof made);
+  x->len = at;
+  if(!a.found)
+    text_add(x, "running\n");
+  else if(made != INSTRUCTION_ECALL)
+    text_add(x, "-1 0x%lx 0x%lx\n", a.tf.sp, a.tf.pc);
+  else
+    text_add(x, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", a.tf.a[7], a.tf.a[0],
+             a.tf.a[1], a.tf.a[2], a.tf.a[3], a.tf.a[4], a.tf.a[5], a.tf.sp, a.tf.pc);
+  space_put(s);
+  return 0;
+}
+
 // ---- The OOM killer's view ----
 
 static int
@@ -412,6 +453,7 @@ static const struct proc_entry entries[] = {
   { .name = "smaps_rollup", .mode = PROC_FILE, .show = show_smaps_rollup },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },
+  { .name = "syscall", .mode = S_IFREG | 0400, .show = show_syscall },
   { .name = "ws_max", PROC_OF_SPACE(0, PAGE_KIB, ws_max, local_set_max) },
   { .name = "ws_min", PROC_OF_SPACE(0, PAGE_KIB, ws_min, local_set_min) },
   { .name = "ws_priority", PROC_OF_SPACE(0, 1, ws_priority, local_set_priority) },

@@ -118,8 +118,11 @@ take_signal(struct task *t, struct siginfo *si)
     t->fault.signo = 0;
     return true;
   }
-  return sigpending_take(&t->pending, ~t->sig_blocked, si) ||
-         sigpending_take(&t->process->pending, ~t->sig_blocked, si);
+  bool taken = sigpending_take(&t->pending, ~t->sig_blocked, si) ||
+               sigpending_take(&t->process->pending, ~t->sig_blocked, si);
+  if(taken)
+    trace(SIGNAL, si, 0);
+  return taken;
 }
 
 // Take signals until one has a handler. => true, and which one; else nothing is due
@@ -208,9 +211,11 @@ user_fault_signal(int sig, int code, va_t addr)
 {
   struct task *t = current;
   struct process *p = t->process;
+  struct siginfo si = { .signo = sig, .code = code, .addr = addr };
+  trace(SIGNAL, &si, 0);
   bool on = spin_lock_irq(&family_lock);
   if((p->sig_handled & ~t->sig_blocked & signal_bit(sig)) && sig != SIGKILL){
-    t->fault = (struct siginfo){ .signo = sig, .code = code, .addr = addr };
+    t->fault = si;
     atomic_or(&t->notify, NOTIFY_SIGNAL);
   } else {
     process_kill_locked(p, sig, NULL);

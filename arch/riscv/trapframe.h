@@ -23,6 +23,8 @@ struct trapframe {
   u64 s[12];
 };
 
+enum { INSTRUCTION_ECALL = 0x73 };
+
 // Registers of a fresh program: all zero but these.  The current task's frame.
 void tf_exec(struct trapframe *tf, va_t entry, va_t sp);
 

@@ -134,9 +134,9 @@ next_trace(struct text *t, u64 *cursor)
   }
   u64 from = cursor[0];
   if(cursor[1] == 0)
-    cursor[1] = machine_time_ns() << KEY_HART_BITS;
+    cursor[1] = trace_horizon();
   for(u32 n = 0; n < LINES_A_PART && more; n++){
-    more = trace_find(cursor[0], &r) && record_key(&r) <= cursor[1];
+    more = trace_find(cursor[0], &r) && record_key(&r) < cursor[1];
     if(more){
       line_of(&r, line);
       text_add(t, "%s\n", line);

@@ -5,7 +5,9 @@
 #include <pmap.h>
 #include "kernel/block.h"
 #include "kernel/errno.h"
+#include "kernel/signal.h"
 #include "kernel/string.h"
+#include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
 #include "mm/gather.h"
@@ -16,27 +18,60 @@
 
 static bool is_on(enum trace_event e) { return trace_events >> e & 1; }
 
-// What the arguments point to, if they do, up to a zero byte: which argument, from which
-// byte on << 8, how many << 16, and the bytes.  Only what is in memory, so that nothing
-// changes.
+enum { ARGS = 6, CHUNK = 24, TEXT_MAX = 96, NUMBERS_MAX = 72 };
+
+// Bytes [at, at + n) of what argument i points to.
+static void
+data_hit(u64 i, u64 at, u64 n, const u64 chunk[CHUNK / 8])
+{
+  trace_record(TRACE_ARG_DATA, i | at << 8 | n << 16, chunk[0], chunk[1], chunk[2]);
+}
+
+// What begins with a letter is text, up to a zero byte; else it is numbers.
+static void
+pointee_hit(u64 i, va_t va)
+{
+  u64 chunk[CHUNK / 8], have = CHUNK, most = CHUNK;
+  for(u64 at = 0; at < most && have == CHUNK; at += have){
+    memset(chunk, 0, CHUNK);
+    have = CHUNK - copy_from_user(chunk, va + at, CHUNK);
+    if(have > 0)
+      data_hit(i, at, have, chunk);
+    if(at == 0)
+      most = *(u8 *)chunk >= ' ' && *(u8 *)chunk < 127 ? TEXT_MAX : NUMBERS_MAX;
+    if(most == TEXT_MAX && strnlen((char *)chunk, have) < have)
+      break;
+  }
+}
+
+// What the arguments point to, if they do, as far as it is in memory: nothing changes.
 static void
 arguments_hit(const u64 *args)
 {
-  enum { ARGS = 6, MOST = 96 };
-  u64 chunk[3], have = 0;
   current->faults_off++;
   for(u64 i = 0; i < ARGS; i++)
-    for(u64 at = 0; at < MOST; at += have){
-      memset(chunk, 0, sizeof chunk);
-      have = args[i] < PAGE_SIZE ? 0 :
-             sizeof chunk - copy_from_user(chunk, args[i] + at, sizeof chunk);
-      if(have == 0)
-        break;
-      trace_record(TRACE_ARG_DATA, i | at << 8 | have << 16, chunk[0], chunk[1], chunk[2]);
-      if(have < sizeof chunk || strnlen((char *)chunk, have) < have)
-        break;
-    }
+    if(args[i] >= PAGE_SIZE)
+      pointee_hit(i, args[i]);
   current->faults_off--;
+}
+
+// For execve's argument i, an array of strings: these, one behind the other with their zero
+// bytes, as far as they go; or of the environment only how many they are.
+static void
+strings_hit(u64 i, va_t array, bool count_only)
+{
+  char all[TEXT_MAX + CHUNK] = "";
+  u64 count = 0, len = 0, s = 0;
+  current->faults_off++;
+  for(; copy_from_user(&s, array + count * sizeof s, sizeof s) == 0 && s; count++)
+    for(char c = 1; !count_only && c && len < TEXT_MAX; all[len++] = c)
+      if(copy_from_user(&c, s++, 1))
+        c = 0;
+  current->faults_off--;
+  if(count_only)
+    memcpy(all, &count, len = sizeof count);
+  for(u64 at = 0; at < len; at += CHUNK)
+    data_hit(i, at, min(len - at, (u64)CHUNK), (u64 *)(all + at));
 }
 
 static void
@@ -48,6 +83,10 @@ call_hit(u64 nr, const u64 *args)
     trace_record(TRACE_ARG_MORE, args[3], args[4], args[5], 0);
   if(is_on(TRACE_ARG_DATA))
     arguments_hit(args);
+  if(is_on(TRACE_ARG_DATA) && nr == SYS_execve){
+    strings_hit(1, args[1], false);
+    strings_hit(2, args[2], true);
+  }
 }
 
 // A call that is made again with the whole frame is one call.
@@ -59,7 +98,7 @@ syscall_traced(u64 nr, const u64 *args)
   i64 result = syscall_dispatch(nr, args);
   if(result == -EFRAME)
     return result;
-  if(is_on(TRACE_ARG_DATA))
+  if(is_on(TRACE_ARG_DATA) && nr != SYS_execve)
     arguments_hit(args);
   if(is_on(TRACE_SYS_EXIT))
     trace_record(TRACE_SYS_EXIT, nr, result, 0, 0);
@@ -90,6 +129,12 @@ unmap_hit(const struct gather *g)
   trace_record(TRACE_UNMAP, g->lo, g->hi, g->n, g->space->pid);
 }
 
+static void
+signal_hit(const struct siginfo *si)
+{
+  trace_record(TRACE_SIGNAL, si->signo, si->code, si->addr, si->value);
+}
+
 void
 trace_hit(u32 code, u64 a, u64 b)
 {
@@ -105,6 +150,7 @@ trace_hit(u32 code, u64 a, u64 b)
   case TRACE_FRAME_ALLOC: b = KIND(b); // fall through
   case TRACE_FRAME_FREE: a = frame_pfn(f); b = kind_name(b); break;
   case TRACE_EVICT: a = frame_pfn(f); b = f->slot; break;
+  case TRACE_SIGNAL: signal_hit((void *)a); return;
   case TRACE_SWITCH: a = "RRSTZ"[task->state]; b = next->tid; break;
   case TRACE_WAKE: a = task->tid; b = hart->index; break;
   case TRACE_BLOCK_ISSUE:

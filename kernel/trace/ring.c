@@ -20,6 +20,7 @@ struct ring {
   u64 size;                // of them, a power of two
   u64 head;                // written so far
   u64 last;                // stamp
+  bool writing;
 };
 static struct ring *rings; // by hart
 
@@ -31,6 +32,8 @@ trace_record(enum trace_event e, u64 a, u64 b, u64 c, u64 d)
   struct ring *g = atomic_load(&rings);
   if(g){                   // it was a moment ago; we may have been put aside since
     g += h->index;
+    atomic_store(&g->writing, true);
+    atomic_fence();
     struct record *r = &g->records[g->head % g->size];
     g->last = max(machine_time_ns(), g->last + 1);
     *r = (struct record){
@@ -38,6 +41,7 @@ trace_record(enum trace_event e, u64 a, u64 b, u64 c, u64 d)
     };
     memcpy(r->comm, current->comm, sizeof r->comm);
     atomic_store_rel(&g->head, g->head + 1);
+    atomic_store_rel(&g->writing, false);
   }
   intr_restore(on);
 }
@@ -86,6 +90,18 @@ trace_find(u64 key, struct record *out)
       found = true;
     }
   return found;
+}
+
+// Who begins to write from now on finds a later time.
+u64
+trace_horizon(void)
+{
+  u64 now = machine_time_ns();
+  atomic_fence();
+  for(u32 i = 0; rings && i < nharts; i++)
+    while(atomic_load_acq(&rings[i].writing))
+      ;
+  return now << KEY_HART_BITS;
 }
 
 // The newest of a hart before `key`. => its key, or 0

@@ -30,6 +30,9 @@ void trace_record(enum trace_event e, u64 a, u64 b, u64 c, u64 d);
 // The first event at or behind `key` that is there still. => false: there is none
 bool trace_find(u64 key, struct record *out);
 
+// A key before which nothing will be written any more.
+u64 trace_horizon(void);
+
 // The key of the last but n events of all harts. => 0 without any
 u64 trace_back(u32 n);
 

@@ -32,6 +32,7 @@
   X(FORK, fork, "child=%lu flags=%lx") \
   X(EXEC, exec, "entry=%lx") \
   X(EXIT, exit, "status=%lx") \
+  X(SIGNAL, signal, "sig=%lu code=%ld addr=%lx value=%lx")  /* siginfo; sender: uid pid */ \
   X(OOM_KILL, oom_kill, "pid=%lu score=%lu") \
   X(SWITCH, switch, "state=%c next=%lu")                /* task, task */ \
   X(WAKE, wake, "tid=%lu hart=%lu")                     /* task, hart */ \

@@ -24,7 +24,8 @@ error_text(long error)
     [ENOSPC] = "No space left on device", [ESPIPE] = "Cannot seek",
     [EROFS] = "Read-only file system", [EMLINK] = "Too many links", [EPIPE] = "Broken pipe",
     [ERANGE] = "Out of range", [ENAMETOOLONG] = "File name too long",
-    [EOPNOTSUPP] = "Operation not supported",
+    [EOPNOTSUPP] = "Operation not supported", [EOVERFLOW] = "Value too large for its type",
+    [EAFNOSUPPORT] = "Address family not supported", [ETIMEDOUT] = "Timed out",
     [ENOSYS] = "Function not implemented", [ENOTEMPTY] = "Directory not empty",
     [ELOOP] = "Too many symbolic links", [ELIBBAD] = "Not a dynamic linker",
   };

@@ -1,300 +1,413 @@
 // SPDX-License-Identifier: MIT
 //
-// strace's table of system calls, and a call as a line of text.
+// strace: a call as a line of text, in strace's own manner.
 
 #include "user/strace.h"
 
-// Behind the name a letter for each argument:
-//   f descriptor  a descriptor of a directory  d u x o numbers: signed, unsigned, hex, octal
-//   s string  b bytes, the next argument says how many  B the same, the result says it
-//   O open flags  P protection  M flags of mmap  A at-flags  C flags of clone  W whence
-//   S signal  K clock  V advice of madvise  H how a mask changes  R resource  Q futex
-//   N what to wait for  T timespec  i two descriptors  w wait status  t stat
-//   p pointer, nothing known of it
-// and behind a colon x, if the result is an address.
-static const struct { short nr; const char *call; } calls[] = {
-  { 17, "getcwd Bu" }, { 19, "eventfd2 ux" }, { 20, "epoll_create1 x" }, { 21, "epoll_ctl fdfp" },
-  { 22, "epoll_pwait fpddpu" }, { 23, "dup f" }, { 24, "dup3 ffO" }, { 25, "fcntl fdx" },
-  { 29, "ioctl fxp" }, { 32, "flock fx" }, { 33, "mknodat asox" }, { 34, "mkdirat aso" },
-  { 35, "unlinkat asA" }, { 36, "symlinkat sas" }, { 37, "linkat asasA" },
-  { 38, "renameat asas" }, { 39, "umount2 sx" }, { 40, "mount sssxp" }, { 43, "statfs sp" },
-  { 44, "fstatfs fp" }, { 45, "truncate su" }, { 46, "ftruncate fu" }, { 47, "fallocate fxuu" },
-  { 48, "faccessat aso" }, { 49, "chdir s" }, { 50, "fchdir f" }, { 52, "fchmod fo" },
-  { 53, "fchmodat aso" }, { 54, "fchownat asddA" }, { 55, "fchown fdd" }, { 56, "openat asOo" },
-  { 57, "close f" }, { 59, "pipe2 iO" }, { 61, "getdents64 fpu" }, { 62, "lseek fdW" },
-  { 63, "read fBu" }, { 64, "write fbu" }, { 65, "readv fpu" }, { 66, "writev fpu" },
-  { 67, "pread64 fBud" }, { 68, "pwrite64 fbud" }, { 69, "preadv fpud" }, { 70, "pwritev fpud" },
-  { 71, "sendfile ffpu" }, { 72, "pselect6 dpppTp" }, { 73, "ppoll puTpu" },
-  { 78, "readlinkat asBu" }, { 79, "newfstatat astA" }, { 80, "fstat ft" }, { 81, "sync " },
-  { 82, "fsync f" }, { 83, "fdatasync f" }, { 85, "timerfd_create Kx" },
-  { 86, "timerfd_settime fxpp" }, { 88, "utimensat aspA" }, { 93, "exit d" },
-  { 94, "exit_group d" }, { 95, "waitid ddpxp" }, { 96, "set_tid_address p" },
-  { 98, "futex pQuTpu" }, { 99, "set_robust_list pu" }, { 101, "nanosleep Tp" },
-  { 103, "setitimer dpp" }, { 113, "clock_gettime KT" }, { 115, "clock_nanosleep KxTp" },
-  { 116, "syslog dpd" }, { 122, "sched_setaffinity dup" },
-  { 123, "sched_getaffinity dup" }, { 124, "sched_yield " },
-  { 129, "kill dS" }, { 130, "tkill dS" }, { 131, "tgkill ddS" }, { 132, "sigaltstack pp" },
-  { 133, "rt_sigsuspend pu" }, { 134, "rt_sigaction Sppu" }, { 135, "rt_sigprocmask Hppu" },
-  { 136, "rt_sigpending pu" }, { 137, "rt_sigtimedwait ppTu" }, { 139, "rt_sigreturn " },
-  { 142, "reboot xxdp" }, { 153, "times p" }, { 154, "setpgid dd" }, { 155, "getpgid d" },
-  { 156, "getsid d" }, { 157, "setsid " }, { 160, "uname p" }, { 165, "getrusage dp" },
-  { 166, "umask o" }, { 167, "prctl dxxxx" }, { 169, "gettimeofday pp" }, { 172, "getpid " },
-  { 173, "getppid " }, { 174, "getuid " }, { 175, "geteuid " }, { 176, "getgid " },
-  { 177, "getegid " }, { 178, "gettid " }, { 179, "sysinfo p" }, { 214, "brk p:x" },
-  { 215, "munmap pu" }, { 216, "mremap puuxp:x" }, { 220, "clone Cpppp" }, { 221, "execve spp" },
-  { 222, "mmap puPMfx:x" }, { 224, "swapon sx" }, { 225, "swapoff s" }, { 226, "mprotect puP" },
-  { 227, "msync pux" }, { 228, "mlock pu" }, { 229, "munlock pu" }, { 230, "mlockall x" },
-  { 231, "munlockall " }, { 232, "mincore pup" }, { 233, "madvise puV" }, { 260, "wait4 dwNp" },
-  { 261, "prlimit64 dRpp" }, { 276, "renameat2 asasx" }, { 278, "getrandom Bux" },
-  { 279, "memfd_create sx" }, { 281, "execveat asppA" }, { 285, "copy_file_range fpfpux" },
-  { 291, "statx asAxp" }, { 435, "clone3 pu" }, { 436, "close_range ffx" },
-  { 439, "faccessat2 asoA" }, { 441, "epoll_pwait2 fpdTpu" },
-};
+size_t call_bytes_shown = 32;
 
-static const char *
-signature(long nr)
+// ---- Bytes ----
+
+static void
+show_byte(struct text *t, unsigned char c, unsigned char next)
 {
-  for(size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-    if(calls[i].nr == nr)
-      return calls[i].call;
-  return NULL;
-}
+  static const char codes[] = "\n\t\r\v\f\"\\", letters[] = "ntrvf\"\\";
+  const char *code = c ? strchr(codes, c) : NULL;
 
-bool
-call_exists(const char *name)
-{
-  size_t n = strlen(name);
-
-  for(size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-    if(starts_with(calls[i].call, name) && calls[i].call[n] == ' ')
-      return true;
-  return false;
-}
-
-const char *
-call_name(long nr)
-{
-  static struct text t;
-  const char *s = signature(nr);
-
-  text_clear(&t);
-  if(s)
-    text_add(&t, s, strchr(s, ' ') - s);
+  if(code)
+    text_format(t, "\\%c", letters[code - codes]);
+  else if(c >= ' ' && c < 127)
+    text_put(t, c);
   else
-    text_format(&t, "call %ld", nr);
-  return t.s;
-}
-
-// ---- Names of numbers ----
-
-struct name { long value; const char *name; };
-
-static const struct name open_flags[] = {
-  { 1, "O_WRONLY" }, { 2, "O_RDWR" }, { 0100, "O_CREAT" }, { 0200, "O_EXCL" },
-  { 0400, "O_NOCTTY" }, { 01000, "O_TRUNC" }, { 02000, "O_APPEND" }, { 04000, "O_NONBLOCK" },
-  { 010000, "O_DSYNC" }, { 0200000, "O_DIRECTORY" }, { 0400000, "O_NOFOLLOW" },
-  { 02000000, "O_CLOEXEC" }, { 010000000, "O_PATH" }, { 0, NULL },
-};
-static const struct name protections[] = {
-  { 1, "PROT_READ" }, { 2, "PROT_WRITE" }, { 4, "PROT_EXEC" }, { 0, NULL },
-};
-static const struct name map_flags[] = {
-  { 1, "MAP_SHARED" }, { 2, "MAP_PRIVATE" }, { 0x10, "MAP_FIXED" }, { 0x20, "MAP_ANONYMOUS" },
-  { 0x100, "MAP_GROWSDOWN" }, { 0x2000, "MAP_LOCKED" }, { 0x4000, "MAP_NORESERVE" },
-  { 0x8000, "MAP_POPULATE" }, { 0x20000, "MAP_STACK" }, { 0x100000, "MAP_FIXED_NOREPLACE" },
-  { 0, NULL },
-};
-static const struct name at_flags[] = {
-  { 0x100, "AT_SYMLINK_NOFOLLOW" }, { 0x200, "AT_REMOVEDIR" }, { 0x400, "AT_SYMLINK_FOLLOW" },
-  { 0x1000, "AT_EMPTY_PATH" }, { 0, NULL },
-};
-static const struct name clone_flags[] = {
-  { 0x100, "CLONE_VM" }, { 0x200, "CLONE_FS" }, { 0x400, "CLONE_FILES" },
-  { 0x800, "CLONE_SIGHAND" }, { 0x4000, "CLONE_VFORK" }, { 0x10000, "CLONE_THREAD" },
-  { 0x40000, "CLONE_SYSVSEM" }, { 0x80000, "CLONE_SETTLS" }, { 0x100000, "CLONE_PARENT_SETTID" },
-  { 0x200000, "CLONE_CHILD_CLEARTID" }, { 0x1000000, "CLONE_CHILD_SETTID" }, { 17, "SIGCHLD" },
-  { 0, NULL },
-};
-static const struct name whences[] = {
-  { 0, "SEEK_SET" }, { 1, "SEEK_CUR" }, { 2, "SEEK_END" }, { 3, "SEEK_DATA" }, { 4, "SEEK_HOLE" },
-  { -1, NULL },
-};
-static const struct name clocks[] = {
-  { 0, "CLOCK_REALTIME" }, { 1, "CLOCK_MONOTONIC" }, { 2, "CLOCK_PROCESS_CPUTIME_ID" },
-  { 3, "CLOCK_THREAD_CPUTIME_ID" }, { 7, "CLOCK_BOOTTIME" }, { -1, NULL },
-};
-static const struct name advices[] = {
-  { 0, "MADV_NORMAL" }, { 1, "MADV_RANDOM" }, { 2, "MADV_SEQUENTIAL" }, { 3, "MADV_WILLNEED" },
-  { 4, "MADV_DONTNEED" }, { 8, "MADV_FREE" }, { 10, "MADV_DONTFORK" }, { 18, "MADV_WIPEONFORK" },
-  { 20, "MADV_COLD" }, { 21, "MADV_PAGEOUT" }, { 25, "MADV_COLLAPSE" }, { -1, NULL },
-};
-static const struct name mask_hows[] = {
-  { 0, "SIG_BLOCK" }, { 1, "SIG_UNBLOCK" }, { 2, "SIG_SETMASK" }, { -1, NULL },
-};
-static const struct name resources[] = {
-  { 0, "RLIMIT_CPU" }, { 1, "RLIMIT_FSIZE" }, { 2, "RLIMIT_DATA" }, { 3, "RLIMIT_STACK" },
-  { 4, "RLIMIT_CORE" }, { 6, "RLIMIT_NPROC" }, { 7, "RLIMIT_NOFILE" }, { 8, "RLIMIT_MEMLOCK" },
-  { 9, "RLIMIT_AS" }, { -1, NULL },
-};
-static const struct name futexes[] = {
-  { 0, "FUTEX_WAIT" }, { 1, "FUTEX_WAKE" }, { 128, "FUTEX_WAIT_PRIVATE" },
-  { 129, "FUTEX_WAKE_PRIVATE" }, { 137, "FUTEX_WAIT_BITSET_PRIVATE" }, { -1, NULL },
-};
-static const struct name wait_flags[] = {
-  { 1, "WNOHANG" }, { 2, "WUNTRACED" }, { 8, "WCONTINUED" }, { 0, NULL },
-};
-static const struct name signals[] = {
-  { 1, "SIGHUP" }, { 2, "SIGINT" }, { 3, "SIGQUIT" }, { 4, "SIGILL" }, { 5, "SIGTRAP" },
-  { 6, "SIGABRT" }, { 7, "SIGBUS" }, { 8, "SIGFPE" }, { 9, "SIGKILL" }, { 10, "SIGUSR1" },
-  { 11, "SIGSEGV" }, { 12, "SIGUSR2" }, { 13, "SIGPIPE" }, { 14, "SIGALRM" }, { 15, "SIGTERM" },
-  { 17, "SIGCHLD" }, { 18, "SIGCONT" }, { 19, "SIGSTOP" }, { 20, "SIGTSTP" }, { 21, "SIGTTIN" },
-  { 22, "SIGTTOU" }, { 28, "SIGWINCH" }, { -1, NULL },
-};
-static const struct name errors[] = {
-  { 1, "EPERM" }, { 2, "ENOENT" }, { 3, "ESRCH" }, { 4, "EINTR" }, { 5, "EIO" }, { 6, "ENXIO" },
-  { 7, "E2BIG" }, { 8, "ENOEXEC" }, { 9, "EBADF" }, { 10, "ECHILD" }, { 11, "EAGAIN" },
-  { 12, "ENOMEM" }, { 13, "EACCES" }, { 14, "EFAULT" }, { 15, "ENOTBLK" }, { 16, "EBUSY" },
-  { 17, "EEXIST" }, { 18, "EXDEV" }, { 19, "ENODEV" }, { 20, "ENOTDIR" }, { 21, "EISDIR" },
-  { 22, "EINVAL" }, { 23, "ENFILE" }, { 24, "EMFILE" }, { 25, "ENOTTY" }, { 26, "ETXTBSY" },
-  { 27, "EFBIG" }, { 28, "ENOSPC" }, { 29, "ESPIPE" }, { 30, "EROFS" }, { 31, "EMLINK" },
-  { 32, "EPIPE" }, { 34, "ERANGE" }, { 35, "EDEADLK" }, { 36, "ENAMETOOLONG" },
-  { 37, "ENOLCK" }, { 38, "ENOSYS" }, { 39, "ENOTEMPTY" }, { 40, "ELOOP" }, { 61, "ENODATA" },
-  { 75, "EOVERFLOW" }, { 95, "EOPNOTSUPP" }, { 110, "ETIMEDOUT" }, { -1, NULL },
-};
-
-// The letter's table, and whether its values are bits.
-static const struct { char letter; bool bits; const struct name *names; const char *none; }
-kinds[] = {
-  { 'O', true, open_flags, "O_RDONLY" }, { 'P', true, protections, "PROT_NONE" },
-  { 'M', true, map_flags, "0" }, { 'A', true, at_flags, "0" }, { 'C', true, clone_flags, "0" },
-  { 'W', false, whences, NULL }, { 'K', false, clocks, NULL }, { 'V', false, advices, NULL },
-  { 'H', false, mask_hows, NULL }, { 'R', false, resources, NULL }, { 'Q', false, futexes, NULL },
-  { 'S', false, signals, NULL }, { 'N', true, wait_flags, "0" },
-};
-
-static const char *
-name_of(const struct name *names, long value)
-{
-  for(; names->name; names++)
-    if(names->value == value)
-      return names->name;
-  return NULL;
+    text_format(t, next >= '0' && next <= '9' ? "\\%03o" : "\\%o", c);
 }
 
 static void
-show_bits(struct text *t, const struct name *names, const char *none, uint64 bits)
+show_bytes(struct text *t, const unsigned char *s, size_t n, size_t most, bool all)
 {
-  const char *between = "";
-
-  if(bits == 0)
-    text_format(t, "%s", none);
-  for(; names->name; names++)
-    if((bits & names->value) == (uint64)names->value){
-      text_format(t, "%s%s", between, names->name);
-      bits &= ~names->value;
-      between = "|";
-    }
-  if(bits)
-    text_format(t, "%s0x%lx", between, bits);
-}
-
-// => false: the letter has no table
-static bool
-show_named(struct text *t, char letter, uint64 v)
-{
-  for(size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++){
-    if(kinds[i].letter != letter)
-      continue;
-    const char *name = kinds[i].bits ? NULL : name_of(kinds[i].names, (int)v);
-    if(kinds[i].bits)
-      show_bits(t, kinds[i].names, kinds[i].none, (uint)v);
-    else if(name)
-      text_format(t, "%s", name);
-    else
-      text_format(t, "%d", (int)v);
-    return true;
-  }
-  return false;
-}
-
-// ---- What pointers point to ----
-
-static void
-show_bytes(struct text *t, const unsigned char *s, size_t n, bool all)
-{
-  enum { MOST = 32 };
-
   text_put(t, '"');
-  for(size_t i = 0; i < n && i < MOST; i++)
-    if(s[i] == '\n')
-      text_format(t, "\\n");
-    else if(s[i] == '\t')
-      text_format(t, "\\t");
-    else if(s[i] == '"' || s[i] == '\\')
-      text_format(t, "\\%c", s[i]);
-    else if(s[i] >= ' ' && s[i] < 127)
-      text_put(t, s[i]);
-    else
-      text_format(t, "\\%o", s[i]);
-  text_format(t, all && n <= MOST ? "\"" : "\"...");
+  for(size_t i = 0; i < n && i < most; i++)
+    show_byte(t, s[i], i + 1 < n && i + 1 < most ? s[i + 1] : 0);
+  text_format(t, all && n <= most ? "\"" : "\"...");
+}
+
+static void
+show_hex(struct text *t, const unsigned char *s, size_t n)
+{
+  text_put(t, '"');
+  for(size_t i = 0; i < n && i < call_bytes_shown; i++)
+    text_format(t, "\\x%02x", s[i]);
+  text_format(t, n <= call_bytes_shown ? "\"" : "\"...");
 }
 
 static size_t
-string_length(const struct pointee *p)
+string_length(const struct pointee *p, size_t from)
 {
-  size_t n = 0;
+  size_t n = from;
 
   while(n < p->n && p->bytes[n])
     n++;
-  return n;
+  return n - from;
 }
 
 static void
-show_stat(struct text *t, const struct pointee *p)
+show_strings(struct text *t, const struct pointee *p)
 {
-  static const struct name types[] = {
-    { 0010000, "S_IFIFO" }, { 0020000, "S_IFCHR" }, { 0040000, "S_IFDIR" },
-    { 0060000, "S_IFBLK" }, { 0100000, "S_IFREG" }, { 0120000, "S_IFLNK" }, { 0, NULL },
-  };
-  uint mode = *(uint *)(p->bytes + 16);
-  const char *type = name_of(types, mode & 0170000);
+  const char *between = "";
 
-  text_format(t, "{st_ino=%lu, st_mode=%s|0%o, ...}", *(uint64 *)(p->bytes + 8),
-              type ? type : "0", mode & 07777);
+  text_put(t, '[');
+  for(size_t at = 0, n; at < p->n && (p->bytes[at] || p->n > at + 1); at += n + 1){
+    n = string_length(p, at);
+    text_format(t, "%s", between);
+    show_bytes(t, p->bytes + at, n, CALL_DATA, at + n < p->n);
+    between = ", ";
+  }
+  text_put(t, ']');
+}
+
+// ---- Structures ----
+
+static void
+show_mode(struct text *t, uint mode)
+{
+  static const char *const types[16] = {
+    [1] = "S_IFIFO", [2] = "S_IFCHR", [4] = "S_IFDIR", [6] = "S_IFBLK", [8] = "S_IFREG",
+    [10] = "S_IFLNK", [12] = "S_IFSOCK",
+  };
+  const char *type = types[mode >> 12 & 15];
+
+  text_format(t, "%s%s%s%s|0%o", type ? type : "0", mode & 04000 ? "|S_ISUID" : "",
+              mode & 02000 ? "|S_ISGID" : "", mode & 01000 ? "|S_ISVTX" : "", mode & 0777);
+}
+
+static void
+show_stat(struct text *t, const unsigned char *b)
+{
+  uint mode = *(uint *)(b + 16), type = mode & 0170000;
+  uint64 device = *(uint64 *)(b + 32);
+
+  text_format(t, "{st_mode=");
+  show_mode(t, mode);
+  if(type == 0020000 || type == 0060000)
+    text_format(t, ", st_rdev=makedev(0x%lx, 0x%lx), ...}", device >> 8 & 0xfff,
+                (device & 0xff) | (device >> 12 & ~0xffUL));
+  else
+    text_format(t, ", st_size=%ld, ...}", *(long *)(b + 48));
 }
 
 static void
 show_status(struct text *t, int status)
 {
   if((status & 0x7f) == 0)
-    text_format(t, "[exited with %d]", status >> 8 & 0xff);
+    text_format(t, "[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]", status >> 8 & 0xff);
+  else if(status == 0xffff)
+    text_format(t, "[{WIFCONTINUED(s)}]");
   else if((status & 0xff) == 0x7f)
-    text_format(t, "[stopped by %s]", name_of(signals, status >> 8 & 0xff));
+    text_format(t, "[{WIFSTOPPED(s) && WSTOPSIG(s) == %s}]", name_signal(status >> 8 & 0xff));
   else
-    text_format(t, "[killed by %s]", name_of(signals, status & 0x7f));
+    text_format(t, "[{WIFSIGNALED(s) && WTERMSIG(s) == %s}]", name_signal(status & 0x7f));
+}
+
+static void
+show_limit(struct text *t, const char *name, uint64 n)
+{
+  if(n == ~0UL)
+    text_format(t, "%s=RLIM64_INFINITY", name);
+  else if(n > 1024 && n % 1024 == 0)
+    text_format(t, "%s=%lu*1024", name, n / 1024);
+  else
+    text_format(t, "%s=%lu", name, n);
+}
+
+static void
+show_action(struct text *t, const uint64 *a)
+{
+  text_format(t, "{sa_handler=");
+  if(a[0] <= 1)
+    text_format(t, a[0] ? "SIG_IGN" : "SIG_DFL");
+  else
+    text_format(t, "0x%lx", a[0]);
+  text_format(t, ", sa_mask=");
+  show_signals(t, a[2]);
+  text_format(t, ", sa_flags=");
+  show_named(t, '@', a[1]);
+  text_put(t, '}');
+}
+
+// As asked for, or of those that have news what news.
+static void
+show_polls(struct text *t, const struct pointee *p, uint64 n, bool news)
+{
+  const struct { int fd; short events, revents; } *f = (void *)p->bytes;
+  const char *between = "";
+
+  text_put(t, '[');
+  for(size_t i = 0; i < n; i++){
+    if(news && f[i].revents == 0)
+      continue;
+    text_format(t, "%s", between);
+    between = ", ";
+    if((i + 1) * sizeof *f > p->n){
+      text_format(t, "...");
+      break;
+    }
+    text_format(t, news ? "{fd=%d, revents=" : "{fd=%d, events=", f[i].fd);
+    show_named(t, ',', (unsigned short)(news ? f[i].revents : f[i].events));
+    text_put(t, '}');
+  }
+  text_put(t, ']');
+}
+
+static void
+show_event(struct text *t, const long *e)
+{
+  text_format(t, "{events=");
+  show_named(t, '/', (uint)e[0]);
+  text_format(t, ", data={u32=%u, u64=%lu}}", (uint)e[1], e[1]);
+}
+
+static void
+show_events(struct text *t, const struct pointee *p, uint64 n)
+{
+  const long (*e)[2] = (void *)p->bytes;
+
+  text_put(t, '[');
+  for(size_t i = 0; i < n && (i + 1) * sizeof *e <= p->n; i++){
+    text_format(t, i ? ", " : "");
+    show_event(t, e[i]);
+  }
+  text_format(t, n * sizeof *e > p->n ? ", ...]" : "]");
+}
+
+static void
+show_vector(struct text *t, const struct pointee *p, uint64 n)
+{
+  const struct { uint64 base, len; } *v = (void *)p->bytes;
+
+  text_put(t, '[');
+  for(size_t i = 0; i < n; i++)
+    if((i + 1) * sizeof *v > p->n){
+      text_format(t, ", ...");
+      break;
+    } else {
+      text_format(t, "%s{iov_base=0x%lx, iov_len=%lu}", i ? ", " : "", v[i].base, v[i].len);
+    }
+  text_put(t, ']');
+}
+
+static void
+show_clone3(struct text *t, const uint64 *a)
+{
+  text_format(t, "{flags=");
+  show_named(t, 'C', a[0]);
+  if(a[2])
+    text_format(t, ", child_tid=0x%lx", a[2]);
+  if(a[3])
+    text_format(t, ", parent_tid=0x%lx", a[3]);
+  text_format(t, ", exit_signal=%s", a[4] ? name_signal(a[4]) : "0");
+  if(a[5])
+    text_format(t, ", stack=0x%lx, stack_size=0x%lx", a[5], a[6]);
+  else
+    text_format(t, ", stack=NULL, stack_size=0");
+  if(a[7])
+    text_format(t, ", tls=0x%lx", a[7]);
+  text_put(t, '}');
+}
+
+// The numbers of bits, of n.
+static void
+show_set(struct text *t, const struct pointee *p, uint64 n)
+{
+  const char *between = "[";
+
+  for(size_t k = 0; k < n && k < 8 * p->n; k++)
+    if(p->bytes[k / 8] >> k % 8 & 1){
+      text_format(t, "%s%lu", between, k);
+      between = " ";
+    }
+  text_format(t, *between == '[' ? "[]" : "]");
+}
+
+static void
+show_lock(struct text *t, const unsigned char *b)
+{
+  static const char *const types[] = { "F_RDLCK", "F_WRLCK", "F_UNLCK" };
+  short type = *(short *)b;
+
+  text_format(t, "{l_type=%s, l_whence=", type >= 0 && type < 3 ? types[type] : "?");
+  show_named(t, 'W', *(short *)(b + 2));
+  text_format(t, ", l_start=%ld, l_len=%ld}", *(long *)(b + 8), *(long *)(b + 16));
+}
+
+static void
+show_terminal(struct text *t, const uint *m)
+{
+  enum { OPOST = 1, ISIG = 1, ICANON = 2, ECHO = 8 };
+
+  text_format(t, "{%sopost %sisig %sicanon %secho ...}", m[1] & OPOST ? "" : "-",
+              m[3] & ISIG ? "" : "-", m[3] & ICANON ? "" : "-", m[3] & ECHO ? "" : "-");
+}
+
+// Only afterwards is it known.
+static bool
+is_result(char letter)
+{
+  return letter && strchr("`Bhiwt2058rky%+<", letter);
+}
+
+static const struct pointee *
+left_by(const struct call *c, int i)
+{
+  return c->left[i].n ? &c->left[i] : &c->data[i];
+}
+
+// ---- What belongs to a command: fcntl, prctl; ioctl's pointer ----
+
+enum { NR_FCNTL = 25, NR_IOCTL = 29, NR_PSELECT6 = 72, NR_PPOLL = 73, NR_FUTEX = 98,
+       NR_PRCTL = 167, NR_MREMAP = 216, NR_CLONE = 220 };
+enum { F_GETFL = 3, F_SETFL = 4, F_GETLK = 5, F_SETLKW = 7, F_OFD_GETLK = 36, F_OFD_SETLKW = 38 };
+
+static bool
+is_lock(uint64 cmd)
+{
+  return (cmd >= F_GETLK && cmd <= F_SETLKW) || (cmd >= F_OFD_GETLK && cmd <= F_OFD_SETLKW);
+}
+
+static void
+show_of_command(struct text *t, const struct call *c, int i)
+{
+  enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+  uint64 cmd = (uint)c->args[i - 1], v = c->args[i];
+  const struct pointee *p = left_by(c, i);
+
+  if(c->nr == NR_FCNTL && is_lock(cmd) && p->n >= 24)
+    show_lock(t, p->bytes);
+  else if(c->nr == NR_FCNTL && cmd == F_SETFD)
+    text_format(t, v & 1 ? "FD_CLOEXEC" : "0");
+  else if(c->nr == NR_FCNTL && cmd == F_SETFL)
+    show_named(t, 'O', v);
+  else if(c->nr == NR_FCNTL && (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC))
+    text_format(t, "%ld", v);
+  else if(c->nr == NR_PRCTL && (cmd == PR_SET_NAME || cmd == PR_GET_NAME) && p->n)
+    show_bytes(t, p->bytes, string_length(p, 0), call_bytes_shown, true);
+  else
+    text_format(t, v < 4096 ? "%ld" : "0x%lx", v);
+}
+
+static bool
+show_control(struct text *t, const struct call *c, const struct pointee *p, bool good)
+{
+  enum { TCGETS = 0x5401, TCSETSF = 0x5404, TIOCGPGRP = 0x540f, TIOCSPGRP, TIOCGWINSZ = 0x5413,
+         TIOCSWINSZ, FIONREAD = 0x541b, FIONBIO = 0x5421, TIOCGSID = 0x5429 };
+  uint cmd = c->args[1];
+  const unsigned short *w = (void *)p->bytes;
+  bool given = cmd == TIOCSPGRP || cmd == TIOCSWINSZ || cmd == FIONBIO ||
+               (cmd > TCGETS && cmd <= TCSETSF);
+
+  if(!good && !given)
+    return false;
+  if(cmd >= TCGETS && cmd <= TCSETSF && p->n >= 16)
+    show_terminal(t, (void *)p->bytes);
+  else if((cmd == TIOCGWINSZ || cmd == TIOCSWINSZ) && p->n >= 8)
+    text_format(t, "{ws_row=%u, ws_col=%u, ws_xpixel=%u, ws_ypixel=%u}", w[0], w[1], w[2], w[3]);
+  else if((cmd == TIOCGPGRP || cmd == TIOCSPGRP || cmd == FIONREAD || cmd == FIONBIO ||
+           cmd == TIOCGSID) && p->n >= 4)
+    text_format(t, "[%d]", *(int *)p->bytes);
+  else
+    return false;
+  return true;
+}
+
+// ---- What pointers point to ----
+
+// Structures, by letter: how many bytes they need.
+static size_t
+size_of(char letter)
+{
+  static const struct { char letter, size; } sizes[] = {
+    { 'T', 16 }, { '<', 16 }, { '%', 16 }, { 'r', 32 }, { 'j', 32 }, { '1', 16 }, { '2', 16 },
+    { '3', 24 }, { '0', 24 }, { '4', 8 }, { '5', 8 }, { '6', 8 }, { '7', 16 }, { '8', 1 },
+    { '9', 16 },    { 'c', 64 }, { 'i', 8 }, { 'w', 4 }, { 't', 56 }, { 'k', 1 }, { 'e', 8 },
+    { '+', 0 }, { '&', 1 },
+  };
+
+  for(size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    if(sizes[i].letter == letter)
+      return sizes[i].size;
+  return ~0UL;
+}
+
+static void
+show_structure(struct text *t, char letter, const struct call *c, const struct pointee *p, int i)
+{
+  const long *n = (void *)p->bytes;
+  uint64 room = c->args[i + 1];
+
+  switch(letter){
+  case '<':
+  case 'T': text_format(t, "{tv_sec=%ld, tv_nsec=%ld}", n[0], n[1]); break;
+  case '%': text_format(t, "{tv_sec=%ld, tv_usec=%ld}", n[0], n[1]); break;
+  case 'r': text_format(t, "{ru_utime={tv_sec=%ld, tv_usec=%ld}, ru_stime={tv_sec=%ld, "
+                           "tv_usec=%ld}, ...}", n[0], n[1], n[2], n[3]); break;
+  case 'j': text_format(t, "{it_interval={tv_sec=%ld, tv_usec=%ld}, it_value={tv_sec=%ld, "
+                           "tv_usec=%ld}}", n[0], n[1], n[2], n[3]); break;
+  case '1':
+  case '2':
+    text_put(t, '{');
+    show_limit(t, "rlim_cur", n[0]);
+    show_limit(t, ", rlim_max", n[1]);
+    text_put(t, '}');
+    break;
+  case '3':
+  case '0': show_action(t, (uint64 *)n); break;
+  case '4':
+  case '5': show_signals(t, n[0]); break;
+  case '6': show_polls(t, p, room, false); break;
+  case '7': show_vector(t, p, room); break;
+  case '8':
+    text_format(t, "{sysname=");
+    show_bytes(t, p->bytes, string_length(p, 0), call_bytes_shown, true);
+    text_format(t, ", ...}");
+    break;
+  case '9': show_event(t, n); break;
+  case 'c': show_clone3(t, (uint64 *)n); break;
+  case 'i': text_format(t, "[%d, %d]", ((int *)n)[0], ((int *)n)[1]); break;
+  case 'w': show_status(t, *(int *)n); break;
+  case 't': show_stat(t, p->bytes); break;
+  case '+': show_events(t, p, c->result); break;
+  case '&': show_set(t, p, c->args[0]); break;
+  case 'k': show_set(t, p, 8 * (c->result > 0 ? (uint64)c->result : c->args[i - 1])); break;
+  case 'e':
+    text_format(t, "0x%lx /* %ld var%s */", c->args[i], n[0], n[0] == 1 ? "" : "s");
+    break;
+  }
 }
 
 // => false: it is not there, or not known
 static bool
 show_pointee(struct text *t, char letter, const struct call *c, int i, bool ended)
 {
-  const struct pointee *p = &c->data[i];
+  bool late = is_result(letter) || letter == 'v' || letter == 'e';
+  const struct pointee *p = late ? left_by(c, i) : &c->data[i];
   uint64 room = i + 1 < CALL_ARGS ? c->args[i + 1] : 0;
-  uint64 given = letter == 'B' ? (uint64)c->result : room;
+  uint64 given = letter == 'b' ? room : (uint64)c->result;
+  size_t most = letter == 's' || letter == '`' ? CALL_DATA : call_bytes_shown;
   bool good = ended && c->result >= 0;
 
-  if(letter == 's' && p->n)
-    show_bytes(t, p->bytes, string_length(p), string_length(p) < p->n);
-  else if((letter == 'b' || (letter == 'B' && good)) && (p->n || given == 0))
-    show_bytes(t, p->bytes, given < p->n ? given : p->n, given <= p->n);
-  else if(letter == 'T' && p->n >= 16)
-    text_format(t, "{tv_sec=%ld, tv_nsec=%ld}", ((long *)p->bytes)[0], ((long *)p->bytes)[1]);
-  else if(letter == 'i' && p->n >= 8 && good)
-    text_format(t, "[%d, %d]", ((int *)p->bytes)[0], ((int *)p->bytes)[1]);
-  else if(letter == 'w' && p->n >= 4 && good && c->result > 0)
-    show_status(t, *(int *)p->bytes);
-  else if(letter == 't' && p->n >= 20 && good)
-    show_stat(t, p);
+  if(is_result(letter) && (!good || (letter == 'w' && c->result == 0)))
+    return false;
+  if(letter && strchr("s.`", letter) && p->n)
+    show_bytes(t, p->bytes, string_length(p, 0), most, string_length(p, 0) < p->n);
+  else if((letter == 'b' || letter == 'B') && (p->n || given == 0))
+    show_bytes(t, p->bytes, given < p->n ? given : p->n, most, given <= p->n);
+  else if(letter == 'h' && p->n)
+    show_hex(t, p->bytes, given < p->n ? given : p->n);
+  else if(letter == 'v' && p->n)
+    show_strings(t, p);
+  else if(letter == 'p' && c->nr == NR_IOCTL)
+    return show_control(t, c, left_by(c, i), good);
+  else if(p->n >= size_of(letter))
+    show_structure(t, letter, c, p, i);
   else
     return false;
   return true;
@@ -309,49 +422,161 @@ show_argument(struct text *t, char letter, const struct call *c, int i, bool end
 
   if(show_named(t, letter, v) || (v && show_pointee(t, letter, c, i, ended)))
     return;
-  if(letter == 'a' && (int)v == -100)
+  if(letter == 'z')
+    show_of_command(t, c, i);
+  else if(letter == 'a' && (int)v == -100)
     text_format(t, "AT_FDCWD");
   else if(strchr("afd", letter))
-    text_format(t, "%ld", letter == 'd' ? (long)v : (long)(int)v);
+    text_format(t, "%d", (int)v);
   else if(letter == 'u')
     text_format(t, "%lu", v);
-  else if(letter == 'o')
-    text_format(t, "0%o", (uint)v);
-  else if(letter == 'x')
-    text_format(t, "0x%lx", v);
+  else if(letter == 'o' || letter == 'm')
+    text_format(t, "0%02o", (uint)v);
   else if(v == 0)
-    text_format(t, "NULL");
+    text_format(t, letter == 'x' ? "0" : "NULL");
   else
     text_format(t, "0x%lx", v);
+}
+
+// How many of its arguments mean something.
+static int
+arguments(const struct call *c, const char *letters)
+{
+  enum { O_CREAT = 0100, O_TMPFILE = 020000000, MREMAP_FIXED = 2 };
+  static const char of_futex[] = { 4, 3, 6, 5, 6, 6, 4, 2, 2, 6, 6, 6, 6 };
+  static const char alone[] = "\1\3\11\13";        // F_GETFD, F_GETFL, F_GETOWN, F_GETSIG
+  const char *mode = strchr(letters, 'm'), *colon = strchr(letters, ':');
+  uint op = c->args[1] & 127;
+  int n = colon ? colon - letters : (int)strlen(letters);
+
+  if(c->nr == NR_FUTEX && op < sizeof of_futex)
+    return of_futex[op];
+  if(c->nr == NR_FCNTL && c->args[1] && c->args[1] < 32 && strchr(alone, c->args[1]))
+    return 2;
+  if(c->nr == NR_MREMAP && !(c->args[3] & MREMAP_FIXED))
+    return 4;
+  if(mode && !(c->args[mode - letters - 1] & (O_CREAT | O_TMPFILE)))
+    return n - 1;
+  return n;
+}
+
+// FUTEX_WAIT_BITSET has no second futex, FUTEX_WAKE_BITSET no timeout either.
+static bool
+is_unused(uint64 op, int i)
+{
+  return (i == 4 && ((op & 127) == 9 || (op & 127) == 10)) || (i == 3 && (op & 127) == 10);
+}
+
+// In the order of the manual page; only those that the flags speak of.
+static void
+show_clone(struct text *t, const struct call *c)
+{
+  enum { SETTLS = 0x80000, PARENT_SETTID = 0x100000, CHILD_TID = 0x1200000 };
+  const uint64 *a = c->args;
+
+  if(a[1])
+    text_format(t, "child_stack=0x%lx, flags=", a[1]);
+  else
+    text_format(t, "child_stack=NULL, flags=");
+  show_named(t, 'C', a[0]);
+  if(a[0] & PARENT_SETTID && c->result > 0)
+    text_format(t, ", parent_tid=[%ld]", c->result);
+  if(a[0] & SETTLS)
+    text_format(t, ", tls=0x%lx", a[3]);
+  if(a[0] & CHILD_TID)
+    text_format(t, ", child_tidptr=0x%lx", a[4]);
 }
 
 static void
-show_result(struct text *t, const struct call *c, bool address)
+show_flags(struct text *t, long result, char letter)
 {
-  const char *name = name_of(errors, -c->result);
-
-  if(c->result <= -512 && c->result >= -516)
-    text_format(t, "? (to be made again)");
-  else if(name)
-    text_format(t, "-1 %s (%s)", name, error_text(c->result));
+  text_format(t, "0x%lx (flags ", result);
+  if(letter)
+    show_named(t, letter, result);
   else
-    text_format(t, address ? "0x%lx" : "%ld", c->result);
+    text_format(t, "FD_CLOEXEC");
+  text_put(t, ')');
 }
 
-void
-call_show(struct text *t, const struct call *c, bool ended)
+static void
+show_ready(struct text *t, const struct call *c)
 {
-  const char *s = signature(c->nr);
-  const char *letters = s ? strchr(s, ' ') + 1 : "xxxxxx";
+  static const char *const names[] = { NULL, "in", "out", "except" };
+  const char *between = " (";
 
-  text_format(t, "%s(", call_name(c->nr));
-  for(int i = 0; letters[i] && letters[i] != ':'; i++){
-    text_format(t, "%s", i ? ", " : "");
-    show_argument(t, letters[i], c, i, ended);
+  for(int i = 1; i <= 3; i++){
+    struct text set = { 0 };
+    show_set(&set, left_by(c, i), c->args[i] ? c->args[0] : 0);
+    if(set.n > 2)
+      text_format(t, "%s%s %s", between, names[i], set.s);
+    between = set.n > 2 ? ", " : between;
+    text_free(&set);
   }
-  text_format(t, ") = ");
-  if(ended)
-    show_result(t, c, strchr(letters, ':') != NULL);
+  text_put(t, ')');
+}
+
+static void
+show_result(struct text *t, const struct call *c)
+{
+  static const char *const again[] = {
+    "ERESTARTSYS (To be restarted if SA_RESTART is set)", "ERESTARTNOINTR (To be restarted)",
+    "ERESTARTNOHAND (To be restarted if no handler)", "ERESTARTNOINTR (To be restarted)",
+    "ERESTART_RESTARTBLOCK (Interrupted by signal)",
+  };
+  enum { AGAIN = -512, AGAIN_LAST = -516, F_GETFD_ = 1 };
+  const char *name = name_error(-c->result), *how = strchr(call_letters(c->nr), ':');
+
+  if(c->result <= AGAIN && c->result >= AGAIN_LAST)
+    text_format(t, "? %s", again[AGAIN - c->result]);
+  else if(name)
+    text_format(t, "-1 %s (%s)", name, error_text(c->result));
+  else if(c->nr == NR_FCNTL && c->args[1] == F_GETFL)
+    show_flags(t, c->result, 'O');
+  else if(c->nr == NR_FCNTL && c->args[1] == F_GETFD && c->result)
+    show_flags(t, c->result, 0);
+  else if(how && how[1] == 'o')
+    text_format(t, "0%02lo", c->result);
   else
-    text_format(t, "?");
+    text_format(t, how ? "0x%lx" : "%ld", c->result);
+  if((c->nr == NR_PPOLL || c->nr == NR_PSELECT6) && c->result == 0)
+    text_format(t, " (Timeout)");
+  if(c->nr == NR_PPOLL && c->result > 0){
+    text_format(t, " (");
+    show_polls(t, left_by(c, 0), c->args[1], true);
+    text_put(t, ')');
+  }
+  if(c->nr == NR_PSELECT6 && c->result > 0)
+    show_ready(t, c);
+}
+
+// Behind what the line has already.
+void
+call_show(struct text *t, const struct call *c, enum call_part part)
+{
+  enum { COLUMN = 39 };
+  const char *letters = call_letters(c->nr);
+  bool early = true;                     // before the first that only the end tells
+  int n = arguments(c, letters);
+
+  text_format(t, part == RESUMED ? "<... %s resumed>" : "%s(", call_name(c->nr));
+  if(c->nr == NR_CLONE && part != RESUMED)
+    show_clone(t, c);
+  for(int i = 0; c->nr != NR_CLONE && i < n; i++){
+    early = early && !is_result(letters[i]);
+    if(part == BEGUN && !early)
+      break;
+    if((part == RESUMED && early) || (c->nr == NR_FUTEX && is_unused(c->args[1], i)))
+      continue;
+    show_argument(t, letters[i], c, i, c->ended);
+    text_format(t, i + 1 < n ? ", " : "");
+  }
+  if(part == BEGUN){
+    text_format(t, " <unfinished ...>");
+    return;
+  }
+  text_format(t, ")%*s = ", t->n + 1 < COLUMN ? (int)(COLUMN - t->n - 1) : 0, "");
+  if(c->ended)
+    show_result(t, c);
+  else
+    text_put(t, '?');
 }
