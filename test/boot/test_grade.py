@@ -179,6 +179,12 @@ def test_sandbox_has_walls(tmp_path):
     assert box.run(["bash", "-c", "yes"], limits)[0] is None
     assert box.run(["sleep", "60"], sandbox.Limits(1))[0] is None
     assert box.run(["bash", "-c", "echo here > file && cat file"], limits) == (0, "here\n")
+    box.strong = False
+    process = box.start(["bash", "-c", "sleep 60 & wait"], limits)
+    wait_for(lambda: len(list(sandbox.family(process.pid))) > 1, 20)
+    family = list(sandbox.family(process.pid))
+    sandbox.end(process)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), 20)
 
 
 @pytest.mark.long

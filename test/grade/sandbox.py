@@ -49,7 +49,7 @@ class Sandbox:
 
     def command(self, args, limits):
         if not self.strong:
-            return [*limits.prefix(), "setsid", "-w", *args]
+            return [*limits.prefix(), *args]
         wall = [BWRAP, "--unshare-all", "--die-with-parent", "--new-session",
                 "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]
         for d in SYSTEM:

@@ -75,7 +75,7 @@ def mapped(m, e):
     """How many mappings the frame's record counts."""
     size, = layout(m.ours, "sizeof(struct frame)")
     table = m.u64(m.symbol("frames"))
-    return m.u64(m.kernel_pa(table + (e.pa >> 12) * size & (1 << 64) - 1)) >> 20 & 0xFFFFF
+    return m.u64(m.kernel_pa(table + (e.pa >> 12) * size & (1 << 64) - 1)) >> 18 & 0x3FFFF
 
 
 def cleaning(run):
