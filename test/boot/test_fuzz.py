@@ -111,7 +111,8 @@ def test_all_malformed_programs(boot, image, elves):
 
 DISKS = 7  # beside the root disk
 HOST_TOOLS = ("fsls", "fsget", "fsck", "fsput")
-HOSTED = ["-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{ROOT}/mkfs/host", f"-I{ROOT}"]
+HOSTED = ["-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{ROOT}/mkfs/host", f"-I{ROOT}",
+          f"-I{ROOT}/arch/riscv"]
 CHECK = list((ROOT / "mkfs/fsck").glob("*.c"))
 
 
