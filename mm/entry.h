@@ -9,11 +9,11 @@
 #include "mm/policy/policy.h"
 #include "mm/space.h"
 
-// Make the page's new instructions visible before anybody can fetch them.
+// The page's new instructions become visible before anybody can fetch them.
 static inline void
-before_fetch(struct frame *f, u32 prot)
+before_fetch(struct frame *f, bool executable)
 {
-  if(unlikely(prot & PROT_EXEC) && frame_fetchable(f))
+  if(unlikely(executable) && frame_fetchable(f))
     pmap_fence_exec();
 }
 
@@ -21,7 +21,7 @@ before_fetch(struct frame *f, u32 prot)
 static inline void
 set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
 {
-  before_fetch(f, prot);
+  before_fetch(f, prot & PROT_EXEC);
   pmap_set(e, pte_make(f, prot, dirty));
 }
 

@@ -218,11 +218,27 @@ page_placed(const struct frame *f)
   return atomic_load(&f->word) & FRAME_PLACED;
 }
 
+// An entry but for the frame.
+static inline pte_t rights(u32 prot) { return pte_make(pfn_frame(0), prot, false); }
+
+// f, whose count of mappings includes e already, becomes mapped there; `placed`: how, if
+// its place in the store is reserved: it may be stored to then, for the hardware's D bit
+// tells of stores.  The count goes up before we look: who takes the page or its dirt away
+// marks that first and then looks whether it is mapped, so one of us sees the other.
+static inline void
+map_shared(pte_t *e, struct frame *f, pte_t placed, pte_t read_only)
+{
+  u64 w = atomic_load(&f->word);
+  if(likely(word_holds(w) && !(w & MAPPED_FULL))){
+    before_fetch(f, pte_executable(placed));
+    pmap_set(e, pte_beside(w & FRAME_PLACED ? placed : read_only, frame_pfn(f)));
+  } else {
+    frame_put(f, MAPPED_1);
+  }
+}
+
 // Pages that are in memory anyway are mapped with the one that faulted: neighbours
-// within the area and the leaf table, so that no further lock is needed.  If its place in
-// the store is reserved a page may be stored to: the hardware's D bit tells of that.  The
-// count of mappings goes up before we look: who takes the page or its dirt away marks that
-// first and then looks whether it is mapped, so one of us sees the other.
+// within the area and the leaf table, so that no further lock is needed.
 enum { AROUND = 16 };
 
 // => is the one that faulted among them?
@@ -237,20 +253,15 @@ map_around(struct at at, u64 index)
   u64 base = index - ((at.va - first) >> PAGE_SHIFT), from = base;
   u64 to = min(base + ((end - first) >> PAGE_SHIFT), object_pages(o));
   pte_t *asked = at.e, *e = asked - (index - base);
-  u32 prot = entry_prot(at.area);
-  pte_t read_only = pte_make(pfn_frame(0), without_write(prot), false);
-  pte_t placed = at.area->flags & AREA_SHARED ? pte_make(pfn_frame(0), prot, false) : read_only;
+  pte_t read_only = rights(without_write(entry_prot(at.area)));
+  pte_t placed = at.area->flags & AREA_SHARED ? rights(entry_prot(at.area)) : read_only;
   u32 n = object_gather(o, &from, to, MAPPED_1, v, AROUND);
   for(u32 i = 0; i < n; i++){
-    struct frame *f = v[i];
-    pte_t *here = e + (f->index - base);
-    u64 w = atomic_load(&f->word);
-    if(likely(*here == 0) && likely(word_holds(w) && !(w & MAPPED_FULL))){
-      before_fetch(f, prot);
-      pmap_set(here, pte_beside(w & FRAME_PLACED ? placed : read_only, frame_pfn(f)));
-    } else {
-      frame_put(f, MAPPED_1);
-    }
+    pte_t *here = e + (v[i]->index - base);
+    if(likely(*here == 0))
+      map_shared(here, v[i], placed, read_only);
+    else
+      frame_put(v[i], MAPPED_1);
   }
   trace(MAP, at.va + n, v[0]);
   return *asked != 0;

@@ -202,10 +202,10 @@ clean_leaf(pte_t *e, u64 n, struct gather *g)
   u64 *to = g->page;
   for(pte_t *end = e + n; e < end; e++){
     pte_t p = *e;
-    if((p & PTE_D) && pte_has_frame(p)){
-      pmap_set(e, p & ~PTE_D);
-      *to++ = (u64)pte_frame(p);
-    }
+    if(!(p & PTE_D) || !pte_has_frame(p))
+      continue;
+    pmap_set(e, p & ~PTE_D);
+    *to++ = (u64)pte_frame(p);
   }
   return (u32)(to - g->page);
 }

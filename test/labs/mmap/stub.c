@@ -61,7 +61,7 @@ protect_locked(struct space *s, va_t start, va_t end, u32 prot, bool *locked, st
 //    the page itself if the space has a limit, s->ws_limit) which lie in the area, and within
 //    the object (object_pages()).  object_gather() finds them and counts a mapping for each;
 //    an entry that is not empty stays, and the count goes back (frame_put(f, MAPPED_1)).
-// => map_shared() makes an entry.  Rights: the area's if it is shared, without W otherwise.
+// => map_shared() makes an entry.  rights(): the area's if it is shared, without W otherwise.
 // => is the entry at.e there now?
 //
 // Yours to write.  As it stands, the page comes alone.
@@ -70,9 +70,10 @@ map_around(struct at at, u64 index)
 {
   struct frame *f;
   u64 from = index;
-  u32 read_only = without_write(entry_prot(at.area));
+  pte_t read_only = rights(without_write(entry_prot(at.area)));
+  pte_t placed = at.area->flags & AREA_SHARED ? rights(entry_prot(at.area)) : read_only;
   if(object_gather(at.area->object, &from, index + 1, MAPPED_1, &f, 1) == 1)
-    map_shared(at.e, f, at.area->flags & AREA_SHARED ? entry_prot(at.area) : read_only, read_only);
+    map_shared(at.e, f, placed, read_only);
   return AROUND > 0 && *at.e != 0;
 }
 

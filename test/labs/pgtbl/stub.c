@@ -40,21 +40,19 @@ incore(struct space *s, const struct area *a, va_t va)
   return false;
 }
 
-// Harvest the D bits of [e, end), entries of one table, which is locked, until the gather is
-// full (gather_full()).
+// Harvest the D bits of the n entries from e on, which are of one table.  It is locked, and
+// stays so until the harts have been fenced and the pages been marked.
 //
 // => An entry that has D and a frame (pte_has_frame(); it may be hidden) has it no more, and
-//    is otherwise as it was (pmap_set()).  Its frame counts one mapping more (frame_get()),
-//    which the gather gives back when the harts have been fenced; gather_page() with
-//    dirty = true tells it.
-// => *some is true if there was one.  => where it stopped: `end`, or the first entry that was
-//    not looked at
+//    is otherwise as it was (pmap_set()).  Its frame is in g->page, as many from [0] on as
+//    there were (there is room for n).
+// => how many
 //
 // Yours to write.
-static inline pte_t *
-clean_leaf(pte_t *e, pte_t *end, struct gather *g, bool *some)
+static inline u32
+clean_leaf(pte_t *e, u64 n, struct gather *g)
 {
-  return end;
+  return 0;
 }
 
 // mlock and munlock: the entries of [va, end) that have a frame (pte_has_frame()) get the L bit,
