@@ -418,6 +418,8 @@ tick(struct hart *h, u64 now)
     t->kernel_ticks++;
     h->kernel_ticks++;
   }
+  if(t->space)
+    atomic_or(&t->space->careful, CAREFUL_TIME);
   if((i64)(now - t->mark) >= t->slice)
     t->resched = 1;
   u64 idle = atomic_load(&idle_harts);

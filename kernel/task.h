@@ -174,7 +174,7 @@ struct hart {
   u64 timer_interrupts, ipis;
   u64 stopped_pc, stopped_sp;     // where, once a panic has stopped it
   u64 asid_generation;      // see pmap.c
-  u64 events[40];           // vm_count
+  u64 events[56];           // vm_count
   u64 taken[8], freed[8];   // frames, by kind; preemption off
   struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
 };

@@ -25,6 +25,7 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/printk.h"
+#include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/area.h"
 #include "mm/entry.h"
@@ -492,11 +493,30 @@ fault(struct space *s, va_t va, enum access access)
   return (enum fault)r;
 }
 
-static __attribute__((noinline)) enum fault
-fault_in_limits(struct space *s, va_t va, enum access access)
+// Time one that is not put aside: only then are these counters nobody else's.
+static enum fault
+fault_timed(struct space *s, va_t va, enum access access)
 {
-  local_make_room(s);
-  return fault(s, va, access);
+  u64 switches = current->switches, kinds[VM_KINDS];
+  u64 *events = &this_hart()->events[VM_ZERO_FILL], start = machine_time_ns();
+  memcpy(kinds, events, sizeof kinds);
+  enum fault r = fault(s, va, access);
+  u64 ns = machine_time_ns() - start;
+  for(u32 k = 0; k < VM_KINDS && current->switches == switches; k++)
+    if(events[k] != kinds[k]){
+      vm_count(VM_TIMED + k);
+      vm_add(VM_TIMED_NS + k, ns);
+    }
+  return r;
+}
+
+static __attribute__((noinline)) enum fault
+fault_with_care(struct space *s, va_t va, enum access access)
+{
+  u32 careful = atomic_and(&s->careful, ~CAREFUL_TIME);
+  if(careful & CAREFUL_LIMIT)
+    local_make_room(s);
+  return careful & CAREFUL_TIME ? fault_timed(s, va, access) : fault(s, va, access);
 }
 
 enum fault
@@ -504,7 +524,7 @@ vm_fault(struct space *s, va_t va, enum access access)
 {
   if(unlikely(va >= USER_MAX))
     return FAULT_MAPERR;
-  return unlikely(atomic_load(&s->ws_limit)) ? fault_in_limits(s, va, access) :
+  return unlikely(atomic_load(&s->careful)) ? fault_with_care(s, va, access) :
          fault(s, va, access);
 }
 

@@ -46,6 +46,10 @@ set_limit(struct space *s, u64 allotted)
 {
   u64 limit = s->ws_max && allotted ? min(s->ws_max, allotted) : s->ws_max + allotted;
   atomic_store(&s->ws_limit, limit ? max(limit, s->ws_min) : 0);
+  if(limit)
+    atomic_or(&s->careful, CAREFUL_LIMIT);
+  else
+    atomic_and(&s->careful, ~CAREFUL_LIMIT);
   if(limit){
     s->laps = 0;
     atomic_store(&s->full, true);
@@ -138,6 +142,7 @@ local_fork(struct space *to, const struct space *from)
   to->ws_priority = from->ws_priority;
   to->ws_max = from->ws_max;
   to->resident = to->ws_limit = from->ws_limit;
+  to->careful = to->ws_limit ? CAREFUL_LIMIT : 0;
 }
 
 void

@@ -24,6 +24,11 @@ static const char *const event_names[VM_EVENTS] = {
   "quire_wait_busy",
   [VM_WAITED] = "quire_wait_memory_ns", "quire_wait_file_ns", "quire_wait_place_ns",
   "quire_wait_swap_ns", "quire_wait_busy_ns",
+  [VM_TIMED] = "quire_zero_fill_timed", "quire_zero_map_timed", "quire_file_map_timed",
+  "quire_cow_copy_timed", "quire_cow_reuse_timed", "quire_spurious_timed", "quire_swap_map_timed",
+  [VM_TIMED_NS] = "quire_zero_fill_timed_ns", "quire_zero_map_timed_ns",
+  "quire_file_map_timed_ns", "quire_cow_copy_timed_ns", "quire_cow_reuse_timed_ns",
+  "quire_spurious_timed_ns", "quire_swap_map_timed_ns",
 };
 
 u64

@@ -92,6 +92,7 @@ struct space {
 
   u64 ws_min, ws_max;          // pages it keeps, and may have (0: any number); see local.h
   u64 ws_priority, ws_limit;   // ws_max or less, with what is allotted to it
+  u32 careful;                 // CAREFUL_ bits: the next fault is no ordinary one
   u64 resident;                // about; atomic
   u32 needs[NEEDS], nneeds;    // pages it waited for last, by number; atomic
   bool full;                   // it has to give up pages
@@ -215,14 +216,20 @@ u64 vm_check(void);
 // one in the file system, pages from swap, somebody else's I/O.
 enum { WAIT_MEMORY, WAIT_FILE, WAIT_PLACE, WAIT_SWAP, WAIT_BUSY, WAITS };
 
+// A fault has to stay within ws_limit; is to be timed.
+enum { CAREFUL_LIMIT = 1, CAREFUL_TIME = 2 };
+
 enum vm_event {
   VM_FAULT, VM_MAJOR, VM_ZERO_FILL, VM_ZERO_MAP, VM_FILE_MAP, VM_COW_COPY, VM_COW_REUSE,
-  VM_SPURIOUS, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
-  VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_MAP, VM_SWAP_AHEAD_HIT,
+  VM_SPURIOUS, VM_SWAP_MAP, VM_PAGE_IN, VM_PAGE_OUT, VM_OOM_KILL, VM_SHOOTDOWN,
+  VM_SWAP_IN, VM_SWAP_OUT, VM_SWAP_READ, VM_SWAP_WRITE, VM_SWAP_AHEAD_HIT,
   VM_SCAN, VM_STEAL, VM_VICTIM_CLEAN, VM_VICTIM_DIRTY, VM_RESCUE, VM_VISIT, VM_WRITE_AHEAD,
   VM_UNDIRTIED, VM_WRITTEN, VM_JOIN, VM_SPLIT,
   VM_WAITS, VM_WAITED = VM_WAITS + WAITS,     // of faults, by what for; nanoseconds
-  VM_EVENTS = VM_WAITED + WAITS,
+  VM_TIMED = VM_WAITED + WAITS,               // of faults, by how they were resolved: samples;
+  VM_KINDS = VM_SWAP_MAP + 1 - VM_ZERO_FILL,  // there are so many kinds
+  VM_TIMED_NS = VM_TIMED + VM_KINDS,          // and nanoseconds
+  VM_EVENTS = VM_TIMED_NS + VM_KINDS,
 };
 
 // Another hart's counter is hit if the task moves between the two steps, so the

@@ -110,6 +110,28 @@ static const struct { const char *name, *says; } uses[] = {
 
 #define COUNT(table) (sizeof table / sizeof table[0])
 
+// Of some of each kind it was measured how long they take, waiting or not.
+static void
+say_times(void)
+{
+  static const char *const kinds[] = {
+    "zero_fill", "zero_map", "file_map", "cow_copy", "cow_reuse", "swap_map", "spurious",
+  };
+  struct text name = { 0 };
+
+  for(size_t i = 0; i < COUNT(kinds); i++){
+    text_clear(&name);
+    text_format(&name, "quire_%s_timed", kinds[i]);
+    long n = figure(vmstat.s, name.s);
+    text_format(&name, "_ns");
+    long ns = figure(vmstat.s, name.s);
+    if(n)
+      out("%12ld faults quire_%s were timed: %ld.%03ld us each\n", n, kinds[i], ns / n / 1000,
+          ns / n % 1000);
+  }
+  text_free(&name);
+}
+
 static void
 say_waits(void)
 {
@@ -134,6 +156,7 @@ say_all(void)
     out("%12ld KiB %s\n", figure(meminfo.s, uses[i].name), uses[i].says);
   for(size_t i = 0; i < COUNT(counts); i++)
     out("%12ld %s\n", figure(vmstat.s, counts[i].name), counts[i].says);
+  say_times();
   say_waits();
   return 0;
 }

@@ -29,6 +29,22 @@ def test_vmstat(shell):
     assert read()["pgfault"] > before["pgfault"]
 
 
+def test_faults_are_timed_by_kind(shell):
+    """A sample of each kind that is common: those timed are among those counted."""
+    def read():
+        return dict(line.split() for line in shell.run("cat /proc/vmstat").splitlines())
+    kinds = ("zero_fill", "file_map", "cow_copy")
+    for kind in kinds:
+        shell.run(f"while ! grep -q 'quire_{kind}_timed [1-9]' /proc/vmstat; do"
+                  " ls / > /dev/null; done", 90)
+    after = read()
+    for kind in (*kinds, "zero_map", "cow_reuse", "spurious", "swap_map"):
+        timed, ns = (int(after[f"quire_{kind}_timed{unit}"]) for unit in ("", "_ns"))
+        assert timed <= int(after[f"quire_{kind}"]) and (ns > 0) == (timed > 0)
+    assert re.search(r"(?m)^ +\d+ faults quire_cow_copy were timed: \d+\.\d{3} us each$",
+                     shell.run("vmstat -s"))
+
+
 def test_diskstats(shell):
     def read():
         return shell.run("cat /proc/diskstats").split()
