@@ -139,6 +139,8 @@ SABOTAGE = {
     "set $pc = page_zero\nset $a0 = 24": "panic: .*store.*\nlikely cause: .* null pointer",
     "set $sp = (long)((struct task *)$tp)->stack + 16\nset $pc = syscall_dispatch":
         r"panic: kernel stack overflow in [a-z]\w+: sp ",
+    "set *(short *)$pc = 0": "panic: .*illegal instruction.*\nlikely cause: a place that was never",
+    "set *(short *)$pc = 0x9002": "panic: .*: breakpoint.*\nlikely cause: .*code that was over",
 }
 
 # Addresses that page_zero() is given -> what is said to be the likely cause.
@@ -179,7 +181,8 @@ def sabotaged(boot, tmp_path, sabotage, line="", **options):
     return re.sub(r"(?m)^\[ *\d+\.\d+\] ", "", text)     # when it was said
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGE, ids=["call", "fetch", "store", "stack"])
+@pytest.mark.parametrize("sabotage", SABOTAGE, ids=[
+    "call", "fetch", "store", "stack", "illegal", "breakpoint"])
 def test_panic_says_what_and_where(boot, tmp_path, sabotage):
     text = sabotaged(boot, tmp_path, sabotage)
     assert re.search(SABOTAGE[sabotage], text)
