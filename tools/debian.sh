@@ -10,7 +10,8 @@ usage() {
 usage: tools/debian.sh [-i IMAGE] [-s SUITE] PACKAGE...
 
 Fetch riscv64 packages of Debian, with all that they depend on, and copy what is in
-them into a disk image.  In the guest: `export PATH=/usr/bin:/usr/sbin:/:/bin`.
+them into a disk image.  In the guest: `export PATH=/usr/bin:/usr/sbin:/:/bin`, and
+`export TERM=vt100` for what draws on the terminal, as top does.
 
   -i IMAGE   the image; build/fs.img if not given (`make image` makes it)
   -s SUITE   trixie if not given: the first release for riscv64
@@ -31,6 +32,7 @@ while getopts i:s: option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || { usage >&2; exit 2; }
+set -- ncurses-base "$@"       # every Debian has it, so that no package names it
 [ -f "$image" ] ||
   { echo "debian.sh: there is no image $image; \`make image\` makes one" >&2; exit 1; }
 image=$(realpath "$image")
