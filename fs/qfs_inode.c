@@ -366,7 +366,8 @@ qfs_orphans_load(struct qfs *fs)
     list_append(&fs->orphans, &qi->orphan);
     give_up_blocks(qi);
     e = dispose(fs, qi, true);
-    qi->evicted = e != 0;
+    if(e)
+      qi->evicted = true;
   }
   return e == -ENOMEM ? 0 : e;
 }

@@ -3,12 +3,17 @@
 
 import random
 import re
+import struct
 import subprocess
+import sys
 
 import pytest
 
 from guest import BUILD, ROOT
 from host import tool
+
+sys.path.append(str(ROOT / "test/fuzz"))
+from images import crc32c  # noqa: E402
 
 CALLS_A_RUN = 20000
 
@@ -160,6 +165,21 @@ def run_tools(sanitized, image, out):
                            env={"ASAN_OPTIONS": "detect_leaks=0"})
         assert p.returncode >= 0 and b"anitizer" not in p.stderr, (command, p.stderr.decode())
         assert b"runtime error" not in p.stderr, (command, p.stderr.decode())
+
+
+def test_orphan_that_a_crash_left(sanitized, tmp_path):
+    """Mounting frees it, and does not look at it again."""
+    image = tmp_path / "sound.img"
+    damaged_images(tmp_path, 0, 1)
+    listing = subprocess.run([sanitized / "fsls", image, "/empty"], capture_output=True, text=True)
+    number, data = int(listing.stdout.split()[0]), bytearray(image.read_bytes())
+    block, = struct.unpack_from("<Q", data, 256 + 96 + 8 * (number // 16))
+    struct.pack_into("<I", data, block * 4096 + number % 16 * 256 + 4, 0)      # no links
+    struct.pack_into("<Q", data, 96, number)
+    struct.pack_into("<I", data, 12, 0)
+    struct.pack_into("<I", data, 12, crc32c(data[:512]))
+    image.write_bytes(data)
+    run_tools(sanitized, image, tmp_path)
 
 
 def mount_all(boot, images):
