@@ -107,8 +107,9 @@ struct qfs {
   struct spinlock bits_lock;     // bits of block and inode bitmaps; below
   u64 free_blocks;
   u64 goal;                      // after the block allocated last
-  struct frame *bitmap;          // the block of the bitmap used for that, pinned, or NULL,
-  u64 bitmap_at;                 // and which it is
+  struct frame *bitmap;          // the block of the bitmap used for that, pinned, or NULL;
+  u64 *bits;                     // its bits, those of nbits blocks from first_bit's on
+  u64 first_bit, nbits;
   u64 inode_goal;                // no inode number below is free
   struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
   struct list orphans;           // inodes without links, as they are chained on disk
@@ -274,6 +275,27 @@ int qfs_flush(struct qfs *fs);
 // A free block, at `goal` or as soon after it as there is one (0: anywhere).
 // => the block; -ENOSPC, -EIO, -ENOMEM
 i64 qfs_alloc(struct qfs *fs, u64 goal);
+i64 qfs_search(struct qfs *fs, u64 goal);
+
+// Take `block` itself, if it is free and the bitmap at hand tells of it.  => done?
+static inline bool
+qfs_take(struct qfs *fs, u64 block)
+{
+  bool taken = false;
+  spin_lock(&fs->bits_lock);
+  if(likely(block - fs->first_bit < fs->nbits)){
+    u64 *word = fs->bits + block % QFS_BITS / 64, bit = 1UL << (block % 64);
+    taken = !(*word & bit);
+    if(likely(taken)){
+      *word |= bit;
+      fs->free_blocks--;
+      fs->goal = block + 1;
+      qfs_meta_dirty(fs, fs->bitmap);
+    }
+  }
+  spin_unlock(&fs->bits_lock);
+  return taken;
+}
 
 // Give back n blocks that lie in one bitmap block, and in one of share counts if any block
 // is shared (qfs_together), with the next commit; `meta`: they were metadata.

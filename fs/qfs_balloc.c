@@ -34,12 +34,15 @@ take_bit(struct qfs *fs, u64 *bits, u32 from, u32 to)
 static void
 remember(struct qfs *fs, u64 block, struct frame *f)
 {
+  u64 first = round_down(block, QFS_BITS);
   frame_get(f, PIN_1);
   spin_lock(&fs->bits_lock);
   struct frame *old = fs->bitmap;
   fs->goal = block + 1;
   fs->bitmap = f;
-  fs->bitmap_at = block / QFS_BITS;
+  fs->bits = frame_kva(f);
+  fs->first_bit = max(first, fs->sb->data_start);
+  fs->nbits = min(first + QFS_BITS, fs->sb->blocks) - fs->first_bit;
   spin_unlock(&fs->bits_lock);
   if(old)
     qfs_meta_put(old);
@@ -50,26 +53,6 @@ qfs_alloc_end(struct qfs *fs)
 {
   if(fs->bitmap)
     qfs_meta_put(fs->bitmap);
-}
-
-// Take `block` itself, if it is free and the bitmap at hand tells of it.  => done?
-static inline bool
-take_this(struct qfs *fs, u64 block)
-{
-  bool taken = false;
-  spin_lock(&fs->bits_lock);
-  if(fs->bitmap && fs->bitmap_at == block / QFS_BITS){
-    u64 *word = (u64 *)frame_kva(fs->bitmap) + block % QFS_BITS / 64, bit = 1UL << (block % 64);
-    taken = !(*word & bit);
-    if(taken){
-      *word |= bit;
-      fs->free_blocks--;
-      fs->goal = block + 1;
-      qfs_meta_dirty(fs, fs->bitmap);
-    }
-  }
-  spin_unlock(&fs->bits_lock);
-  return taken;
 }
 
 // Take a free block that bitmap block k tells of, at or after bit `from`.
@@ -96,9 +79,11 @@ alloc_in(struct qfs *fs, u64 k, u32 from, u64 *block)
 }
 
 // A full disk is known without a search.
-static __attribute__((noinline)) i64
-search(struct qfs *fs, u64 goal)
+i64
+qfs_search(struct qfs *fs, u64 goal)
 {
+  if(!qfs_block_ok(fs, goal))
+    goal = fs->sb->data_start;
   u64 n = fs->sb->bitmap_blocks, k = goal / QFS_BITS, block;
   int e = alloc_in(fs, k, goal % QFS_BITS, &block);
   for(u64 tries = 0; e == -ENOSPC && tries < n && atomic_load(&fs->free_blocks) > 0; tries++){
@@ -112,9 +97,7 @@ i64
 qfs_alloc(struct qfs *fs, u64 goal)
 {
   goal = goal ? goal : atomic_load(&fs->goal);
-  if(unlikely(!qfs_block_ok(fs, goal)))
-    goal = fs->sb->data_start;
-  return likely(take_this(fs, goal)) ? (i64)goal : search(fs, goal);
+  return likely(qfs_take(fs, goal)) ? (i64)goal : qfs_search(fs, goal);
 }
 
 static bool

@@ -352,12 +352,14 @@ own_block(struct qfs_inode *qi, struct frame *page, u64 *slot)
 }
 
 // Give slot i of a page of the tree, or of the root, its own block of data, if it has none.
-static inline i64
+static inline __attribute__((always_inline)) i64
 fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i)
 {
   if(*slot)
     return own_block(qi, page, slot);
-  i64 block = qfs_alloc(qfs_of(qi), i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal);
+  struct qfs *fs = qfs_of(qi);
+  u64 goal = i > 0 && slot[-1] ? slot[-1] + 1 : qi->goal;
+  i64 block = likely(qfs_take(fs, goal)) ? (i64)goal : qfs_alloc(fs, goal);
   if(unlikely(block < 0))
     return block;
   qfs_map_add(qi, 1);

@@ -55,7 +55,14 @@ struct at {
   pte_t *e;              // the entry, its table locked
 };
 
+// What there is to do when it has ended, beside counting it.
+enum { WAITED = 1, MAJOR = 2, TIMED = 4 };
+
+struct timing { u64 start, switches, *events, before[VM_KINDS]; };
+
 struct wanted {
+  u32 after;             // of the bits above
+  struct timing timing;  // if TIMED
   struct object *object; // referenced
   u64 index;
   struct swap_in swap;
@@ -72,7 +79,7 @@ without_write(u32 prot)
 static void
 fence_page(struct at at)
 {
-  pmap_fence(&at.space->pmap, at.va, at.va + PAGE_SIZE);
+  pmap_fence_page(&at.space->pmap, at.va);
 }
 
 static inline void
@@ -382,7 +389,7 @@ attempt_locked(struct at at, struct wanted *w)
   return r;
 }
 
-static int
+static inline int
 attempt(struct space *s, va_t va, enum access access, struct wanted *w)
 {
   rw_read_lock(&s->lock);
@@ -450,82 +457,91 @@ wait_for(struct space *s, va_t va, struct wanted *w, int what)
 
 _Static_assert(NEED_FRAME - NEED_MEMORY == WAIT_BUSY, "what is waited for");
 
-// Wait for what the last attempt needed and start from the top, as often as it
-// takes.  Apart from vm_fault, whose ordinary way it would make longer.
+// Wait for what the last attempt needed.  => FAULT_OK: start again from the top
 static __attribute__((noinline)) int
-retry(struct space *s, va_t va, enum access access, struct wanted *w, int what)
+wait_long(struct space *s, va_t va, struct wanted *w, int what)
 {
-  bool major = false;
-  while(what >= NEED_MEMORY){
-    major |= what == NEED_SLOTS || (what == NEED_PAGE && object_has_store(w->object));
-    u64 start = machine_time_ns();
-    enum fault waited = wait_for(s, va, w, what);
-    if(what <= NEED_FRAME){
-      vm_count(VM_WAITS + (what - NEED_MEMORY));
-      vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
-    }
-    if(waited != FAULT_OK)
-      return (int)waited;
-    what = attempt(s, va, access, w);
+  u64 start = machine_time_ns();
+  bool major = what == NEED_SLOTS || (what == NEED_PAGE && object_has_store(w->object));
+  w->after |= WAITED | (major ? MAJOR : 0);
+  enum fault waited = wait_for(s, va, w, what);
+  if(what <= NEED_FRAME){
+    vm_count(VM_WAITS + (what - NEED_MEMORY));
+    vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
   }
-  if(what == FAULT_OK)
+  return (int)waited;
+}
+
+// ---- Those that are no ordinary ones ----
+
+static void
+time_begins(struct timing *t)
+{
+  t->switches = current->switches;
+  t->events = &this_hart()->events[VM_ZERO_FILL];
+  memcpy(t->before, t->events, sizeof t->before);
+  t->start = machine_time_ns();
+}
+
+// One that was not put aside: only then are these counters nobody else's.
+static void
+time_ends(const struct timing *t)
+{
+  u64 ns = machine_time_ns() - t->start;
+  for(u32 k = 0; k < VM_KINDS && current->switches == t->switches; k++)
+    if(t->events[k] != t->before[k]){
+      vm_count(VM_TIMED + k);
+      vm_add(VM_TIMED_NS + k, ns);
+    }
+}
+
+static __attribute__((noinline)) void
+begin_with_care(struct space *s, struct wanted *w)
+{
+  u32 careful = atomic_and(&s->careful, ~CAREFUL_TIME);
+  if(careful & CAREFUL_LIMIT)
+    local_make_room(s);
+  if(careful & CAREFUL_TIME){
+    w->after = TIMED;
+    time_begins(&w->timing);
+  }
+}
+
+static __attribute__((noinline)) void
+after_all(struct space *s, va_t va, struct wanted *w, int r)
+{
+  if((w->after & WAITED) && r == FAULT_OK)
     local_need(s, va);
-  if(major){
+  if((w->after & MAJOR) && r == FAULT_OK){
     vm_count(VM_MAJOR);
     rate_add(&s->demand.faults, demand_second(), 1);
     current->major++;
     current->minor--;
   }
-  return what;
-}
-
-static inline __attribute__((always_inline)) enum fault
-fault(struct space *s, va_t va, enum access access)
-{
-  struct wanted w;
-  trace(FAULT_ENTER, va, access);
-  int r = attempt(s, va, access, &w);
-  if(unlikely(r >= NEED_MEMORY))
-    r = retry(s, va, access, &w, r);
-  vm_count(VM_FAULT);
-  current->minor++;
-  trace(FAULT_EXIT, va, r);
-  return (enum fault)r;
-}
-
-// Time one that is not put aside: only then are these counters nobody else's.
-static enum fault
-fault_timed(struct space *s, va_t va, enum access access)
-{
-  u64 switches = current->switches, kinds[VM_KINDS];
-  u64 *events = &this_hart()->events[VM_ZERO_FILL], start = machine_time_ns();
-  memcpy(kinds, events, sizeof kinds);
-  enum fault r = fault(s, va, access);
-  u64 ns = machine_time_ns() - start;
-  for(u32 k = 0; k < VM_KINDS && current->switches == switches; k++)
-    if(events[k] != kinds[k]){
-      vm_count(VM_TIMED + k);
-      vm_add(VM_TIMED_NS + k, ns);
-    }
-  return r;
-}
-
-static __attribute__((noinline)) enum fault
-fault_with_care(struct space *s, va_t va, enum access access)
-{
-  u32 careful = atomic_and(&s->careful, ~CAREFUL_TIME);
-  if(careful & CAREFUL_LIMIT)
-    local_make_room(s);
-  return careful & CAREFUL_TIME ? fault_timed(s, va, access) : fault(s, va, access);
+  if(w->after & TIMED)
+    time_ends(&w->timing);
 }
 
 enum fault
 vm_fault(struct space *s, va_t va, enum access access)
 {
+  struct wanted w;
+  int r;
   if(unlikely(va >= USER_MAX))
     return FAULT_MAPERR;
-  return unlikely(atomic_load(&s->careful)) ? fault_with_care(s, va, access) :
-         fault(s, va, access);
+  w.after = 0;
+  if(unlikely(atomic_load(&s->careful)))
+    begin_with_care(s, &w);
+  trace(FAULT_ENTER, va, access);
+  while(unlikely((r = attempt(s, va, access, &w)) >= NEED_MEMORY))
+    if((r = wait_long(s, va, &w, r)) != FAULT_OK)
+      break;
+  if(unlikely(w.after))
+    after_all(s, va, &w, r);
+  vm_count(VM_FAULT);
+  current->minor++;
+  trace(FAULT_EXIT, va, r);
+  return (enum fault)r;
 }
 
 int

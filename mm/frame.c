@@ -172,8 +172,9 @@ no_block(u32 order)
   return none_left();
 }
 
-struct frame *
-frame_alloc(enum frame_kind kind, u32 flags)
+// For those that are not at hand, or to be zeroed; or it has to fail.
+static __attribute__((noinline)) struct frame *
+alloc_slowly(enum frame_kind kind, u32 flags)
 {
   struct frame *f;
   if(failnth())
@@ -188,6 +189,28 @@ frame_alloc(enum frame_kind kind, u32 flags)
     return none_left();
   frames_handed_out(f, 1);
   return flags & ALLOC_ZERO ? filled(f) : f;
+}
+
+static __attribute__((noinline)) struct frame *
+after_switch(struct frame *f)
+{
+  preempt_resched();
+  return f;
+}
+
+// Nothing here calls but at its end, so that no register need be saved.
+struct frame *
+frame_alloc(enum frame_kind kind, u32 flags)
+{
+  if(FRAMES_WATCHED || (flags & ALLOC_ZERO) || unlikely(current->fail_nth))
+    return alloc_slowly(kind, flags);
+  preempt_off();
+  if(unlikely(this_hart()->batch.n == 0)){
+    current->preempt--;          // if a switch is due, it comes when the slow way is through
+    return alloc_slowly(kind, flags);
+  }
+  struct frame *f = take(this_hart(), kind);
+  return --current->preempt == 0 && unlikely(current->resched) ? after_switch(f) : f;
 }
 
 // Its word was w.  Preemption is off.

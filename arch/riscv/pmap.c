@@ -20,26 +20,6 @@
 
 // ---- Walking ----
 
-// The entry of va in the leaf table that mid names, locked.
-static inline pte_t *
-open_leaf(struct pmap *pm, pte_t mid, va_t va)
-{
-  pte_t *e = lock_leaf(mid, va);
-  if(mid & PTE_V)
-    ledger_table(pm->root, e, va);
-  return e;
-}
-
-static inline pte_t *
-walk(struct pmap *pm, va_t va)
-{
-  pte_t *e = middle_entry(pm, va);
-  if(unlikely(e == NULL))
-    return NULL;
-  pte_t mid = atomic_load_acq(e);
-  return likely(pte_is_table(mid)) ? open_leaf(pm, mid, va) : NULL;
-}
-
 // The same by way of e, which is not 0, whatever it is now; pm->upper is held.
 static inline __attribute__((always_inline)) pte_t *
 reach_leaf(struct pmap *pm, pte_t *e, va_t va)
@@ -107,8 +87,8 @@ table_below(struct pmap *pm, pte_t *table, u64 i)
   return pte_table(*e);
 }
 
-static __attribute__((noinline)) pte_t *
-make_tables(struct pmap *pm, va_t va)
+pte_t *
+pmap_make_tables(struct pmap *pm, va_t va)
 {
   pte_t *mid = table_below(pm, root_of(pm), table_index(va, 2));
   if(mid == NULL)
@@ -118,14 +98,7 @@ make_tables(struct pmap *pm, va_t va)
     return pmap_reach(pm, va);
   if(pte_is_frozen(p) ? !thaw(pm, e) : !table_below(pm, mid, table_index(va, 1)))
     return NULL;
-  return walk(pm, va);
-}
-
-pte_t *
-pmap_make(struct pmap *pm, va_t va)
-{
-  pte_t *e = walk(pm, va);
-  return likely(e != NULL) ? e : make_tables(pm, va);
+  return pmap_walk(pm, va);
 }
 
 pte_t *

@@ -44,14 +44,22 @@ void pmap_switch(struct pmap *from, struct pmap *to);  // interrupts off; NULL =
 enum pte_state { PTE_NONE, PTE_PRESENT, PTE_HIDDEN, PTE_SWAPPED };
 
 #include "pte.h"     // pte_state() pte_frame() pte_make() ... of one entry's value
+#include "walk.h"
 
 // The entry of va, its leaf table locked; pmap_unlock(entry) when done.
 // pmap_find:  to look only; space.lock held (tables cannot go). => NULL if there is none
 // pmap_make:  likewise, and makes the tables its own.  => NULL without memory
 // pmap_reach: for the reverse map, which does not hold space.lock
 pte_t *pmap_find(struct pmap *pm, va_t va);
-pte_t *pmap_make(struct pmap *pm, va_t va);
 pte_t *pmap_reach(struct pmap *pm, va_t va);
+pte_t *pmap_make_tables(struct pmap *pm, va_t va);
+
+static inline pte_t *
+pmap_make(struct pmap *pm, va_t va)
+{
+  pte_t *e = pmap_walk(pm, va);
+  return likely(e != NULL) ? e : pmap_make_tables(pm, va);
+}
 
 static inline void
 pmap_unlock(pte_t *e)
@@ -173,6 +181,7 @@ u64 pmap_resident(struct pmap *pm, u64 *swapped);
 
 void pmap_fence_local(struct pmap *pm, va_t va);              // this hart, one page
 void pmap_fence(struct pmap *pm, va_t start, va_t end);       // every hart that may hold it
+void pmap_fence_page(struct pmap *pm, va_t va);               // the same; preemption is off
 void pmap_fence_everything(void);                             // all harts, all spaces
 void pmap_fence_exec(void);                                   // new instructions: all harts
 

@@ -8,16 +8,6 @@
 
 extern struct pmap kernel_pmap;    // the root every space's upper half repeats
 
-static inline pte_t *root_of(const struct pmap *pm) { return pa_kva(pm->root); }
-
-// The entry that names the leaf table of va. => NULL if there is no middle table
-static inline pte_t *
-middle_entry(struct pmap *pm, va_t va)
-{
-  pte_t top = atomic_load_acq(root_of(pm) + table_index(va, 2));
-  return likely(top & PTE_V) ? pte_table(top) + table_index(va, 1) : NULL;
-}
-
 // The large page of an entry becomes 512 small ones; pm->upper is held. => the entry now
 pte_t split(struct pmap *pm, pte_t *e);
 
@@ -35,13 +25,6 @@ bool unlink_table(struct pmap *pm, pte_t *e);
 
 // A frozen entry becomes valid, if need be with a copy.  => false without memory
 bool thaw(struct pmap *pm, pte_t *e);
-
-static inline pte_t *
-lock_leaf(pte_t table, va_t va)
-{
-  frame_lock(pte_frame(table));
-  return pte_table(table) + table_index(va, 0);
-}
 
 static inline va_t
 leaf_end(va_t va, va_t end)

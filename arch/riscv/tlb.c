@@ -139,13 +139,29 @@ pmap_fence_local(struct pmap *pm, va_t va)
   ledger_fenced(page_down(va), page_down(va) + PAGE_SIZE, loaded_asid());
 }
 
+// Nobody else has run it, nor will before this hart has been told.
+static inline bool
+only_here(struct pmap *pm, u64 me)
+{
+  atomic_fence();
+  return likely((atomic_load(&pm->active) & me) && atomic_load(&pm->ran) == me);
+}
+
+void
+pmap_fence_page(struct pmap *pm, va_t va)
+{
+  if(only_here(pm, 1UL << this_hart()->index))
+    pmap_fence_local(pm, va);
+  else
+    pmap_fence(pm, va, va + PAGE_SIZE);
+}
+
 void
 pmap_fence(struct pmap *pm, va_t start, va_t end)
 {
   preempt_off();
   u64 me = 1UL << this_hart()->index;
-  atomic_fence();
-  if(likely((atomic_load(&pm->active) & me) && atomic_load(&pm->ran) == me)){
+  if(only_here(pm, me)){
     fence_local(start, end);
     preempt_on();
     return;

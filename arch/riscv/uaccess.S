@@ -105,6 +105,7 @@ copy:
 3:
   move_block BLOCK
   bne a0, t0, 3b
+  beq a0, a2, copy_end
 4:
   whole SMALL_BLOCK, 6f
 5:
