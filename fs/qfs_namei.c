@@ -31,7 +31,13 @@ lookup(struct inode *i, const char *name, u32 len, struct inode **out)
     return e;
   u64 ino = qfs_dir_ino(&s);
   qfs_spot_put(&s);
-  return qfs_iget(qfs_of(dir), ino, out);
+  e = qfs_iget(qfs_of(dir), ino, out);
+  if(e == 0 && S_ISDIR((*out)->mode) && qfs_inode(*out)->parent != i->ino){
+    inode_put(*out);             // a second name: the tree would have a circle
+    *out = NULL;
+    e = -EUCLEAN;
+  }
+  return e;
 }
 
 // A directory's contents changed at the time `now`.

@@ -448,6 +448,20 @@ many_names(void)
   disk_expect_consistent();
 }
 
+// The tree would have a circle, which names in memory could not be rid of.
+static void
+second_name_of_a_directory(void)
+{
+  struct inode *d, *up;
+  start();
+  assert_int_equal(root->ops->create(root, "d", 1, S_IFDIR | 0755, 0, &d), 0);
+  assert_int_equal(d->ops->link(d, "up", 2, root), 0);
+  assert_int_equal(d->ops->lookup(d, "up", 2, &up), -EUCLEAN);
+  inode_put(d);
+  unmount_disk();
+  buffer_drop();
+}
+
 int
 main(void)
 {
@@ -459,6 +473,7 @@ main(void)
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
     TEST(older_disk, .frames = 3000),
     TEST(many_names, .frames = 20000),
+    TEST(second_name_of_a_directory, .frames = 3000),
   };
   return cmocka_run_group_tests_name("qfs", tests, NULL, NULL);
 }
