@@ -305,18 +305,19 @@ evict_pages(const struct owner *o, struct frame **v, u32 n)
   return object_has_store(o->object) ? object_evict(o->object, v, n) : evict_anonymous(o, v, n);
 }
 
-// => how many were begun to be written
+// => how many were begun to be written.  None during a fork: a hart may store to them yet
+// by a translation with D, of an entry whose D nobody will ask for
 static u64
 write_pages(const struct owner *o, struct frame **v, u32 n)
 {
-  u32 some = o->lineage ? give_slots(o, v, n) : 0;
-  for(u32 i = 0; i < n && !o->lineage; i++)
-    let_go(v[i]);
-  if(some){
-    rmap_clean(o->lineage, v, some);
+  u32 some = o->lineage ? give_slots(o, v, n) : n;
+  if(o->lineage && rmap_clean(o->lineage, v, some)){
     write_out(NULL, v, some);
+    return some;
   }
-  return some;
+  for(u32 i = 0; i < some; i++)
+    let_go(v[i]);
+  return 0;
 }
 
 typedef u64 pages_fn(const struct owner *o, struct frame **v, u32 n);

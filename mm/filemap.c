@@ -217,7 +217,8 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   if(got < PAGE_SIZE)
     zero_around(page, in_page, got);
   reach(o, off + got);
-  object_filled(f);
+  if(unlikely(f->slot))
+    slot_drop(f);                      // nothing of what is there is left
   frame_ready(f);
   *done += got;
   return got == len ? 0 : -EAGAIN;

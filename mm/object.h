@@ -105,8 +105,8 @@ int object_page(struct object *o, u64 index, struct frame **out);
 
 // The page at index, about to be overwritten as a whole: not read if it is not
 // there.  => as object_page, but *fresh tells that it was made, holds anything, is
-// dirty, and is BUSY until the caller has filled it and calls frame_unbusy.  Then, too, a
-// slot that it had may go (object_filled)
+// dirty, and is BUSY until the caller has filled it and calls frame_unbusy.
+// A slot that it has still holds the old bytes, until slot_drop
 int object_page_fresh(struct object *o, u64 index, struct frame **out, bool *fresh);
 
 // How many pages o may have.

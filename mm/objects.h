@@ -162,14 +162,6 @@ void object_forget(struct object *o, struct frame **f, u32 n);
 // A page that object_fresh made is not filled: it is where it was.
 void object_unmake(struct object *o, struct frame *f);
 
-// It is: nothing else holds its bytes.
-static inline void
-object_filled(struct frame *f)
-{
-  if(unlikely(f->slot))
-    slot_drop(f);
-}
-
 // A place in the store for a page.  => 0, -ENOSPC, -EIO ...; -EBUSY: not before wait_place.
 // May sleep.
 static inline int

@@ -208,12 +208,13 @@ turn_to(struct gather *g, struct space *s)
   gather_init(g, s);
 }
 
-static void
+static bool
 change_entries(struct lineage *l, struct frame **v, u32 n, entry_fn *fn)
 {
   struct gather g = { .space = NULL };
   spin_lock(&l->lock);
-  for(u32 i = 0; i < n && !lineage_forks(l); i++){
+  bool may = !lineage_forks(l);
+  for(u32 i = 0; i < n && may; i++){
     struct space *s;
     u32 place = v[i]->hint, left = l->used;
     u64 mapped = word_mapped(atomic_load(&v[i]->word)), found = 0;
@@ -225,6 +226,7 @@ change_entries(struct lineage *l, struct frame **v, u32 n, entry_fn *fn)
   if(g.space)
     gather_flush(&g);
   spin_unlock(&l->lock);
+  return may;
 }
 
 void
@@ -233,10 +235,10 @@ rmap_swap_out(struct lineage *l, struct frame **v, u32 n)
   change_entries(l, v, n, name_slot);
 }
 
-void
+bool
 rmap_clean(struct lineage *l, struct frame **v, u32 n)
 {
-  change_entries(l, v, n, name_clean);
+  return change_entries(l, v, n, name_clean);
 }
 
 // ---- And back ----

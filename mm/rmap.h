@@ -42,8 +42,8 @@ u32 rmap_use(const struct owner *o, struct frame *f, bool forget);
 void rmap_swap_out(struct lineage *l, struct frame **v, u32 n);
 
 // The same frames stay where they are, but what the hardware noted of stores is forgotten
-// and fenced: they are about to be written.
-void rmap_clean(struct lineage *l, struct frame **v, u32 n);
+// and fenced: they are about to be written. => false: not while a member forks
+bool rmap_clean(struct lineage *l, struct frame **v, u32 n);
 
 // Replace every entry that names f's slot by f, hidden; f is BUSY.
 void rmap_bring_back(struct lineage *l, struct frame *f);

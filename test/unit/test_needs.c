@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // What has to stay while others' need takes everything else: the pages an instruction
-// wants at once, whatever the policy, and those that were promised to a program.
+// wants at once, whatever the policy, and those that were promised to a program.  And what
+// must not be written ahead of need.
 
 #include "host/host.h"
 #include "host/disk.h"
 #include "host/store.h"
+#include "mm/evict.h"
+#include "mm/lineage.h"
 #include "mm/local.h"
 #include "mm/object.h"
 #include "mm/policy/policy.h"
@@ -168,12 +171,36 @@ a_promise_is_kept(void)
   end();
 }
 
+// A fork has made the pages' frames dirty, and other harts may still store by what they
+// remember: until they are fenced, nothing is clean.
+static void
+nothing_is_written_ahead_during_a_fork(void)
+{
+  begin();
+  struct space *s = make_space(1, MAP_PRIVATE | MAP_ANONYMOUS, NULL);
+  store_all(s, 1);
+  pte_t *e = pmap_find(&s->pmap, base);
+  struct frame *f = pte_frame(*e);
+  pmap_unlock(e);
+  for(u64 written = 0; written < 2; written++){
+    atomic_add(&s->lineage->forks, 1 - written);
+    assert_true(evict_take(f));
+    assert_int_equal(evict_write_ahead(&f, 1), written);
+    assert_int_equal(atomic_load(&f->word) & FRAME_DIRTY, written ? 0 : FRAME_DIRTY);
+    atomic_add(&s->lineage->forks, written - 1);
+  }
+  run_space(NULL);
+  space_put(s);
+  end();
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(an_instruction_ends, .frames = 300, .keeps = KEEP),
     TEST(a_promise_is_kept, .frames = 1000, .keeps = KEEP),
+    TEST(nothing_is_written_ahead_during_a_fork, .frames = 1000, .keeps = KEEP),
   };
   return cmocka_run_group_tests_name("needs", tests, NULL, NULL);
 }
