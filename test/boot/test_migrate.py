@@ -252,7 +252,9 @@ def test_demo():
     p = subprocess.run([sys.executable, ROOT / "tools/migrate/demo.py", "2", "128M"],
                        capture_output=True, text=True, timeout=120 * PATIENCE)
     assert p.returncode == 0 and "has computed is right" in p.stdout, p.stdout + p.stderr
-    rounds, pages = re.search(r"round (\d+): (\d+) pages, .*, stood still", p.stdout).groups()
+    last = re.search(r"round (\d+): (\d+) pages, .*, stood still", p.stdout)
+    assert last, p.stdout
+    rounds, pages = last.groups()
     assert int(rounds) > 1 and int(pages) < 2048        # of 4096
 
 

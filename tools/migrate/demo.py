@@ -65,14 +65,15 @@ class Machine:
         self.guest.console.buffer = ""
 
     def take(self, text):
-        """A carriage return comes before what is shown over what was."""
+        """A carriage return alone comes before what is shown over what was; at the end of
+        what has come, a line feed may follow yet."""
         self.text += text
-        *parts, self.text = re.split(r"([\r\n]+)", self.text)
+        *parts, self.text = re.split(r"(\r*\n|\r+(?=[^\r\n]))", self.text)
         for part, end in zip(parts[::2], parts[1::2]):
             part = part.strip().removeprefix("$ ")
             if part and part != "$":
                 self.said += part + "\n"
-                self.screen.show(self.side, part, "\n" in end or "ticker" in part)
+                self.screen.show(self.side, part, "\n" in end)
 
     def read(self):
         self.take(self.guest.console.read_nonblocking(4096, timeout=1))
