@@ -91,18 +91,6 @@ join_family(struct process *p, struct task *leader, struct process *parent)
 }
 
 int
-process_reserve(struct task *t, u32 nr)
-{
-  bool on = spin_lock_irq(&family_lock);
-  struct pid *pid = pid_create(nr);
-  if(!pid && nr)
-    pid = pid_create(0);
-  t->tid = pid ? pid->nr : 0;
-  spin_unlock_irq(&family_lock, on);
-  return pid ? 0 : -EAGAIN;
-}
-
-int
 process_enter(struct task *t, u32 nr, struct process *parent)
 {
   struct process *p = t->process;
@@ -131,6 +119,22 @@ drop_number(u32 nr)
   struct pid *pid = pid_find(nr);
   pid->task = NULL;
   pid_put(pid);
+}
+
+int
+process_reserve(struct task *t, u32 nr)
+{
+  bool on = spin_lock_irq(&family_lock);
+  struct pid *pid = pid_create(nr);
+  if(!pid && nr && !t->tid)
+    pid = pid_create(0);
+  if(pid){
+    if(t->tid)
+      drop_number(t->tid);
+    t->tid = pid->nr;
+  }
+  spin_unlock_irq(&family_lock, on);
+  return t->tid ? 0 : -EAGAIN;
 }
 
 void

@@ -31,8 +31,8 @@ process_get(struct process *p)
 
 void process_put(struct process *p);
 
-// A number for t, which enters later, or is given up: nr if nobody has it, else any.
-// => 0 or -EAGAIN
+// A number for t, which enters later, or is given up: nr if nobody has it, else the one it
+// has, or any.  => 0 or -EAGAIN
 int process_reserve(struct task *t, u32 nr);
 void process_unreserve(struct task *t);
 

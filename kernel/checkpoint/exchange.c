@@ -108,6 +108,7 @@ take(struct task *t)
   bool on = spin_lock_irq(&family_lock);
   struct offer *o = t->killed ? NULL : p->offer;
   if(o){
+    threads_kill_locked(p, t);         // before any of them could go on as it was
     p->offer = NULL;
     o->state = TAKEN;
   }

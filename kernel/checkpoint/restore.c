@@ -394,6 +394,8 @@ start_thread(struct task *t, const struct ck_task *r)
     *t->tf = tf;
     t->tf->task = t;
   }
+  if(t->tid != r->tid)
+    process_reserve(t, r->tid);        // a thread of what we were until now may have had it
   int err = process_enter(t, 0, NULL);
   if(err == 0){
     task_start(t);

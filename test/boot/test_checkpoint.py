@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from guest import wait_for
 from host import get, tool
 from test_power import cut, requests
 
@@ -174,6 +175,12 @@ def test_rewind(boot):
     assert want in g.run("wait", 60)
     assert [int(l.split()[0]) for l in g.run("cat /out").splitlines()] == list(range(1, 61))
     assert "No such process" in g.run(f"rewind {pid} 1")
+    pid = start(g, "twins /letters")           # of two threads
+    wait_for(lambda: len(g.run(f"ls /proc/{pid}/task").splitlines()) == 2)
+    threads = g.run(f"ls /proc/{pid}/task")
+    save(g, pid, "/t")
+    g.check(f"rewind {pid} 1", 60)
+    wait_for(lambda: g.run(f"ls /proc/{pid}/task") == threads)
     g.vm_check()
 
 
