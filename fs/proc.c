@@ -156,7 +156,10 @@ lookup_number(struct node *dir, struct task *t, u64 number, struct inode **out)
   if(e->next_number == NULL || !e->next_number(t, &found) || found != number)
     return -ENOENT;
   u32 pid = process_of(dir, &number);
-  return make_node(e->entries, pid, number, out);
+  int err = make_node(e->entries, pid, number, out);
+  if(err == 0 && e->entries->mode_of)
+    (*out)->mode = e->entries->mode_of(t, number);
+  return err;
 }
 
 static int

@@ -29,7 +29,8 @@ struct proc_space_number {
 // A file always says the same, or has one of show; next, for a text made in parts as it is
 // read, each from cursor[0] on, which was 0 (=> false: there is no more; cursor[1] is its own
 // too); number; numbers, if it is an array of which n are wanted (=> how many there are).  It
-// has store if it can be written otherwise than as a number.  A link has link; a directory
+// has store if it can be written otherwise than as a number.  A link has link, and mode_of
+// if the mode differs from one to the next; a directory
 // has nentries entries, or children whose names are numbers, all of one entry, with
 // next_number, which finds the first that is there at or above *number.  Children
 // that are directories are tasks.
@@ -47,6 +48,7 @@ struct proc_entry {
   i64 (*numbers)(struct task *t, u64 first, u64 n, u64 *out);
   int (*store)(const char *s, struct task *t);                        // without the newline
   int (*link)(struct task *t, u64 number, struct inode **out);        // => referenced
+  u32 (*mode_of)(struct task *t, u64 number);
   const struct proc_entry *entries;
   bool (*next_number)(struct task *t, u64 *number);
 };

@@ -10,10 +10,13 @@
 #include "fs/path.h"
 #include "fs/proc.h"
 #include "fs/stat.h"
+#include "kernel/chardev.h"
 #include "kernel/errno.h"
 #include "kernel/failnth.h"
 #include "kernel/files.h"
+#include "kernel/job.h"
 #include "kernel/process.h"
+#include "kernel/signal.h"
 #include "kernel/string.h"
 #include "mm/frame.h"
 #include "mm/local.h"
@@ -26,11 +29,21 @@ enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000 };
 
 // A copy of what needs the family lock.
 struct family {
-  u32 tid, pid, ppid, pgid, sid, threads, uid, gid;
-  u64 pending, shared_pending, blocked, ignored, caught;
+  u32 tid, pid, ppid, pgid, sid, foreground, threads, uid, gid, flags;
+  u64 pending, shared_pending, queued, blocked, ignored, caught;
   struct used used, waited;
   int exit_status;
 };
+
+// Linux's flags of a task, those that ps shows.  family_lock held.
+static u32
+flags_of(const struct task *t)
+{
+  enum { PF_EXITING = 0x4, PF_FORKNOEXEC = 0x40, PF_KTHREAD = 0x200000 };
+  const struct process *p = t->process;
+  return (p->exiting || p->zombie ? PF_EXITING : 0) | (p->execed ? 0 : PF_FORKNOEXEC) |
+         (process_is_kernels(p) ? PF_KTHREAD : 0);
+}
 
 // Times and faults are those of the task, or of the whole process.
 static void
@@ -41,19 +54,20 @@ get_family(struct task *t, struct family *f, bool whole)
   bool on = spin_lock_irq(&family_lock);
   *f = (struct family){
     .tid = t->tid, .pid = p->pid, .ppid = p->parent ? p->parent->pid : 0, .pgid = p->pgid,
-    .sid = p->sid, .threads = p->nthreads, .uid = p->uid, .gid = p->gid, .pending = t->pending.set,
-    .shared_pending = p->pending.set, .blocked = t->sig_blocked, .ignored = p->sig_ignored,
-    .caught = p->sig_handled,
+    .sid = p->sid, .foreground = terminal_foreground_of(p), .threads = p->nthreads, .uid = p->uid,
+    .gid = p->gid, .flags = flags_of(t), .pending = t->pending.set,
+    .shared_pending = p->pending.set, .queued = t->pending.n + p->pending.n,
+    .blocked = t->sig_blocked, .ignored = p->sig_ignored, .caught = p->sig_handled,
     .used = used, .waited = p->waited,
     .exit_status = p->zombie ? p->exit_status : 0,
   };
   spin_unlock_irq(&family_lock, on);
 }
 
-// Sizes of a process's memory, in pages.
+// Sizes of a process's memory, in pages; and where its program's own text and data lie.
 struct sizes {
-  u64 size, anon, file, shared, swapped, locked, text, data, stack, tables;
-  va_t stack_start;
+  u64 size, anon, file, shared, swapped, locked, text, libraries, data, stack, tables;
+  struct span { va_t start, end; } code, variables;
 };
 
 static u64
@@ -76,19 +90,23 @@ add_entry(void *sizes, va_t va, pte_t p, const struct frame *table)
 }
 
 static void
-add_area(struct sizes *z, const struct area *a)
+add_area(struct sizes *z, const struct space *s, const struct area *a)
 {
   u64 pages = (a->end - a->start) / PAGE_SIZE;
+  bool text = (a->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC;
+  bool own = s->exe && a->file && a->file->inode == s->exe->inode;
+  struct span *part = text ? &z->code : &z->variables;
   z->size += pages;
   z->locked += a->flags & AREA_LOCKED ? pages : 0;
   if(a->flags & AREA_STACK){
     z->stack += pages;
-    z->stack_start = max(z->stack_start, a->end);
-  } else if(a->prot & PROT_EXEC){
-    z->text += pages;
+  } else if(text){
+    *(own ? &z->text : &z->libraries) += pages;
   } else if((a->prot & PROT_WRITE) && !(a->flags & AREA_SHARED)){
     z->data += pages;
   }
+  if(own && (text || (a->prot & PROT_WRITE)))
+    *part = (struct span){ part->start ? part->start : a->start, a->end };
 }
 
 static void
@@ -97,7 +115,7 @@ get_sizes(struct space *s, struct sizes *z)
   struct area a;
   *z = (struct sizes){ 0 };
   for(va_t va = 0; s && vm_area_at(s, va, &a); va = a.end){
-    add_area(z, &a);
+    add_area(z, s, &a);
     file_put(a.file);
   }
   if(s){
@@ -116,15 +134,19 @@ show_stat_of(struct text *x, struct task *t, bool whole)
   struct space *s = task_space(t);
   get_family(t, &f, whole);
   get_sizes(s, &z);
-  text_add(x, "%u (%s) %c %u %u %u 0 -1 0 %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
-           f.tid, t->comm, task_letter(t), f.ppid, f.pgid, f.sid, f.used.minor, f.waited.minor,
+  char letter = task_letter(t);
+  text_add(x, "%u (%s) %c %u %u %u %u %d %u %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
+           f.tid, t->comm, letter, f.ppid, f.pgid, f.sid, f.foreground ? DEV_CONSOLE : 0,
+           f.foreground ? (i32)f.foreground : -1, f.flags, f.used.minor, f.waited.minor,
            f.used.major, f.waited.major, f.used.user / NS_A_TICK, f.used.kernel / NS_A_TICK,
            f.waited.user / NS_A_TICK, f.waited.kernel / NS_A_TICK, f.threads,
            t->process->start_time / NS_A_TICK, z.size * PAGE_SIZE, resident(&z));
-  text_add(x, "%lu 0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 %u 0 0 0 0 0 ", ~0UL, z.stack_start,
-           f.pending | f.shared_pending, f.blocked, f.ignored, f.caught,
-           t->hart ? t->hart->index : 0);
-  text_add(x, "0 0 %lu %lu %lu %lu %lu %d\n", s ? s->brk_start : 0, s ? s->arg_start : 0,
+  text_add(x, "%lu %lu %lu %lu 0 0 %lu %lu %lu %lu %u 0 0 %d %u 0 0 0 0 0 %lu %lu ",
+           t->process->limits[RLIMIT_RSS].soft, z.code.start, z.code.end, s ? s->stack_start : 0,
+           f.pending | f.shared_pending, f.blocked, f.ignored, f.caught, letter != 'R',
+           f.tid == f.pid ? SIGCHLD : -1, t->hart ? t->hart->index : 0, z.variables.start,
+           z.variables.end);
+  text_add(x, "%lu %lu %lu %lu %lu %d\n", s ? s->brk_start : 0, s ? s->arg_start : 0,
            s ? s->arg_end : 0, s ? s->env_start : 0, s ? s->env_end : 0, f.exit_status);
   space_put(s);
   return 0;
@@ -158,13 +180,13 @@ state_name(char letter)
 }
 
 static void
-add_memory(struct text *x, const struct sizes *z)
+add_memory(struct text *x, const struct space *s, const struct sizes *z)
 {
   const struct { const char *name; u64 pages; } sizes[] = {
-    { "VmSize", z->size }, { "VmLck", z->locked }, { "VmRSS", resident(z) },
-    { "RssAnon", z->anon }, { "RssFile", z->file }, { "RssShmem", z->shared },
-    { "VmData", z->data }, { "VmStk", z->stack }, { "VmExe", z->text }, { "VmPTE", z->tables },
-    { "VmSwap", z->swapped },
+    { "VmPeak", max(s->mapped_most, z->size) }, { "VmSize", z->size }, { "VmLck", z->locked },
+    { "VmRSS", resident(z) }, { "RssAnon", z->anon }, { "RssFile", z->file },
+    { "RssShmem", z->shared }, { "VmData", z->data }, { "VmStk", z->stack }, { "VmExe", z->text },
+    { "VmLib", z->libraries }, { "VmPTE", z->tables }, { "VmSwap", z->swapped },
   };
   for(u32 k = 0; k < count_of(sizes); k++)
     text_add(x, "%s:\t%8lu kB\n", sizes[k].name, sizes[k].pages * PAGE_KIB);
@@ -180,6 +202,26 @@ add_demand(struct text *x, const struct space *s, const struct sizes *z)
            rate_last(&s->demand.faults, demand_second()), s->suspended);
 }
 
+// A set of harts as Linux writes it: in words of 32 bits, then as ranges.
+static void
+add_harts(struct text *x, u64 set)
+{
+  text_add(x, "Cpus_allowed:\t");
+  for(u32 k = (nharts + 3) / 4; k-- > 0;)
+    text_add(x, k == 8 ? "%lx," : "%lx", set >> 4 * k & 0xf);
+  text_add(x, "\nCpus_allowed_list:");
+  char before = '\t';
+  for(u32 h = 0, end; h < nharts; h = end + 1){
+    for(end = h; end < nharts && (set >> end & 1); end++)
+      ;
+    if(end == h)
+      continue;
+    text_add(x, end - h > 1 ? "%c%u-%u" : "%c%u", before, h, end - 1);
+    before = ',';
+  }
+  text_add(x, "\n");
+}
+
 static int
 show_status(struct text *x, struct task *t)
 {
@@ -187,20 +229,33 @@ show_status(struct text *x, struct task *t)
   struct sizes z;
   struct space *s = task_space(t);
   struct files *fs = task_files(t);
+  struct fs_pos *at = task_fs(t);
   char letter = task_letter(t);
   get_family(t, &f, true);
   get_sizes(s, &z);
-  text_add(x, "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-           t->comm, letter, state_name(letter), f.pid, f.tid, f.ppid);
-  text_add(x, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t\n", f.uid, f.uid,
-           f.uid, f.uid, f.gid, f.gid, f.gid, f.gid, fs ? fs->size : 0);
+  text_add(x, "Name:\t%s\n", t->comm);
+  if(at)
+    text_add(x, "Umask:\t%04o\n", at->umask);
+  text_add(x, "State:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+           letter, state_name(letter), f.pid, f.tid, f.ppid);
+  text_add(x, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t \n"
+              "Kthread:\t%u\n", f.uid, f.uid, f.uid, f.uid, f.gid, f.gid, f.gid, f.gid,
+           fs ? fs->size : 0, process_is_kernels(t->process));
   if(s){
-    add_memory(x, &z);
+    add_memory(x, s, &z);
     add_demand(x, s, &z);
   }
-  text_add(x, "Threads:\t%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
-              "SigCgt:\t%016lx\nvoluntary_ctxt_switches:\t%lu\n",
-           f.threads, f.pending, f.shared_pending, f.blocked, f.ignored, f.caught, t->switches);
+  u64 caps = f.uid == 0 ? ALL_CAPS : 0;
+  text_add(x, "Threads:\t%u\nSigQ:\t%lu/%u\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n"
+              "SigIgn:\t%016lx\nSigCgt:\t%016lx\nCapInh:\t%016x\nCapPrm:\t%016lx\n"
+              "CapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016x\n",
+           f.threads, f.queued, SIGQUEUE_MAX, f.pending, f.shared_pending, f.blocked, f.ignored,
+           f.caught, 0, caps, caps, ALL_CAPS, 0);
+  add_harts(x, atomic_load(&t->harts) & all_harts());
+  u64 preempted = atomic_load(&t->preempted), all = atomic_load(&t->switches);
+  text_add(x, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+           all - min(preempted, all), preempted);
+  fs_pos_put(at);
   space_put(s);
   files_put(fs);
   return 0;
@@ -412,6 +467,18 @@ link_fd(struct task *t, u64 number, struct inode **out)
   return f ? 0 : -ENOENT;
 }
 
+// As it was opened.
+static u32
+mode_of_fd(struct task *t, u64 number)
+{
+  struct files *fs = task_files(t);
+  struct file *f = fs ? files_at(fs, number) : NULL;
+  u32 how = f ? f->flags & O_ACCMODE : O_RDWR;
+  file_put(f);
+  files_put(fs);
+  return S_IFLNK | (how == O_WRONLY ? 0 : 0500) | (how == O_RDONLY ? 0 : 0300);
+}
+
 static bool
 next_fd(struct task *t, u64 *number)
 {
@@ -428,7 +495,9 @@ next_fd(struct task *t, u64 *number)
 }
 
 static const struct proc_entry proc_task;
-static const struct proc_entry fd = { .mode = S_IFLNK | 0700, .link = link_fd };
+static const struct proc_entry fd = {
+  .mode = S_IFLNK | 0700, .mode_of = mode_of_fd, .link = link_fd,
+};
 
 // What only a process has is in front, what only a task has at the end.
 static const struct proc_entry entries[] = {

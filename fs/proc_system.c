@@ -201,31 +201,48 @@ static int
 show_interrupts(struct text *t, struct task *unused)
 {
   struct irq_info i;
-  text_add(t, "     ");
+  text_add(t, "           ");
   for(u32 h = 0; h < nharts; h++)
-    text_add(t, "      CPU%-2u", h);
+    text_add(t, "CPU%-8u", h);
   text_add(t, "\n");
   for(u32 k = 0; irq_info(k, &i); k++){
     if(i.line)
-      text_add(t, "%3u: ", i.line);
+      text_add(t, "%3u:", i.line);
     else
-      text_add(t, "%s: ", i.label);
+      text_add(t, "%s:", i.label);
     for(u32 h = 0; h < nharts; h++)
       text_add(t, " %10lu", i.count(&i, h));
-    text_add(t, "  %s  %s\n", i.line ? "PLIC" : "hart", i.name);
+    if(i.line)
+      text_add(t, " SiFive PLIC %3u Level   ", i.line);
+    text_add(t, "  %s\n", i.name);
   }
   return 0;
 }
 
 static u64
-all_interrupts(void)
+interrupts_of(const struct irq_info *i)
+{
+  u64 n = 0;
+  for(u32 h = 0; h < nharts; h++)
+    n += i->count(i, h);
+  return n;
+}
+
+// All, then those of each line from 0 on.
+static void
+add_interrupts(struct text *t)
 {
   struct irq_info i;
-  u64 n = 0;
+  u64 all = 0;
   for(u32 k = 0; irq_info(k, &i); k++)
-    for(u32 h = 0; h < nharts; h++)
-      n += i.count(&i, h);
-  return n;
+    all += interrupts_of(&i);
+  text_add(t, "intr %lu", all);
+  for(u32 k = 0, line = 0; irq_info(k, &i) && i.line; k++, line++){
+    for(; line < i.line; line++)
+      text_add(t, " 0");
+    text_add(t, " %lu", interrupts_of(&i));
+  }
+  text_add(t, "\n");
 }
 
 static int
@@ -248,7 +265,7 @@ show_stat(struct text *t, struct task *unused)
     switches += harts[k].switches;
   }
   struct task_count tasks = count_tasks();
-  text_add(t, "intr %lu\n", all_interrupts());
+  add_interrupts(t);
   text_add(t, "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n", switches,
            time_at_boot / SECOND, tasks.last, tasks.running, tasks.blocked);
   return 0;

@@ -153,6 +153,7 @@ struct file_ops {
   int (*open)(struct file *f);                          // of a character device
   i64 (*read)(struct file *f, va_t buf, u64 n, u64 *pos);
   i64 (*write)(struct file *f, va_t buf, u64 n, u64 *pos);
+  int (*turn)(struct file *f, bool take);               // to be the only writer. => 0 or -errno
   int (*readdir)(struct file *f, struct dir_sink *d);
   i64 (*ioctl)(struct file *f, u64 cmd, u64 arg);
   u32 (*poll)(struct file *f, struct poll_wait *w);     // => POLLIN | ...; see kernel/poll.h

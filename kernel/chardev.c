@@ -14,7 +14,6 @@
 #include "kernel/task.h"
 #include "mm/slab.h"
 
-enum { DEV_TTY = 0x500 };        // the terminal of the session, if it has one
 
 static struct list devices = LIST_INIT(devices);
 

@@ -11,6 +11,9 @@ struct file;
 struct file_ops;
 struct inode;
 
+// The terminal of the session, if it has one; and the one that there is.
+enum { DEV_TTY = 0x500, DEV_CONSOLE = 0x501 };
+
 struct chardev {
   u32 major, minor, mode;       // mode: permissions in /dev
   const char *name;             // there

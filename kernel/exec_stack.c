@@ -128,6 +128,6 @@ exec_stack(const struct args *argv, const struct args *envp, const char *path,
   s->arg_start = at.argv;
   s->arg_end = s->env_start = at.envp;
   s->env_end = at.path;
-  *sp = at.sp;
+  *sp = s->stack_start = at.sp;
   return err;
 }

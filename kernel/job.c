@@ -179,6 +179,12 @@ terminal_set_foreground(i32 pgid)
   return err;
 }
 
+u32
+terminal_foreground_of(const struct process *p)
+{
+  return session && session == p->sid ? foreground : 0;
+}
+
 static i64
 if_mine(const u32 *what)
 {

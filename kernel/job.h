@@ -21,6 +21,9 @@ bool group_is_orphaned(u32 pgid);
 // p leads a session, or the group in the terminal's foreground.
 bool job_is_led_by(const struct process *p);
 
+// The terminal's foreground group, if it is the terminal of p's session; or 0.
+u32 terminal_foreground_of(const struct process *p);
+
 // p has ended; or its child got another parent for that reason.
 void job_ended(struct process *p);
 void job_lost_parent(const struct process *child, const struct process *old_parent);

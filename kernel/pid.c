@@ -12,7 +12,7 @@
 #include "mm/radix.h"
 #include "mm/slab.h"
 
-enum { PID_FIRST = 2 };      // 1 is init's
+enum { PID_FIRST = PID_INIT + 1 };
 
 static struct radix numbers;
 static struct cache pids = CACHE("pid", sizeof(struct pid), NULL);
@@ -86,6 +86,8 @@ pid_put(struct pid *pid)
 void
 pid_join(struct process *p)
 {
+  if(!p->sid)
+    return;
   struct pid *group = pid_find(p->pgid), *session = pid_find(p->sid);
   group->users++;
   list_append(&group->group, &p->in_group);
@@ -95,6 +97,8 @@ pid_join(struct process *p)
 void
 pid_leave(struct process *p)
 {
+  if(!p->sid)
+    return;
   list_remove(&p->in_group);
   pid_put(pid_find(p->pgid));
   pid_put(pid_find(p->sid));

@@ -18,7 +18,7 @@ struct pid {
   struct list group;     // processes of the group with this number
 };
 
-enum { PID_MAX = 1 << 22 };
+enum { PID_INIT = 1, PID_MAX = 1 << 22 };
 extern u64 pid_last;       // the search for a free number goes on behind it
 
 // => all with family_lock held
@@ -28,7 +28,8 @@ struct pid *pid_find(u32 nr);              // => or NULL
 struct pid *pid_next(u32 nr);              // => the first in use at or above nr, or NULL
 void pid_put(struct pid *pid);
 
-// Enter and leave the group p->pgid and the session p->sid.
+// Enter and leave the group p->pgid and the session p->sid; the kernel's own tasks have
+// none, 0.
 void pid_join(struct process *p);
 void pid_leave(struct process *p);
 

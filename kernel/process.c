@@ -85,8 +85,8 @@ join_family(struct process *p, struct task *leader, struct process *parent)
   p->ppid = parent ? parent->pid : 0;
   if(parent)
     list_append(&parent->children, &p->sibling);
-  p->pgid = parent ? parent->pgid : p->pid;
-  p->sid = parent ? parent->sid : p->pid;
+  p->pgid = parent ? parent->pgid : p->pid == PID_INIT ? PID_INIT : 0;
+  p->sid = parent ? parent->sid : p->pgid;
   pid_join(p);
 }
 

@@ -15,9 +15,19 @@
 enum { STACK_LIMIT = 8 * MiB };        // RLIMIT_STACK at first
 #define STACK_MAX (64 * GiB)           // what an infinite one stands for
 
+// Linux's capabilities: root has all.
+#define ALL_CAPS ((2UL << 40) - 1)
+
 // ---- process.c ----
 
 extern struct process *init_process;   // pid 1
+
+// Is it a task of the kernel's own?
+static inline bool
+process_is_kernels(const struct process *p)
+{
+  return p->immune && p != init_process;
+}
 
 // A process for a child of parent (NULL: a kernel task).  => refs 1, or NULL
 struct process *process_create(struct process *parent);

@@ -112,7 +112,7 @@ switch_to(struct hart *h, struct task *prev, struct task *next)
   u64 now = prev->mark;
   next->mark = now;
   trace(SWITCH, prev, next);
-  next->switches++;
+  prev->switches++;
   h->switches++;
   if(unlikely(prev == h->idle || next == h->idle))
     tick_change(h, next == h->idle, now);
@@ -183,6 +183,7 @@ reschedule(void)
       enqueue(h, prev);
     else
       next = prev;
+    prev->preempted += next != prev;
   }
   if(!next)
     next = h->idle;

@@ -34,6 +34,7 @@ struct sig_stack {
 };
 
 // Signals that wait to be taken.
+enum { SIGQUEUE_MAX = 1024 };    // real-time signals that may wait in one set
 struct sigpending {
   u64 set;                 // bit n-1 for signal n
   struct list queue;       // what is known of them, in the order they came

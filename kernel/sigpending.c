@@ -10,8 +10,6 @@
 #include "kernel/signal.h"
 #include "mm/slab.h"
 
-enum { QUEUE_MAX = 1024 };       // real-time signals that may wait; RLIMIT_SIGPENDING
-
 static struct cache queued_cache = CACHE("signal", sizeof(struct queued), NULL);
 
 void
@@ -37,7 +35,7 @@ sigpending_add(struct sigpending *q, const struct siginfo *si)
   bool standard = si->signo < SIGRTMIN;
   if(standard && (q->set & signal_bit(si->signo)))
     return 0;
-  struct queued *e = standard || q->n < QUEUE_MAX ? cache_alloc(&queued_cache) : NULL;
+  struct queued *e = standard || q->n < SIGQUEUE_MAX ? cache_alloc(&queued_cache) : NULL;
   if(e){
     e->info = *si;
     list_append(&q->queue, &e->link);

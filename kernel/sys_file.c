@@ -92,7 +92,12 @@ vector(int fd, transfer *op, va_t iov, u64 n, u64 *pos)
 {
   int e = check_iovec(iov, n);
   struct fd_ref r = fd_get(fd);
+  bool turn = r.file && op == file_write && r.file->ops->turn;
+  if(turn && e == 0)
+    e = r.file->ops->turn(r.file, true);
   i64 done = r.file == NULL ? -EBADF : e ? e : each(r.file, op, iov, n, pos);
+  if(turn && e == 0)
+    r.file->ops->turn(r.file, false);
   fd_put(r);
   return done;
 }

@@ -204,7 +204,6 @@ i64 sys_getgroups(const u64 *a) { return (i32)a[0] < 0 ? -EINVAL : 0; }
 
 // Who is root has all capabilities and keeps them, who is not has none (capget(2)).
 enum { CAP_VERSION = 0x20080522 };
-#define ALL_CAPS ((2UL << 40) - 1)
 
 struct cap_header { u32 version, pid; };
 struct cap_word { u32 effective, permitted, inheritable; };
@@ -345,12 +344,6 @@ static struct task *
 task_named(u32 tid)
 {
   return task_find(tid ? tid : current->tid);
-}
-
-static u64
-all_harts(void)
-{
-  return nharts < 64 ? (1UL << nharts) - 1 : ~0UL;
 }
 
 i64

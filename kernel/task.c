@@ -177,7 +177,7 @@ task_dump(void)
 
 // ---- The kernel's own tasks ----
 
-enum { ANY = 0, INIT = 1 };        // their numbers
+enum { ANY = 0, INIT = PID_INIT };  // their numbers
 
 static struct task *
 start_kernel_task(const char *name, u32 nr, void (*fn)(void *), void *arg)

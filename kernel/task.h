@@ -36,7 +36,7 @@ enum sleep_kind { SLEEP_SURE, SLEEP_KILLABLE, SLEEP_SIGNALS };
 // Linux's resource limits; those that bound something here have names.
 enum {
   RLIMIT_CPU = 0, RLIMIT_FSIZE = 1, RLIMIT_DATA = 2, RLIMIT_STACK = 3, RLIMIT_CORE = 4,
-  RLIMIT_NOFILE = 7, RLIMIT_AS = 9, RLIMITS = 16,
+  RLIMIT_RSS = 5, RLIMIT_NOFILE = 7, RLIMIT_AS = 9, RLIMITS = 16,
 };
 #define LIMIT_NONE (~0UL)
 struct rlimit { u64 soft, hard; };
@@ -140,7 +140,7 @@ struct task {
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   struct told told;
   u64 minor, major;         // faults
-  u64 switches;
+  u64 switches, preempted;  // switched out; so often though it could have gone on
   u64 fail_nth;             // this many allocations from now one fails; see failnth.h
   u64 refs;
   struct lock_record locks;
@@ -182,6 +182,7 @@ struct hart {
 extern struct hart *harts;
 extern u32 nharts;
 extern u64 harts_online;    // bit i: hart index i has entered hart_main (bit 0 from boot)
+static inline u64 all_harts(void) { return ~0UL >> (64 - nharts); }
 
 extern struct task boot_task;   // static: the boot hart's first and idle task; tp from entry on
 extern struct hart boot_hart;   // static: harts[0] until task_init

@@ -66,7 +66,7 @@ put_out(const char *s, u64 n)
 static int
 turn_take(u32 flags)
 {
-  int err = 0;
+  int err = atomic_load(&tty.termios.lflag) & TOSTOP ? terminal_check(SIGTTOU) : 0;
   bool on = spin_lock_irq(&tty.lock);
   while(tty.writer != current && err == 0)
     if(tty.writer == NULL)
@@ -91,6 +91,15 @@ turn_give(void)
   spin_unlock_irq(&tty.lock, on);
 }
 
+static int
+tty_turn(struct file *f, bool take)
+{
+  if(take)
+    return turn_take(f->flags);
+  turn_give();
+  return 0;
+}
+
 static i64
 write_out(va_t buf, u64 n)
 {
@@ -110,11 +119,11 @@ write_out(va_t buf, u64 n)
 static i64
 tty_write(struct file *f, va_t buf, u64 n, u64 *pos)
 {
-  int err = atomic_load(&tty.termios.lflag) & TOSTOP ? terminal_check(SIGTTOU) : 0;
-  if(err || (err = turn_take(f->flags)))
-    return err;
-  i64 done = write_out(buf, n);
-  turn_give();
+  bool mine = atomic_load(&tty.writer) == current;       // of a writev
+  int err = mine ? 0 : turn_take(f->flags);
+  i64 done = err ? err : write_out(buf, n);
+  if(!mine && err == 0)
+    turn_give();
   return done;
 }
 
@@ -354,6 +363,7 @@ tty_ioctl(struct file *f, u64 cmd, u64 arg)
 static const struct file_ops tty_ops = {
   .read = tty_read,
   .write = tty_write,
+  .turn = tty_turn,
   .ioctl = tty_ioctl,
   .poll = tty_poll,
 };

@@ -206,6 +206,7 @@ area_remove(struct space *s, struct area *a)
 {
   s->root = remove_below(s->root, a);
   s->nareas--;
+  s->mapped_most = max(s->mapped_most, s->mapped);
   s->mapped -= (a->end - a->start) >> PAGE_SHIFT;
   if(s->recent == a)
     s->recent = NULL;
@@ -216,6 +217,7 @@ area_remove(struct space *s, struct area *a)
 void
 area_resize(struct space *s, struct area *a, va_t start, va_t end)
 {
+  s->mapped_most = max(s->mapped_most, s->mapped);
   s->mapped += ((end - start) >> PAGE_SHIFT) - ((a->end - a->start) >> PAGE_SHIFT);
   if(a->object)
     a->offset += start - a->start;

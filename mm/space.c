@@ -210,6 +210,7 @@ copy_attributes(struct space *child, struct space *parent)
   child->trampoline = parent->trampoline;
   child->arg_start = parent->arg_start;
   child->arg_end = parent->arg_end;
+  child->stack_start = parent->stack_start;
   child->env_start = parent->env_start;
   child->env_end = parent->env_end;
   child->oom_score_adj = parent->oom_score_adj;

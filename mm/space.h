@@ -68,7 +68,7 @@ struct space {
   va_t mmap_top;               // mmap places areas downwards from here
   u64 stack_limit;             // bytes; so are
   u64 size_max, heap_max;      // the most there may be of all areas, and of the heap
-  va_t arg_start, arg_end, env_start, env_end;
+  va_t stack_start, arg_start, arg_end, env_start, env_end;
   struct file *exe;            // the program, referenced
   va_t trampoline;             // where signal handlers return to; 0: not mapped
 
@@ -102,7 +102,7 @@ struct space {
   char *saved_as;              // of such a copy, or if there is none of what it was restored
                                // from: where, kmalloc'd, or NULL
 
-  u64 mapped;                  // pages of all areas
+  u64 mapped, mapped_most;     // pages of all areas; the most there were before they shrank
   u32 future;                  // AREA_ flags for what will be mapped, after mlockall
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """/proc: Linux's names and formats, so that Linux's programs can read it."""
 
+import pathlib
 import re
 
 import pytest
@@ -65,6 +66,52 @@ def test_stat_has_linux_fields(shell):
     assert int(fields[1]) >= 1                     # parent
     assert int(fields[20]) > 0                     # vsize, bytes
     assert 0 < int(fields[21]) < int(fields[20]) // 4096 + 1  # rss, pages
+
+
+def shape(line):
+    """What of a line is the same on every Linux."""
+    return re.sub(r"\d+", "N", re.sub(r"\b[0-9a-f]{16}\b", "HHHHHHHHHHHHHHHH", line))
+
+
+def test_status_has_linux_lines(shell):
+    """Lines that Linux has look as on the host, in its order, but for where they may run."""
+    def read(text):
+        return {line.split(":")[0]: line for line in text.splitlines()}
+    own = {"VmWset", "FaultFreq", "Suspended"}
+    guest, host = (read(text) for text in (
+        shell.run("cat < /proc/self/status"), pathlib.Path("/proc/self/status").read_text()))
+    assert list(host)[:6] == list(guest)[:6]
+    common = [name for name in host if name in guest]
+    assert [name for name in guest if name not in own] == common
+    assert {"Umask", "VmPeak", "VmLib", "SigQ", "CapEff", "Cpus_allowed",
+            "nonvoluntary_ctxt_switches"} <= set(common)
+    for name in common:
+        if name not in ("Name", "Groups", "Cpus_allowed", "Cpus_allowed_list"):
+            assert re.sub(r" +N", " N", shape(guest[name])) == re.sub(r" +N", " N",
+                                                                      shape(host[name]))
+    for name in ("VmSize", "VmRSS"):
+        assert len(guest[name]) == len(host[name])
+    assert guest["Cpus_allowed"] == "Cpus_allowed:\t7"
+    assert guest["Cpus_allowed_list"] == "Cpus_allowed_list:\t0-2"
+
+
+def test_terminal_and_kernel_tasks(shell):
+    """tty_nr and tpgid of a job and of what has no terminal; the kernel's tasks are of no
+    session, and ps of any make takes their names for them."""
+    def stat(pid):
+        return shell.run(f"cat /proc/{pid}/stat").rsplit(")")[1].split()
+    mine = stat("self")
+    assert mine[4] == "1281"                       # 5:1, /dev/console
+    assert mine[5] == mine[2] != mine[3]           # the foreground group is its own
+    init = stat(1)
+    assert init[2:6] == ["1", "1", "0", "-1"] and int(init[6]) & 0x200000 == 0
+    tasks = {p["comm"]: p for p in (
+        dict(zip(("pid", "comm"), line.split())) for line in
+        shell.run("ps -o pid=,comm=").splitlines())}
+    for name in ("flusher", "tty", "reaper"):
+        pid = tasks[name]["pid"]
+        assert stat(pid)[2:6] == ["0", "0", "0", "-1"] and int(stat(pid)[6]) & 0x200000
+        assert "Kthread:\t1\n" in shell.run(f"cat /proc/{pid}/status")
 
 
 def test_status(shell):
@@ -150,9 +197,13 @@ def test_interrupts(shell):
     def read():
         head, *lines = shell.run("cat /proc/interrupts").splitlines()
         assert head.split() == ["CPU0", "CPU1", "CPU2"]
-        rows = (re.fullmatch(r" *(\w+): +(\d+) +(\d+) +(\d+)  (PLIC|hart)  (.*)", line)
-                for line in lines)
-        return {m[6]: [int(m[k]) for k in (2, 3, 4)] for m in rows}
+        rows = [re.fullmatch(r"( +\d+|[A-Z]{3}):( +\d+)( +\d+)( +\d+)( .*)", line)
+                for line in lines]
+        assert all(len(m[k]) == 11 for m in rows for k in (2, 3, 4))   # below the headings
+        assert all(re.fullmatch(r" SiFive PLIC +(\d+) Level     \w+", m[5])[1] == m[1].strip()
+                   for m in rows if m[1].strip().isdigit())
+        return {m[5].split(maxsplit=4 if m[1].strip().isdigit() else 0)[-1].strip():
+                [int(m[k]) for k in (2, 3, 4)] for m in rows}
     before = read()
     assert {"vda", "uart", "timer", "from other harts"} == before.keys()
     shell.run("echo 3 > /proc/sys/vm/drop_caches; cat /usertests > /dev/null; sync; sleep 1")
@@ -160,7 +211,9 @@ def test_interrupts(shell):
     assert after["vda"][0] > before["vda"][0] and after["uart"][0] > before["uart"][0]
     assert sum(after["timer"]) > sum(before["timer"])
     assert all(n >= m for name in after for n, m in zip(after[name], before[name]))
-    total = int(re.search(r"(?m)^intr (\d+)", shell.run("cat /proc/stat"))[1])
+    total, *each = map(int, re.search(r"(?m)^intr (.*)", shell.run("cat /proc/stat"))[1].split())
+    assert len(each) == 11 and sum(each) < total
+    assert [n for n, count in enumerate(each) if count] == [1, 10]    # vda's line, the uart's
     assert sum(map(sum, after.values())) <= total <= sum(map(sum, read().values()))
 
 
@@ -294,6 +347,6 @@ def test_tasks(boot, hogs):
     for field in 9, 13, 14:             # faults, times in user mode and in the kernel
         assert 0 <= int(whole[field]) - sum(int(s[field]) for s in stat) < 4
     status = g.run(f"cat /proc/{pid}/task/{tids[2]}/status")
-    assert re.search(rf"Tgid:\t{pid}\nPid:\t{tids[2]}\n", status)
+    assert re.search(rf"Tgid:\t{pid}\nNgid:\t0\nPid:\t{tids[2]}\n", status)
     assert "No such file" in g.run(f"cat /proc/{pid}/task/1/stat")
     assert "No such file" in g.run(f"ls /proc/{pid}/task/{pid}/task")

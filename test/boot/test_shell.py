@@ -3,6 +3,8 @@
 
 import pytest
 
+from guest import ROOT
+
 CTRL_C, CTRL_D, CTRL_P, CTRL_U, CTRL_Z, BACKSPACE, UP, DOWN = (
     "\x03", "\x04", "\x10", "\x15", "\x1a", "\x7f", "\x1b[A", "\x1b[B")
 
@@ -133,6 +135,12 @@ def test_lines_of_two_programs_do_not_mix(shell):
     lines = shell.run("dd if=20a bs=4001 2> /dev/null & dd if=20b bs=4001 2> /dev/null; wait",
                       60).split()
     assert sorted(lines) == ["a" * 4000] * 20 + ["b" * 4000] * 20
+
+
+def test_pieces_of_a_writev_come_out_together(boot, image, linux_program):
+    linux_program("pieces", (ROOT / "test/boot/linux/pieces.c").read_text(), "-static")
+    lines = boot(image=image).run("/pieces a b c", 60).split()
+    assert sorted(lines) == ["a" * 1999] * 20 + ["b" * 1999] * 20 + ["c" * 1999] * 20
 
 
 def test_ctrl_c_drops_the_line(shell):
