@@ -48,10 +48,10 @@ static int
 make_link(struct inode *dir, const struct name *n, const struct wish *wish)
 {
   struct inode *i = wish->inode;
-  if(dir->ops->link == NULL)
-    return -EPERM;
   if(i->super != dir->super)
     return -EXDEV;
+  if(dir->ops->link == NULL || S_ISDIR(i->mode))
+    return -EPERM;
   rw_write_lock(&i->lock);
   int e = i->nlink == 0 && !i->linkable ? -ENOENT : dir->ops->link(dir, n->text, n->len, i);
   if(e == 0)
@@ -118,7 +118,7 @@ int
 vfs_link(struct inode *i, struct inode *base, const char *path)
 {
   struct wish wish = { .inode = i };
-  return S_ISDIR(i->mode) ? -EPERM : make_name(base, path, &wish, make_link);
+  return make_name(base, path, &wish, make_link);
 }
 
 // ---- Names no more ----

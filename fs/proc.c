@@ -58,7 +58,9 @@ next_task(struct task *t, u64 *number)
   return false;
 }
 
-static const struct proc_entry self = { .name = "self", .mode = PROC_LINK };
+static const struct proc_entry selves[] = {
+  { .name = "self", .mode = PROC_LINK }, { .name = "thread-self", .mode = PROC_LINK },
+};
 
 static const struct proc_entry root = {
   .mode = PROC_DIR, .entries = &proc_pid, .next_number = next_task,
@@ -72,7 +74,8 @@ entry_at(const struct proc_entry *dir, u32 k)
     return k < dir->nentries ? &dir->entries[k] : NULL;
   if(k < proc_system_count)
     return &proc_system[k];
-  return k == proc_system_count ? &self : k == proc_system_count + 1 ? &proc_sys : NULL;
+  k -= proc_system_count;
+  return k < count_of(selves) ? &selves[k] : k == count_of(selves) ? &proc_sys : NULL;
 }
 
 // ---- Inodes ----
@@ -235,7 +238,9 @@ static const struct inode_ops directory_ops = {
 static int
 self_readlink(struct inode *i, char *buf, u32 n)
 {
-  return snprintk(buf, n, "%u", current->process ? current->process->pid : 0);
+  u32 pid = current->process ? current->process->pid : 0;
+  return node_of(i)->entry == selves ? snprintk(buf, n, "%u", pid)
+                                     : snprintk(buf, n, "%u/task/%u", pid, current->tid);
 }
 
 static const struct inode_ops self_ops = { .readlink = self_readlink, .evict = evict };

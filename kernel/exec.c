@@ -47,14 +47,18 @@ struct exec {
 static int
 open_program(struct exec *x, const char *path, bool claim, struct file **f)
 {
+  struct inode *i;
   file_put(*f);
   *f = NULL;
-  int err = vfs_open(NULL, path, O_RDONLY, 0, f);
+  int err = path_lookup(NULL, path, LOOKUP_FOLLOW, &i);
   if(err)
     return err;
-  struct inode *i = (*f)->inode;
-  if(!i || !S_ISREG(i->mode) || !(i->mode & 0111))
+  if(!S_ISREG(i->mode) || !(i->mode & 0111)){
+    inode_put(i);                      // unopened: opening a FIFO waits, a device acts
     return -EACCES;
+  }
+  if((err = inode_open(i, O_RDONLY, f)) != 0)
+    return err;
   if(claim && inode_claim(i, -1) != 0)
     return -ETXTBSY;
   (*f)->claim = claim ? -1 : 0;

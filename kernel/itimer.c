@@ -59,13 +59,13 @@ alarm_comes(struct alarm *a)
 // ---- Time that is used ----
 
 void
-itimers_tick(struct process *p, bool user)
+itimers_tick(struct process *p, bool user, u64 ns)
 {
   struct itimers *it = p->itimers;
   spin_lock(&it->lock);
   for(u32 n = user ? VIRTUAL : PROF; n < TIMERS; n++){
-    if(it->left[n] > TICK_NS){
-      it->left[n] -= TICK_NS;
+    if(it->left[n] > ns){
+      it->left[n] -= ns;
     } else if(it->left[n] > 0){
       it->left[n] = it->interval[n];
       atomic_or(&it->fired, 1U << n);

@@ -411,7 +411,7 @@ tick(struct hart *h, u64 now)
   struct task *t = h->current;
   bool user = machine_interrupted_user();
   if(t->process && t->process->itimers)
-    itimers_tick(t->process, user);
+    itimers_tick(t->process, user, now - h->tick + TICK_NS);     // the tick may be late
   if(user){
     t->user_ticks++;
     h->user_ticks++;

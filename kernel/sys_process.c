@@ -129,6 +129,8 @@ sys_wait4(const u64 *a)
   struct child_news n;
   if(options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | WTHREADS))
     return -EINVAL;
+  if((u32)which == 1U << 31)           // no number of a group
+    return -ESRCH;
   int err = child_wait(which > 0 ? P_PID : which == -1 ? P_ALL : P_PGID,
                        which > 0 ? (u32)which : -(u32)which, options | WEXITED, &n);
   if(err || n.pid == 0)

@@ -31,6 +31,7 @@ static int
 clock_read(u32 clock, u64 *ns)
 {
   struct timespec ts;
+  bool on;
   switch(clock){
   case CLOCK_REALTIME:
   case CLOCK_REALTIME_COARSE:
@@ -45,7 +46,9 @@ clock_read(u32 clock, u64 *ns)
   case CLOCK_PROCESS_CPUTIME_ID:
     return cpu_clock_read(CLOCK_MINE, ns);
   case CLOCK_THREAD_CPUTIME_ID:
+    on = intr_save();                  // both fields change at a switch
     *ns = current->cpu_time + machine_time_ns() - current->mark;
+    intr_restore(on);
     return 0;
   default:
     return (i32)clock < 0 ? cpu_clock_read((i32)clock, ns) : -EINVAL;

@@ -280,7 +280,8 @@ grow_heap(struct space *s, va_t from, va_t to)
   if(to > s->mmap_top || (above && above->start < to) || !may_grow(s, to - from) ||
      to - s->brk_start > s->heap_max)
     return -ENOMEM;
-  if(heap && heap->end == from && (heap->flags & AREA_HEAP)){
+  u32 flags = AREA_HEAP | AREA_MAYWRITE | s->future;
+  if(heap && heap->end == from && heap->flags == flags && heap->prot == (PROT_READ | PROT_WRITE)){
     area_resize(s, heap, heap->start, to);
     return 0;
   }
@@ -290,7 +291,7 @@ grow_heap(struct space *s, va_t from, va_t to)
   a->start = from;
   a->end = to;
   a->prot = PROT_READ | PROT_WRITE;
-  a->flags = AREA_HEAP | AREA_MAYWRITE | s->future;
+  a->flags = flags;
   area_insert(s, a);
   return 0;
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -289,7 +290,8 @@ lost(void)
 
 // ---- Programs ----
 
-// A file is run or written to, not both; an argument may be too long.
+// A file is run or written to, not both; an argument may be too long.  What is no file is
+// not run, nor opened, which would wait for somebody to write to a FIFO.
 static void
 programs(void)
 {
@@ -314,6 +316,10 @@ programs(void)
   TEST(truncate("copy", 0));
   memset(text, 'x', LONG);
   TEST(execv("/proc/self/exe", argv));
+  mkfifo("fifo", 0700);
+  TEST(execl("./fifo", "fifo", NULL));
+  TEST(execl(".", ".", NULL));
+  TEST(waitpid(INT_MIN, NULL, 0));
 }
 
 // execveat: a descriptor is a program, or a directory where one is.
@@ -351,9 +357,23 @@ places(void)
   close(fd);
 }
 
+static void *
+itself(void *unused)
+{
+  char mine[64], link[64] = "";
+  snprintf(mine, sizeof mine, "%d/task/%ld", getpid(), syscall(SYS_gettid));
+  readlink("/proc/thread-self", link, sizeof link - 1);
+  printf("thread-self: %d\n", strcmp(link, mine));
+  return NULL;
+}
+
 static void
 identity(void)
 {
+  pthread_t t;
+  itself(NULL);
+  if(pthread_create(&t, NULL, itself, NULL) == 0)
+    pthread_join(t, NULL);
   uid_t r, e, s;
   gid_t gr, ge, gs;
   TEST(getresuid(&r, &e, &s));

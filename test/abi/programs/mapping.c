@@ -237,6 +237,32 @@ promises(void)
   printf("address space: %s\n", p == MAP_FAILED ? strerror(errno) : "given");
 }
 
+// What a heap grows by is new memory, however its last page was treated.
+static void
+heap(void)
+{
+  int status;
+  fflush(stdout);
+  if(fork() == 0){                     // with nothing of the C library's above it
+    char *end = (char *)(((uintptr_t)sbrk(0) + PAGE - 1) & -PAGE);
+    brk(end + 2 * PAGE);
+    madvise(end, PAGE, MADV_DONTFORK);
+    mprotect(end + PAGE, PAGE, PROT_READ);
+    brk(end + 3 * PAGE);
+    end[2 * PAGE] = 7;
+    madvise(end + 2 * PAGE, PAGE, MADV_DONTFORK);
+    brk(end + 4 * PAGE);
+    end[3 * PAGE] = 8;
+    pid_t pid = fork();
+    if(pid == 0)
+      _exit(end[3 * PAGE]);
+    waitpid(pid, &status, 0);
+    _exit(WIFEXITED(status) ? end[2 * PAGE] * 10 + WEXITSTATUS(status) : 1);
+  }
+  wait(&status);
+  printf("heap: %x\n", status);
+}
+
 int
 main(void)
 {
@@ -246,5 +272,6 @@ main(void)
   in_memory();
   at_fork();
   promises();
+  heap();
   return 0;
 }

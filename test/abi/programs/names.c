@@ -85,6 +85,8 @@ attributes(void)
          (unsigned long)st.st_nlink);
   TRY(chmod("d/two", 0600));
   TRY(link("d/two", "d/same"));
+  TRY(link("d", "d/two"));
+  TRY(link("d", "other"));
   TRY(stat("d/same", &other));
   printf("same %d, mode %o, links %lu\n", other.st_ino == st.st_ino, other.st_mode,
          (unsigned long)other.st_nlink);
