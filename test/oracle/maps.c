@@ -274,11 +274,12 @@ pick_remap(void)
     MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, MREMAP_FIXED,
   };
   struct remap m = { .p = pick_page(), .to = pick_page(), .flags = flags[roll(COUNT(flags))] };
-  int most = pick_count(m.p);
+  int room = ARENA - (m.to > m.p ? m.to : m.p), most = pick_count(m.p);
   m.n = 1;
-  while(m.n < most && pages[m.p].id && pages[m.p + m.n].id == pages[m.p].id)
+  while(m.n < most && m.n < room && pages[m.p].id && pages[m.p + m.n].id == pages[m.p].id)
     m.n++;
   m.new_n = one_in(3) ? m.n : roll(m.n + 4);
+  m.new_n = m.new_n < room ? m.new_n : room;
   if(one_in(8) && pages[m.p].kind != HOLE && pages[m.p].shared)
     m.n = 0;
   if(m.flags & MREMAP_DONTUNMAP)
