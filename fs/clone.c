@@ -49,7 +49,9 @@ inode_clone(struct inode *t, u64 at, struct inode *f, u64 off, u64 n)
     e = object_extend(&t->object, at);
   if(e == 0)
     e = t->ops->move(t, at >> PAGE_SHIFT, page_up(n) >> PAGE_SHIFT, f, off >> PAGE_SHIFT);
-  if(e == 0 && at + n > t->object.size)
+  if(e)
+    t->ops->truncate(t, t->object.size);         // what was shared beyond the end
+  else if(at + n > t->object.size)
     object_truncate(&t->object, at + n);
   inode_modified(t);
   return e;

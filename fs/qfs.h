@@ -301,6 +301,9 @@ qfs_take(struct qfs *fs, u64 block)
 // is shared (qfs_together), with the next commit; `meta`: they were metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
 int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
+// One taken under this handle, to which nothing leads yet, is free again at once.  If it
+// had to wait for the commit, who finds the disk full would think that waiting helps.
+void qfs_untake(struct qfs *fs, u64 block);
 // As the commit does: in the blocks of bitmap and counts, for all to see, or in copies of them.
 // => how many are free now
 u32 qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares,

@@ -200,6 +200,17 @@ qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares, const st
   return n;
 }
 
+void
+qfs_untake(struct qfs *fs, u64 block)
+{
+  struct qfs_freed r = { .block = block, .n = 1 };
+  qfs_meta_forget(fs, block);
+  if(bitmap_of(fs, block, &r.bitmap) == 0){
+    qfs_free_in(fs, r.bitmap, NULL, &r);
+    qfs_meta_put(r.bitmap);
+  }
+}
+
 int
 qfs_check_used(struct qfs *fs, u64 block)
 {

@@ -237,6 +237,8 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
 void
 qfs_inode_drop(struct qfs_inode *qi)
 {
+  if(qi->vfs.blocks > 0)
+    qfs_untake(qfs_of(qi), qi->disk->root[0]);
   qfs_ifree(qfs_of(qi), qi->vfs.ino, NULL);
   free_memory(qi);
 }
@@ -338,7 +340,7 @@ qfs_orphans_free(struct qfs *fs)
   int e = 0;
   while(e == 0 && (qi = take_evicted(fs)))
     if((e = dispose(fs, qi, false)))
-      qi->evicted = true;
+      qi->evicted = e == -EBUSY || e == -ENOMEM;   // else the next mount's
 }
 
 void

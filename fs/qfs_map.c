@@ -174,7 +174,7 @@ grow(struct qfs_inode *qi)
     return (int)block;
   int e = qfs_meta_new(fs, block, &f);
   if(e){
-    qfs_free(fs, block, 1, false);
+    qfs_untake(fs, block);
     return e;
   }
   memcpy(frame_kva(f), root, QFS_ROOTS * sizeof(u64));
@@ -265,7 +265,7 @@ chain_undo(struct qfs *fs, struct chain *c, u32 blocks, u32 pages)
   for(u32 i = 0; i < pages; i++)
     qfs_meta_put(c->page[i]);
   for(u32 i = 0; i < blocks; i++)
-    qfs_free(fs, c->block[i], 1, i < pages);
+    qfs_untake(fs, c->block[i]);
 }
 
 // data: the page's own block, if it is there already, or 0
@@ -345,7 +345,7 @@ own_block(struct qfs_inode *qi, struct frame *page, u64 *slot)
     return block;
   e = qfs_free(fs, *slot, 1, false);
   if(e){
-    qfs_free(fs, block, 1, false);
+    qfs_untake(fs, block);
     return e;
   }
   return point(qi, page, slot, block);
