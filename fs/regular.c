@@ -22,13 +22,17 @@ enum { WRITE_BATCH = 64 * PAGE_SIZE };   // before more has to be admitted
 // One try, under the inode's lock.  => as object_read; *pos has moved by *done
 typedef int attempt(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done);
 
-// A try ended with err before n bytes at buf were done.
+// A try ended with err before n bytes at buf were done.  No page of the buffer is stored to
+// that the file has nothing for.
 // => 0: try again; else the reason not to
 static int
-go_on(int err, va_t buf, u64 n, bool to_user)
+go_on(int err, struct file *f, u64 pos, va_t buf, u64 n, bool to_user)
 {
+  u64 size = f->inode->object.size;
   if(err == -ENOMEM)
     return memory_wait();
+  if(to_user)
+    n = min(n, size - min(size, pos));
   return err == -EAGAIN ? object_fault_in(buf, n, to_user) : err;
 }
 
@@ -36,7 +40,8 @@ go_on(int err, va_t buf, u64 n, bool to_user)
 static __attribute__((noinline)) i64
 retry(struct file *f, attempt *once, bool to_user, va_t buf, u64 n, u64 *pos, u64 total, int err)
 {
-  while(!current->killed && err && (err = go_on(err, buf + total, n - total, to_user)) == 0){
+  while(!current->killed && err &&
+        (err = go_on(err, f, *pos, buf + total, n - total, to_user)) == 0){
     u64 done;
     err = once(f, buf + total, n - total, pos, &done);
     total += done;

@@ -168,9 +168,9 @@ pipe_read(struct file *f, va_t buf, u64 n, u64 *pos)
     if(len > 0)
       r = copy_out(p, buf + done, len);
     spin_unlock(&p->lock);
-    if(r > 0)
-      done += (u64)r;
-    if(r == (i64)len || (len > 0 && (r = object_fault_in(buf + done, n - done, true)) != 0))
+    u64 got = r > 0 ? (u64)r : 0;
+    done += got;
+    if(got == len || (r = object_fault_in(buf + done, len - got, true)) != 0)
       break;
   }
   if(done > 0){

@@ -428,6 +428,23 @@ test_file_fork(void)
   require(byte_of("mmap.f", PGSIZE) == 'C' && unlink("mmap.f") == 0);
 }
 
+// A read stores to no page that there is nothing for: what is not stored to is the file's
+// still, whatever happens to that.
+static void
+test_short_reads(void)
+{
+  int fd = make_file("mmap.f", O_RDWR), ends[2];
+  char *p = map_file(fd, FILE_PAGES, RW, MAP_PRIVATE, 0);
+
+  require(sys_pread(fd, p, 2 * PGSIZE, FILE_BYTES - 1) == 1 && p[0] == pattern(FILE_BYTES - 1));
+  require(pipe(ends) == 0 && write(ends[1], "xy", 2) == 2);
+  require(read(ends[0], p + PGSIZE - 1, FILE_PAGES * PGSIZE) == 2 && p[PGSIZE] == 'y');
+  require(close(ends[0]) == 0 && close(ends[1]) == 0);
+  require(sys_pwrite(fd, "12", 2, 2 * PGSIZE - 1) == 2);
+  require(p[2 * PGSIZE - 1] == pattern(2 * PGSIZE - 1) && p[2 * PGSIZE] == '2');
+  require(sys_munmap(p, FILE_PAGES * PGSIZE) == 0 && close(fd) == 0 && unlink("mmap.f") == 0);
+}
+
 // Two files side by side; a page beyond the end of one is not there, until it grows.
 static void
 test_file_ends(void)
@@ -465,7 +482,7 @@ main(void)
     { "collapse", test_collapse }, { "many", test_many },
     { "file_private", test_file_private }, { "file_shared", test_file_shared },
     { "file_modes", test_file_modes }, { "file_fork", test_file_fork },
-    { "file_ends", test_file_ends },
+    { "short_reads", test_short_reads }, { "file_ends", test_file_ends },
   };
 
   for(size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++){

@@ -307,6 +307,8 @@ do_remap(void)
   struct remap m = pick_remap();
   size_t len = (size_t)m.n * PAGE, new_len = (size_t)m.new_n * PAGE;
   say_remap(m);
+  if(m.flags & MREMAP_DONTUNMAP)
+    munlockall();                    // Linux unlocks what else was in the same mapping, too
   u8 *r = mremap(at(m.p), len, new_len, m.flags, at(m.to));
   if(r != MAP_FAILED && r != at(m.p) && !(m.flags & MREMAP_FIXED)){
     say(", moved");
