@@ -332,10 +332,10 @@ wait_until_time(va_t va, u32 expected, va_t timeout, u32 bits, u32 op)
   int err = timeout ? timespec_get(timeout, &deadline) : 0;
   if(err)
     return err;
-  if(timeout && (op & FUTEX_CLOCK_REALTIME)){
+  if(timeout){
     struct timespec ts;
-    u64 wall = time_now(&ts);
-    deadline = machine_time_ns() + (deadline > wall ? deadline - wall : 0);
+    u64 now = op & FUTEX_CLOCK_REALTIME ? time_now(&ts) : monotonic_now();
+    deadline = machine_time_ns() + (deadline > now ? deadline - now : 0);
   }
   i64 r = futex_wait(va, expected, bits, op & FUTEX_PRIVATE, deadline);
   return r == -EINTR && timeout ? -ENOHANDLER : r;

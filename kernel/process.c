@@ -45,6 +45,7 @@ process_create(struct process *parent)
   if(parent){
     p->uid = parent->uid;
     p->gid = parent->gid;
+    p->clock_ahead = parent->clock_ahead;
   }
   waitq_init(&p->child_event);
   list_init(&p->children);

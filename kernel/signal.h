@@ -93,6 +93,7 @@ bool signal_has_flag(const struct process *p, int sig, u64 flag);      // SA_*
 
 i64 sleep_on(const struct restart *r);
 i64 wait_on_until(const struct restart *r);
+i64 sigwait_on(const struct restart *r);
 
 // ---- sys_signal.c ----
 

@@ -45,6 +45,7 @@ struct sigpending {
 struct restart {
   i64 (*fn)(const struct restart *);
   u64 deadline;            // ns since boot
-  va_t va;                 // nanosleep: where the rest goes; futex: the word
-  u32 value, bits;         // futex
+  va_t va;                 // nanosleep: where the rest goes; sigtimedwait: the siginfo; futex:
+  u32 value;               // the word, and what it was
+  u64 bits;                // futex: private; sigtimedwait: the set
 };

@@ -68,7 +68,7 @@ take_or_wait(u64 set, u64 deadline, struct siginfo *si)
   t->sig_waited = set;
   while(!sigpending_take(&t->pending, set, si) &&
         !sigpending_take(&t->process->pending, set, si)){
-    if(err == 0 && (signals_deliverable(t) || t->killed || t->process->stopped))
+    if(err == 0 && signal_pending())
       err = -EINTR;
     if(err)
       break;
@@ -85,21 +85,28 @@ take_or_wait(u64 set, u64 deadline, struct siginfo *si)
   return err;
 }
 
+// Interrupted, it goes on with the same deadline.
+i64
+sigwait_on(const struct restart *r)
+{
+  struct siginfo si;
+  current->restart = *r;
+  int err = take_or_wait(r->bits & ~SIGNALS_FORCED, r->deadline, &si);
+  if(err)
+    return err == -EINTR ? -ERESTART : err;
+  if(r->va && (zero_user(r->va, SIGINFO_SIZE) || copy_to_user(r->va, &si, sizeof si)))
+    return -EFAULT;
+  return si.signo;
+}
+
 i64
 sys_rt_sigtimedwait(const u64 *a)
 {
-  u64 set, deadline;
-  struct siginfo si;
-  if(a[3] != sizeof set)
+  struct restart r = { .fn = sigwait_on, .va = a[1] };
+  if(a[3] != sizeof r.bits)
     return -EINVAL;
-  if(copy_from_user(&set, a[0], sizeof set))
+  if(copy_from_user(&r.bits, a[0], sizeof r.bits))
     return -EFAULT;
-  int err = timespec_get_deadline(a[2], &deadline);
-  if(err == 0)
-    err = take_or_wait(set & ~SIGNALS_FORCED, deadline, &si);
-  if(err)
-    return err;
-  if(a[1] && (zero_user(a[1], SIGINFO_SIZE) || copy_to_user(a[1], &si, sizeof si)))
-    return -EFAULT;
-  return si.signo;
+  int err = timespec_get_deadline(a[2], &r.deadline);
+  return err ? err : sigwait_on(&r);
 }

@@ -13,6 +13,12 @@
 // Clocks below 0 are of processes and threads: ~number << 3, bit 2 for a thread.
 enum { CLOCK_OF_THREAD = 4, CLOCK_MINE = -6 };
 
+u64
+monotonic_now(void)
+{
+  return machine_time_ns() + current->process->clock_ahead;
+}
+
 static int
 cpu_clock_read(i32 clock, u64 *ns)
 {
@@ -41,7 +47,7 @@ clock_read(u32 clock, u64 *ns)
   case CLOCK_MONOTONIC_RAW:
   case CLOCK_MONOTONIC_COARSE:
   case CLOCK_BOOTTIME:
-    *ns = machine_time_ns();
+    *ns = monotonic_now();
     return 0;
   case CLOCK_PROCESS_CPUTIME_ID:
     return cpu_clock_read(CLOCK_MINE, ns);
@@ -96,7 +102,7 @@ sys_times(const u64 *a)
     t[i] /= SECOND / TICKS;
   if(a[0] && copy_to_user(a[0], t, sizeof t))
     return -EFAULT;
-  return (i64)(machine_time_ns() / (SECOND / TICKS));
+  return (i64)(monotonic_now() / (SECOND / TICKS));
 }
 
 // ---- Sleeping ----

@@ -58,6 +58,7 @@ struct process {
   u32 uid, gid;
   struct task *leader;              // the thread whose tid is pid; kept until the reaping
   u64 start_time;                   // ns since boot
+  u64 clock_ahead;                  // its CLOCK_MONOTONIC minus that, after a restore
   struct rlimit limits[RLIMITS];    // NOFILE's soft one: files->limit
   struct waitq child_event;         // a child changed state, or stopped threads may go on
 

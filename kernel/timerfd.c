@@ -132,7 +132,7 @@ sys_timerfd_create(const u64 *a)
   t->alarm = (struct alarm){ .refs = &t->refs, .come = alarm_comes };
   alarm_init(&t->alarm);
   t->at = NEVER;
-  t->skew = real ? time_now(&now) - machine_time_ns() : 0;
+  t->skew = real ? time_now(&now) - machine_time_ns() : current->process->clock_ahead;
   return fd_install(f, 0, a[1] & O_CLOEXEC);
 }
 

@@ -18,6 +18,8 @@ enum {
 int timespec_get(va_t va, u64 *ns);
 int timespec_put(va_t va, u64 ns);                 // => 0 or -EFAULT
 
+u64 monotonic_now(void);                           // CLOCK_MONOTONIC of the current process
+
 // A time from now on; va 0: for ever. => 0 and ns since boot, or as timespec_get
 int timespec_get_deadline(va_t va, u64 *deadline);
 

@@ -22,6 +22,7 @@ enum { WHY = 160 };              // room for a reason, with its NUL
 struct freeze {
   struct list all;               // struct frozen; parents before their children
   u64 flags;                     // CK_TREE ...
+  u64 since;                     // when all stood still, ns since boot
   u64 key[2];                    // makes numbers of addresses
   struct radix copied;           // struct copied, by number of the object
   char *path;                    // scratch, PATH_MAX

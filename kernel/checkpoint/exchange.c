@@ -29,6 +29,7 @@ struct belongings {
   struct sig_action *actions;
   u64 ignored, handled;
   u32 uid, gid;
+  u64 clock_ahead;
 };
 
 struct offer {
@@ -39,16 +40,16 @@ struct offer {
 
 static struct waitq answered = WAITQ_INIT(answered);
 
-// The current task, the only one of its process, gets these, and leaves its own there.
+// The current task, the only one of its process, gets these, and leaves its own there; its
+// memory is changed already.  family_lock held
 static void
-change(struct belongings *b)
+change_locked(struct belongings *b, struct space *old)
 {
   struct task *t = current;
   struct process *p = t->process;
-  struct space *old = space_adopt(b->space);
-  bool on = spin_lock_irq(&family_lock);
   struct belongings mine = {
     old, t->files, t->fs, p->actions, p->sig_ignored, p->sig_handled, p->uid, p->gid,
+    p->clock_ahead,
   };
   t->files = b->files;
   t->fs = b->fs;
@@ -57,7 +58,16 @@ change(struct belongings *b)
   p->sig_handled = b->handled;
   p->uid = b->uid;
   p->gid = b->gid;
+  p->clock_ahead = b->clock_ahead;
   *b = mine;
+}
+
+static void
+change(struct belongings *b)
+{
+  struct space *old = space_adopt(b->space);
+  bool on = spin_lock_irq(&family_lock);
+  change_locked(b, old);
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -68,7 +78,15 @@ move_in(struct offer *o)
 {
   struct task *t = current;
   struct process *p = t->process;
-  change(&o->it);
+  struct space *old = space_adopt(o->it.space);
+  bool on = spin_lock_irq(&family_lock);
+  change_locked(&o->it, old);
+  t->sig_blocked = o->from->sig_blocked;       // with the handlers: an alarm would end it
+  signals_flush(p, ~0UL);
+  itimers_stop(p);
+  p->stopped = false;
+  p->news = 0;
+  spin_unlock_irq(&family_lock, on);
   t->space->pid = p->pid;
   vfork_done(t);
   local_exec(t->space, o->it.space);
@@ -83,13 +101,6 @@ move_in(struct offer *o)
   t->fault.signo = 0;
   t->interrupted = 0;
   t->clear_tid = t->robust_list = 0;
-  bool on = spin_lock_irq(&family_lock);
-  t->sig_blocked = o->from->sig_blocked;
-  signals_flush(p, ~0UL);
-  itimers_stop(p);
-  p->stopped = false;
-  p->news = 0;
-  spin_unlock_irq(&family_lock, on);
 }
 
 static void

@@ -11,7 +11,7 @@
 #pragma once
 
 #define CK_MAGIC "quireCKP"
-enum { CK_VERSION = 2, CK_PAGE = 4096, CK_NAME = 256, CK_FILES_MAX = 256 };
+enum { CK_VERSION = 3, CK_PAGE = 4096, CK_NAME = 256, CK_FILES_MAX = 256 };
 
 // Where something is in the file, and its checksum.
 struct ck_part { u64 offset, bytes, sum; };
@@ -62,6 +62,7 @@ struct ck_process {
   u64 limits[CK_LIMITS][2];
   u64 actions[CK_ACTIONS][3];      // handler, flags, mask
   u64 timers[CK_TIMERS][2];        // of setitimer: ns left, 0: off; interval
+  u64 clock;                       // CLOCK_MONOTONIC, as it sees it
   u64 first_run, nruns;            // its pages, among the file's runs; the kernel leaves that open
   u64 frozen_ns;                   // how long it stood still for this
   u64 exe, last;                   // offsets in `path`
@@ -74,10 +75,11 @@ struct ck_task {
   u32 tid, fp_used;
   u64 regs[32];                    // pc, x1 .. x31
   u64 fp[33];                      // f0 .. f31, fcsr
-  u64 blocked, pending;
+  u64 blocked, pending, saved;     // saved: what it blocks after the call, if `masked`
   u64 stack_sp, stack_flags, stack_size;
   u64 clear_tid, robust_list;
-  u32 restarts, restart_value;     // it is in a call that goes on: see restart_syscall
+  u32 interrupted, masked;         // the error of the call it is in, or 0; with a mask for that
+  u32 restart_value, pad;          // how that goes on after ERESTART: see restart_syscall
   u64 restart_left, restart_va, restart_bits;   // left: ns until it would end; ~0: for ever
   char name[16];
 };
@@ -153,6 +155,7 @@ struct ck_plan {
   u64 name, name_bytes;            // what is said of the newest when it is written, or 0
   u64 why, room;                   // for a reason
   u64 shared;                      // struct ck_shared[]
+  u64 clock;                       // of the caller: then theirs went on
   u32 nfiles, nshared;
   u32 process, pad;                // which one: as many are before it
 };

@@ -327,17 +327,17 @@ freeze(struct freeze *f, struct process *root)
   drop_reaped(f);
   if(f->flags & CK_LOOK)
     return err;
-  u64 since = machine_time_ns();
+  f->since = machine_time_ns();
   if(err == 0)
     err = note_all(f, true);
   if(err == 0 && (f->flags & (CK_REMEMBER | CK_STAY)))
     remember_all(f);
   if(!(f->flags & CK_STAY))
     let_go(f);
-  since = machine_time_ns() - since;
+  u64 pause = machine_time_ns() - f->since;
   list_for(z, &f->all, link)
     if(err == 0)
-      ((struct ck_process *)z->records.s)->frozen_ns = since;
+      ((struct ck_process *)z->records.s)->frozen_ns = pause;
   return err;
 }
 

@@ -234,32 +234,23 @@ add_files(struct frozen *z, struct task *t)
 // ---- Tasks and signals; family_lock held ----
 
 static void
-note_restart(struct ck_task *r, const struct task *t)
-{
-  u64 now = machine_time_ns(), deadline = t->restart.deadline;
-  r->restarts = t->interrupted == -ERESTART && t->restart.fn != NULL;
-  if(!r->restarts)
-    return;
-  r->restart_left = deadline == NEVER ? NEVER : deadline - min(deadline, now);
-  r->restart_va = t->restart.va;
-  r->restart_value = t->restart.value;
-  r->restart_bits = t->restart.bits;
-}
-
-static void
 add_task(struct frozen *z, struct task *t)
 {
+  u64 deadline = t->restart.deadline;
   struct ck_task r = {
     .tid = t->tid, .fp_used = t->fp_used, .regs = { t->tf->pc },
-    .blocked = t->sig_restore ? t->sig_saved : t->sig_blocked, .pending = t->pending.set,
+    .blocked = t->sig_blocked, .pending = t->pending.set, .saved = t->sig_saved,
+    .interrupted = (u32)-t->interrupted, .masked = t->sig_restore,
     .stack_sp = t->sigstack.sp, .stack_flags = t->sigstack.flags, .stack_size = t->sigstack.size,
     .clear_tid = t->clear_tid, .robust_list = t->robust_list,
+    .restart_left = deadline == NEVER ? NEVER : deadline - min(deadline, machine_time_ns()),
+    .restart_va = t->restart.va, .restart_value = t->restart.value,
+    .restart_bits = t->restart.bits,
   };
   for(u32 x = 1; x < TF_REGISTERS; x++)
     r.regs[x] = tf_register(t->tf, x);
   memcpy(r.fp, t->fp, sizeof r.fp);
   memcpy(r.name, t->comm, sizeof r.name);
-  note_restart(&r, t);
   add(z, CK_TASK, &r, sizeof r, NULL, 0);
 }
 
@@ -314,7 +305,7 @@ note_space(struct ck_process *r, const struct space *s)
 }
 
 static void
-note_process(struct ck_process *r, struct process *p)
+note_process(struct ck_process *r, struct process *p, u64 since)
 {
   bool on = spin_lock_irq(&family_lock);
   r->pid = p->pid;
@@ -332,6 +323,7 @@ note_process(struct ck_process *r, struct process *p)
   if(p->actions)
     memcpy(r->actions, p->actions, sizeof r->actions);
   itimers_read(p, r->timers);
+  r->clock = since + p->clock_ahead;
   spin_unlock_irq(&family_lock, on);
 }
 
@@ -370,7 +362,7 @@ add_process(struct frozen *z, struct process *p, struct space *s)
   int err = 0;
   if(r == NULL)
     return -ENOMEM;
-  note_process(r, p);
+  note_process(r, p, z->of->since);
   if(s){
     note_space(r, s);
     err = note_places(z, r, p->leader, s, &n);

@@ -303,36 +303,27 @@ build_space(struct restore *x)
 
 // ---- Tasks ----
 
-static struct trapframe
-frame_of(const struct ck_task *r)
-{
-  struct trapframe tf = { .pc = r->regs[0] };
-  for(u32 k = 1; k < TF_REGISTERS; k++)
-    *tf_slot(&tf, k) = r->regs[k];
-  return tf;
-}
-
 // => NULL: it begins anew
 static i64 (*restart_of(u64 call))(const struct restart *)
 {
   return call == SYS_nanosleep || call == SYS_clock_nanosleep ? sleep_on :
-         call == SYS_futex ? wait_on_until : NULL;
+         call == SYS_futex ? wait_on_until : call == SYS_rt_sigtimedwait ? sigwait_on : NULL;
 }
 
 // A call that had begun goes on, for the time that was left: as restart_syscall would.
-static void
-resume_call(void *unused)
+static void __attribute__((noreturn))
+go_on(void *unused)
 {
   struct task *t = current;
-  do {
+  signal_deliver();
+  while(t->interrupted == -ERESTART && t->restart.fn){
     i64 r = t->restart.fn(&t->restart);
-    if(r != -ERESTART && r != -EINTR){
+    t->interrupted = r == -ERESTART || r == -EINTR ? (i32)r : 0;
+    if(t->interrupted)
+      signal_deliver();
+    else
       tf_end_call(t->tf, r);
-      break;
-    }
-    t->interrupted = (i32)r;
-    signal_deliver();
-  } while(t->interrupted);
+  }
   t->interrupted = 0;
   user_enter();
 }
@@ -340,18 +331,40 @@ resume_call(void *unused)
 static void
 set_up_task(struct task *t, const struct ck_task *r)
 {
+  *t->tf = (struct trapframe){ .pc = r->regs[0], .task = t };
+  for(u32 k = 1; k < TF_REGISTERS; k++)
+    *tf_slot(t->tf, k) = r->regs[k];
   t->fp_used = r->fp_used && machine.fpu;
   memcpy(t->fp, r->fp, sizeof t->fp);
   t->sig_blocked = r->blocked & ~SIGNALS_FORCED;
+  t->sig_saved = r->saved;
+  t->sig_restore = r->masked;
+  t->interrupted = -(i32)r->interrupted;
   t->sigstack = (struct sig_stack){ r->stack_sp, (u32)r->stack_flags, r->stack_size };
   t->clear_tid = r->clear_tid;
   t->robust_list = r->robust_list;
   t->restart = (struct restart){
-    .fn = r->restarts ? restart_of(r->regs[17]) : NULL,
+    .fn = restart_of(r->regs[17]),
     .deadline = r->restart_left == NEVER ? NEVER : machine_time_ns() + r->restart_left,
-    .va = r->restart_va, .value = r->restart_value, .bits = (u32)r->restart_bits,
+    .va = r->restart_va, .value = r->restart_value, .bits = r->restart_bits,
   };
   memcpy(t->comm, r->name, sizeof t->comm - 1);
+  atomic_or(&t->notify, NOTIFY_SIGNAL);  // it may be stopped, or a signal may have come already
+}
+
+// Those that wait to be taken by t, or (NULL) by any thread.
+static void
+send_signals(struct restore *x, struct task *t, u32 tid)
+{
+  const struct ck_signal *r;
+  struct siginfo si;
+  bool on = spin_lock_irq(&family_lock);
+  for(each_record(x, CK_SIGNAL, r)){
+    memcpy(&si, r->info, sizeof si);
+    if(r->tid == tid && si.signo > 0 && si.signo <= SIGNALS)
+      signal_send_locked(current->process, t, &si);
+  }
+  spin_unlock_irq(&family_lock, on);
 }
 
 static int
@@ -379,25 +392,20 @@ make_threads(struct restore *x)
 
 // => 0, or -EINTR: somebody is killing us
 static int
-start_thread(struct task *t, const struct ck_task *r)
+start_thread(struct restore *x, struct task *t, const struct ck_task *r)
 {
   struct task *me = current;
-  struct trapframe tf = frame_of(r);
   process_get(t->process = me->process);
   files_get(t->files = me->files);
   fs_pos_get(t->fs = me->fs);
   space_get(t->space = me->space);
+  context_init_kernel(t, go_on, NULL);
   set_up_task(t, r);
-  context_init_user(t, &tf);
-  if(t->restart.fn){
-    context_init_kernel(t, resume_call, NULL);
-    *t->tf = tf;
-    t->tf->task = t;
-  }
   if(t->tid != r->tid)
     process_reserve(t, r->tid);        // a thread of what we were until now may have had it
   int err = process_enter(t, 0, NULL);
   if(err == 0){
+    send_signals(x, t, r->tid);
     task_start(t);
   } else {
     process_unreserve(t);
@@ -409,10 +417,8 @@ start_thread(struct task *t, const struct ck_task *r)
 // ---- Becoming it ----
 
 static void
-set_up_signals(struct restore *x)
+set_up_actions(const struct ck_process *p)
 {
-  const struct ck_process *p = x->process;
-  const struct ck_signal *r;
   struct sig_action old;
   for(int sig = 1; sig <= CK_ACTIONS; sig++){
     const u64 *a = p->actions[sig - 1];
@@ -421,14 +427,6 @@ set_up_signals(struct restore *x)
     if(!(signal_bit(sig) & SIGNALS_FORCED))
       signal_set_action(sig, &act, &old);
   }
-  bool on = spin_lock_irq(&family_lock);
-  for(each_record(x, CK_SIGNAL, r)){
-    struct siginfo si;
-    memcpy(&si, r->info, sizeof si);
-    if(si.signo > 0 && si.signo <= SIGNALS)
-      signal_send_locked(current->process, r->tid == p->pid ? current : NULL, &si);
-  }
-  spin_unlock_irq(&family_lock, on);
 }
 
 static void
@@ -442,6 +440,7 @@ set_up_process(struct restore *x)
     me->gid = p->gid;
   }
   memcpy(me->limits, p->limits, sizeof me->limits);
+  me->clock_ahead += p->clock - x->plan.clock;
   me->execed = true;
   spin_unlock_irq(&family_lock, on);
   current->files->limit = (u32)min(me->limits[RLIMIT_NOFILE].soft, (u64)FILES_LIMIT_MAX);
@@ -470,26 +469,23 @@ become(struct restore *x, u32 keep, u64 how)
   fd_close_range(keep, ~0U, false);
   fp_reset();
   set_up_process(x);
-  struct trapframe tf = frame_of(r);
-  tf.task = t;
-  *t->tf = tf;
+  set_up_actions(x->process);            // before it takes signals
   set_up_task(t, r);
-  set_up_signals(x);
+  send_signals(x, t, r->tid);
+  send_signals(x, NULL, 0);
   local_exec(t->space, old);
   space_put(old);
   if(how & CK_STOP)
     stop_first(t->process, x->process, how & CK_TELL);
   for(u32 i = 0; i < x->nthreads; i++){
     r = (const void *)next_record(x, &r->record, CK_TASK);
-    start_thread(x->thread[i], r);
+    start_thread(x, x->thread[i], r);
   }
   vm_populate_locked(t->space, USER_MIN, USER_TOP - USER_MIN);
   x->space = NULL;                       // the task's
   x->nthreads = 0;
   restore_free(x);
-  if(t->restart.fn)
-    resume_call(NULL);
-  user_enter();
+  go_on(NULL);
 }
 
 // ---- The calls ----

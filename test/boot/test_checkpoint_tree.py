@@ -95,6 +95,40 @@ def test_rewind(boot):
     g.vm_check()
 
 
+def test_calls_go_on(boot, image):
+    """Whatever each waits for; one has been stopped, and is told of a signal before it goes on."""
+    g = boot(cpus=2, image=image, snapshot=False)
+    root = start(g, "waits /go > /out")
+    until(lambda: len(pids(g, "waits")) == 4)
+    _, waiter, _, stopped = sorted(pids(g, "waits"))
+    g.run(f"kill -STOP {stopped}")
+    for n in range(10):
+        save(g, root, "/saved", "-t")
+        g.check(f"rewind {root} 1", 60)
+        until(lambda: len(pids(g, "waits")) == 4)
+    save(g, root, "/saved", "-t")
+    kill_tree(g, root)
+    g.poweroff()
+    g = boot(cpus=2, image=image, snapshot=False)
+    g.run("restore /saved &")
+    until(lambda: len(pids(g, "waits")) == 4)
+    g.check(f"kill -USR1 {stopped}; kill -CONT {stopped}; kill -USR2 {waiter}; touch /go; wait", 60)
+    assert g.run("cat /out") == "waits: all"
+    g.check("rm /go")
+    root = start(g, "twins /letters")
+    until(lambda: len(pids(g, "twins")) == 2)
+    g.run(f"kill -STOP {max(pids(g, 'twins'))}; sleep 0.1")
+    save(g, root, "/saved", "-t")
+    g.run(" ".join(["kill -9", *map(str, pids(g, "twins"))]) + "; wait")
+    g.run("touch /go; restore /saved &")
+    until(lambda: "a" in g.run("cat /letters"))
+    g.run("sleep 0.3")
+    assert g.run("cat /letters") == "a"        # no thread of the other one runs
+    g.run(f"kill -CONT {max(pids(g, 'twins'))}; wait", 60)
+    assert g.run("cat /letters") == "ab"
+    g.vm_check()
+
+
 def test_shared_memory_in_many_areas(boot):
     """Each part of it is copied once, however many there are."""
     g = boot(cpus=1)

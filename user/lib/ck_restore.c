@@ -39,6 +39,7 @@ static struct {
   bool stopped;
   long pid;                      // of the process whose place the first one takes, or 0
   int image;                     // of that
+  uint64 clock;                  // CLOCK_MONOTONIC when this began
   bool early;                    // it has to be there before others are born
 } r;
 
@@ -206,7 +207,7 @@ prepare(size_t me)
   static char why[CK_WHY];
   struct ck_plan plan = {
     .files = (uint64)r.files, .nfiles = r.nfiles, .why = (uint64)why, .room = sizeof why,
-    .process = me, .name = (uint64)r.name.s, .name_bytes = r.name.n,
+    .process = me, .clock = r.clock, .name = (uint64)r.name.s, .name_bytes = r.name.n,
   };
   plan.shared = (uint64)shared_memory(&plan.nshared);
   long fd = syscall1(NR_restore, (long)&plan);
@@ -453,6 +454,7 @@ chain_rewind(struct chain *c, long pid, int image, bool stopped)
   r.outside = sys_getpgid(pid);
   r.pid = pid;
   r.image = image;
+  r.clock = now_ns();
   if(!find_family()){
     warn("%s says nothing of a process", r.newest->path);
     return -EINVAL;

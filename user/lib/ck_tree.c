@@ -76,19 +76,17 @@ tree_check(long pid)
   static struct text why;
   struct checkpoint c = { 0 };
   struct list all = { 0 };
-  const char *error = look_at(pid, CK_TREE, &c);
 
+  processes_read(&all);          // first: children that come later are no strangers
+  const char *error = look_at(pid, CK_TREE, &c);
+  bool any = !error && has_pipes(&c);
   text_clear(&why);
-  if(error)
-    return error;
-  if(has_pipes(&c))
-    processes_read(&all);
-  for(size_t i = 0; i < all.n && !why.n; i++){
+  for(size_t i = 0; i < all.n && any && !why.n; i++){
     const struct process *p = all.p[i];
     if(!is_member(&c, p->pid))
       check_files(&c, p, &why);
   }
   processes_free(&all);
   free(c.records);
-  return why.n ? why.s : NULL;
+  return error ? error : why.n ? why.s : NULL;
 }

@@ -9,15 +9,6 @@ enum { IN_ROOM = 2 * (MG_BYTES + sizeof(struct mg_message)) };
 
 volatile bool mg_interrupted;
 
-uint64
-now_ns(void)
-{
-  struct timespec t;
-
-  sys_clock(CLOCK_MONOTONIC, &t);
-  return t.sec * 1000000000UL + t.nsec;
-}
-
 const char *
 link_fail(struct link *l, const char *fmt, ...)
 {

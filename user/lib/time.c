@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// Calendar time, UTC, of the Gregorian calendar.
+// Time since boot; calendar time, UTC, of the Gregorian calendar.
 
 #include "user/ulib.h"
 #include "user/user.h"
 
 enum { DAY = 86400, DAYS_400_YEARS = 146097, DAYS_TO_1970 = 719468 };
+
+uint64
+now_ns(void)
+{
+  struct timespec t;
+
+  sys_clock(CLOCK_MONOTONIC, &t);
+  return t.sec * 1000000000UL + t.nsec;
+}
 
 // Years are counted from the first of March, so that a leap day is the last.
 struct calendar

@@ -73,7 +73,6 @@ const char *link_answer(struct link *l, void *data, size_t n);
 const char *link_fail(struct link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void link_pause(void);
-uint64 now_ns(void);
 
 // ---- What the process has open (mg_files.c) ----
 

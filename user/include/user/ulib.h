@@ -193,6 +193,7 @@ struct calendar {
   int year, month, day, hour, minute, second, weekday;    // month from 1; Sunday is 0
 };
 struct calendar calendar_of(long seconds);                // UTC, of seconds since 1970
+uint64 now_ns(void);                                      // CLOCK_MONOTONIC
 void format_time(long seconds, char buf[20]);             // 2024-02-29 23:59
 
 // ---- Patterns ----
