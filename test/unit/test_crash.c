@@ -183,6 +183,19 @@ rename(u32 k, struct inode *i)
   s->id[k] = 0;
 }
 
+// A clone that found too few blocks may have got as far as any page.
+static void
+took_over(struct inode *i, const struct contents *from, struct contents *to)
+{
+  enum { WORDS = SECTOR / sizeof(u32) };
+  static u32 bytes[SECTORS * WORDS];
+  i64 n = object_read_kernel(&i->object, 0, bytes, to->sectors * SECTOR);
+  assert_int_equal(n, to->sectors * SECTOR);
+  for(u32 k = 0; k < min(from->sectors, to->sectors); k++)
+    if(bytes[k * WORDS] == from->stamp[k])
+      to->stamp[k] = from->stamp[k];
+}
+
 // From now on another file, perhaps a new one, shares the blocks of this one; what it has
 // beyond its end stays.
 static void
@@ -199,6 +212,8 @@ clone(struct inode *i, u32 id, u32 k)
   if(fine(inode_clone(other, 0, i, 0, 0))){
     memcpy(to->stamp, from->stamp, from->sectors * sizeof to->stamp[0]);
     to->sectors = max(to->sectors, from->sectors);
+  } else {
+    took_over(other, from, to);
   }
   changed[s->id[k]] = now;
   inode_put(other);
