@@ -316,6 +316,8 @@ do_remap(void)
     r = mremap(r, new_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED, at(m.to));
   }
   if(r == MAP_FAILED){
+    if(m.n == 0 && (m.flags & MREMAP_FIXED) && m.to == m.p)
+      set_pages(m.to, m.new_n, (struct page){ .kind = HOLE });   // it was cleared beforehand
     say_error();
   } else {
     int p = (int)((r - BASE) / PAGE);
