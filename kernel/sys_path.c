@@ -24,10 +24,11 @@ sys_openat(const u64 *a)
   struct user_path p;
   struct file *f;
   u32 flags = a[2];
-  if((flags & O_ACCMODE) == O_ACCMODE && !(flags & O_PATH))
-    return -EINVAL;
-  if((flags & O_TMPFILE & ~O_DIRECTORY) &&
-     ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+  if(flags & O_PATH)                   // a place: nothing is made or changed there
+    flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  if((flags & O_ACCMODE) == O_ACCMODE || ((flags & O_CREAT) && (flags & O_TMPFILE)) ||
+     ((flags & O_TMPFILE & ~O_DIRECTORY) &&
+      ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY)))
     return -EINVAL;
   int e = user_path_get(&p, a[0], a[1]);
   if(e == 0)

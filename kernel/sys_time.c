@@ -11,7 +11,7 @@
 #include "fs/vfs.h"
 
 // Clocks below 0 are of processes and threads: ~number << 3, bit 2 for a thread.
-enum { CLOCK_OF_THREAD = 4, CLOCK_MINE = -6 };
+enum { CLOCK_OF_THREAD = 4, CLOCK_MINE = -6, CLOCK_MY_THREAD = -2 };
 
 u64
 monotonic_now(void)
@@ -37,7 +37,6 @@ static int
 clock_read(u32 clock, u64 *ns)
 {
   struct timespec ts;
-  bool on;
   switch(clock){
   case CLOCK_REALTIME:
   case CLOCK_REALTIME_COARSE:
@@ -52,10 +51,7 @@ clock_read(u32 clock, u64 *ns)
   case CLOCK_PROCESS_CPUTIME_ID:
     return cpu_clock_read(CLOCK_MINE, ns);
   case CLOCK_THREAD_CPUTIME_ID:
-    on = intr_save();                  // both fields change at a switch
-    *ns = current->cpu_time + machine_time_ns() - current->mark;
-    intr_restore(on);
-    return 0;
+    return cpu_clock_read(CLOCK_MY_THREAD, ns);
   default:
     return (i32)clock < 0 ? cpu_clock_read((i32)clock, ns) : -EINVAL;
   }

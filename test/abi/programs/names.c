@@ -85,6 +85,10 @@ attributes(void)
          (unsigned long)st.st_nlink);
   TRY(chmod("d/two", 0600));
   TRY(link("d/two", "d/same"));
+  TRY(close(open("d/two", O_PATH | O_TRUNC | O_CREAT)));
+  TRY(open("d/three", O_PATH | O_CREAT, 0600));
+  TRY(stat("d/two", &st));
+  printf("size %lld\n", (long long)st.st_size);
   TRY(link("d", "d/two"));
   TRY(link("d", "other"));
   TRY(stat("d/same", &other));
