@@ -337,15 +337,36 @@ do_group(struct frame **v, u32 n, pages_fn *fn)
   return done;
 }
 
+// Have the owner's pages places in a store, which pages of another say?
+static bool
+has_places(struct frame **v, u32 n)
+{
+  struct owner o = { NULL, NULL };
+  for(u32 i = 0; i < n && frame_kind(v[i]) == KIND_OBJECT && !owner_get(&o, v[i]); i++)
+    ;
+  bool places = o.object && o.object->ops && o.object->ops->page_mkwrite;
+  owner_put(&o);
+  return places;
+}
+
+// Who writes pages with places waits for those that say where, and these may be in v: they
+// come first and are BUSY no more.
 static u64
 by_owner(struct frame **v, u32 n, pages_fn *fn)
 {
   u64 done = 0;
   sort(v, n);
-  for(u32 i = 0, k; i < n; i = k){
-    for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
-      ;
-    done += do_group(v + i, k - i, fn);
+  for(u32 later, last = 0; n > 0; n = later, last = 1){
+    later = 0;
+    for(u32 i = 0, k; i < n; i = k){
+      for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
+        ;
+      if(last || !has_places(v + i, k - i))
+        done += do_group(v + i, k - i, fn);
+      else
+        for(u32 j = i; j < k; j++)
+          v[later++] = v[j];
+    }
   }
   return done;
 }

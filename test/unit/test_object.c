@@ -5,6 +5,7 @@
 
 #include "host/host.h"
 #include "host/store.h"
+#include "mm/evict.h"
 #include "mm/object.h"
 
 enum { PAGES = 40, RW = PROT_READ | PROT_WRITE };
@@ -472,6 +473,49 @@ no_space_in_the_store(void)
   end();
 }
 
+// ---- Going out in one batch ----
+
+static struct frame *says_where[2];
+
+static void
+is_not_busy(void)
+{
+  for(u32 k = 0; k < 2; k++)
+    assert_false(atomic_load(&says_where[k]->word) & FRAME_BUSY);
+}
+
+// A file's pages are written where pages of another object say: whoever writes may look
+// these up, and must not find them taken by himself.
+static void
+pages_that_say_where_go_first(void)
+{
+  struct object_ops plain;
+  struct store *other[2];
+  struct frame *v[3];
+  other[0] = store_create(PAGE_SIZE, 1);     // on either side of the file's owner
+  start(PAGE_SIZE);
+  other[1] = store_create(PAGE_SIZE, 1);
+  plain = *object->ops;
+  plain.page_mkwrite = NULL;
+  for(u32 k = 0; k < 2; k++){
+    other[k]->object.ops = &plain;
+    assert_int_equal(object_page(&other[k]->object, 0, &v[k]), 0);
+    says_where[k] = v[k];
+    frame_put(v[k], PIN_1);
+  }
+  assert_int_equal(do_write(0, buffer, 1), 1);
+  v[2] = object_find(object, 0);
+  frame_put(v[2], PIN_1);
+  for(u32 k = 0; k < 3; k++)
+    assert_true(evict_take(v[k]));
+  file->while_writing = is_not_busy;
+  evict(v, 3);
+  assert_int_equal(file->writes, 1);
+  store_put(other[0]);
+  store_put(other[1]);
+  end();
+}
+
 // ---- Shared anonymous memory ----
 
 static void
@@ -514,7 +558,8 @@ main(void)
     TEST(extension_shows_zeroes), TEST(shrinking), TEST(written_again_while_writing),
     TEST(mapped_stores_reach_the_store), TEST(old_pages_are_written),
     TEST(shrinking_the_cache), TEST(reads_fail),
-    TEST(writes_fail), TEST(no_space_in_the_store), TEST(shared_anonymous),
+    TEST(writes_fail), TEST(no_space_in_the_store), TEST(pages_that_say_where_go_first),
+    TEST(shared_anonymous),
   };
   return cmocka_run_group_tests_name("object", tests, NULL, NULL);
 }
