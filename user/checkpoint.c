@@ -83,20 +83,21 @@ forget(const char *name, long first, long last)
   text_free(&t);
 }
 
-// Until the process is gone.
+// Until the process is gone.  Once it has gone well, what fails is tried again the next time.
 static int
 save_often(long pid, long seconds, const char *name)
 {
   struct timespec pause = { seconds, 0 };
   struct text t = { 0 };
-  long oldest = series_latest(name) + 1;
+  long first = series_latest(name) + 1, oldest = first;
 
   for(long n = oldest; sys_kill(pid, 0) == 0; n++){
     text_clear(&t);
     text_format(&t, "%s.%ld", name, n);
-    if(save(pid, t.s, n == oldest ? CK_FULL : CK_INCREMENT))
-      return sys_kill(pid, 0) == 0;
-    if(n - oldest == MERGE_AT){
+    if(save(pid, t.s, n == oldest ? CK_FULL : CK_INCREMENT)){
+      if(sys_kill(pid, 0) < 0 || n-- == first)
+        return sys_kill(pid, 0) == 0;
+    } else if(n - oldest == MERGE_AT){
       if(merge(t.s, t.s))
         return 1;
       forget(name, oldest, n);

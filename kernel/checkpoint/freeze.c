@@ -280,7 +280,7 @@ note(struct frozen *z, bool stopped)
 {
   struct space *s = task_space(z->process->leader);
   bool first = z->link.prev == &z->of->all;
-  int err = s == NULL && first ? -ESRCH : record_process(z, s, stopped);
+  int err = s == NULL && first && z->process->zombie ? -ESRCH : record_process(z, s, stopped);
   if(err == 0 && s && stopped)
     err = clone_space(z, s);
   if(s)

@@ -148,7 +148,7 @@ static const char *
 kind_name(const struct inode *i)
 {
   return S_ISFIFO(i->mode) ? "a pipe" : S_ISCHR(i->mode) || S_ISBLK(i->mode) ? "a device" :
-         S_ISREG(i->mode) || S_ISDIR(i->mode) ? "deleted" : "no file that has a name";
+         S_ISREG(i->mode) || S_ISDIR(i->mode) ? "deleted" : "an eventfd, an epoll or the like";
 }
 
 // What can be opened again, or made.  => or -1
@@ -380,7 +380,7 @@ record_process(struct frozen *z, struct space *s, bool stopped)
 {
   struct process *p = z->process;
   int err = s ? check_alone(z, p, s) : p->zombie ? 0 : -ESRCH;
-  if(err == -ESRCH && stopped)
+  if(err == -ESRCH && !p->exiting)
     refuse(z, "its first thread has ended");
   if(err == 0)
     err = add_process(z, p, s);

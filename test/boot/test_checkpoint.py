@@ -88,6 +88,11 @@ def test_refusals(boot):
         assert re.search(f"process {pid}: {why}", g.run(f"checkpoint {pid} /c"))
         assert "No such file" in g.run("ls /c") and "No such file" in g.run("ls /c.new")
     g.run(" ".join(["kill", *map(str, pids(g, "sleep"))]))
+    pid = start(g, "twins /letters leave")
+    wait_for(lambda: g.run(f"ls /proc/{pid}/task").strip() != str(pid))
+    for how in ("", "-t"):
+        assert "its first thread has ended" in g.run(f"checkpoint {how} {pid} /c")
+    g.run(" ".join(["kill -9", *map(str, pids(g, "twins"))]) + "; wait")
     assert "No such process" in g.run("checkpoint 999 /c")
     assert "usage" in g.run("checkpoint 1")
     assert "Invalid argument" in g.run("checkpoint 1 /c")
@@ -182,6 +187,21 @@ def test_rewind(boot):
     g.check(f"rewind {pid} 1", 60)
     wait_for(lambda: g.run(f"ls /proc/{pid}/task") == threads)
     g.vm_check()
+
+
+def test_series_survives_a_failure(boot):
+    """It says so, and has another try; it ends with the process."""
+    g = boot(cpus=2)
+    g.check("touch /out.on; mkdir /d")
+    pid = start(g, "hashes 100 40 /out")
+    g.run(f"checkpoint -e 1 {pid} /d/s > /said 2>&1 &")
+    wait_for(lambda: "s.1" in g.run("ls /d"))
+    g.check("mv /d /elsewhere")
+    wait_for(lambda: "No such file" in g.run("cat /said"))
+    g.check("mv /elsewhere /d")
+    wait_for(lambda: "s.2" in g.run("ls /d"))
+    kill(g, pid)
+    assert pids(g, "checkpoint") == []
 
 
 @pytest.mark.parametrize("swapping", [False, True])

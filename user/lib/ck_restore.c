@@ -4,10 +4,11 @@
 // groups and sessions are set up here, files and directory by ck_open.c, the rest by the
 // kernel.
 //
-// All of them wait for one another three times: when they are there, when they could become
-// what they are to be, and when those that only have an end left have come to it.  Then
-// nothing can fail any more.  Until then, when one goes all go: each has a pipe to its parent,
-// whose other end nobody else has, and all have pipes from the program.
+// All of them wait for one another four times: when they are there, when they are in their
+// groups, when they could become what they are to be, and when those that only have an end
+// left have come to it.  Then nothing can fail any more.  Until then, when one goes all go:
+// each has a pipe to its parent, whose other end nobody else has, and all have pipes from the
+// program.
 
 #include "user/checkpoint.h"
 #include "user/restore.h"
@@ -16,7 +17,7 @@
 enum { NR_waitid = 95, P_PID = 1, WEXITED = 4, WNOWAIT = 0x1000000, SIG_SETMASK = 2 };
 
 // What they wait for.
-enum { BORN, READY, ENDED, STEPS };
+enum { BORN, JOINED, READY, ENDED, STEPS };
 
 struct birth {
   const struct ck_process *p;    // NULL: only lends its number to a group
@@ -295,6 +296,7 @@ live(size_t me)
   wait_for_all(me, BORN);
   if(!replaces)
     join_group(b);
+  wait_for_all(me, JOINED);        // a group goes with the first that fails
   if(lives(b))
     take_files(b->p);
   int fd = lives(b) ? prepare(me) : -1;
@@ -376,7 +378,7 @@ lead_all(int up, const int *go)
   if(!lead(up, go[BORN], BORN))
     return false;
   tell_numbers();
-  if(!lead(up, go[READY], READY))
+  if(!lead(up, go[JOINED], JOINED) || !lead(up, go[READY], READY))
     return false;
   give_terminal();
   return lead(up, go[ENDED], ENDED);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // twins FILE: a process and its child, of two threads each.  When there is /go the second
-// thread of each adds its letter to FILE, and its process ends.
+// thread of each adds its letter to FILE, and its process ends.  With another argument the
+// first threads leave at once.
 
 #include "user/sys.h"
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { NR_clone_call = 220, VM_FS_FILES_SIGHAND_THREAD = 0x10f00 };
+enum { NR_exit_thread = 93, NR_clone_call = 220, VM_FS_FILES_SIGHAND_THREAD = 0x10f00 };
 
 static long fd;
 static bool is_child;
@@ -51,11 +52,13 @@ start(void (*fn)(void), char *top)
 int
 main(int argc, char **argv)
 {
-  fd = argc == 2 ? sys_open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
+  fd = argc >= 2 ? sys_open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
   if(fd < 0)
     die("no file");
   is_child = fork() == 0;
   start(tell, stack + sizeof stack);
+  if(argc > 2)
+    syscall1(NR_exit_thread, 0);
   for(;;)
     nap();
 }
