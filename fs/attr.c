@@ -11,10 +11,11 @@ void
 inode_stat(struct inode *i, struct kstat *st)
 {
   rw_read_lock(&i->lock);
+  u64 blocks = i->blocks - object_ahead(&i->object) * (PAGE_SIZE / 512);
   *st = (struct kstat){
     .dev = i->super->dev, .ino = i->ino, .mode = i->mode, .nlink = i->nlink, .uid = i->uid,
     .gid = i->gid, .rdev = i->rdev, .pad1 = 0, .size = i->object.size, .blksize = PAGE_SIZE,
-    .pad2 = 0, .blocks = i->blocks, .atime = i->atime, .mtime = i->mtime, .ctime = i->ctime,
+    .pad2 = 0, .blocks = blocks, .atime = i->atime, .mtime = i->mtime, .ctime = i->ctime,
     .unused = { 0, 0 },
   };
   rw_read_unlock(&i->lock);

@@ -139,6 +139,8 @@ static struct inode *
 drop(struct inode *i)
 {
   struct super *s = i->super;
+  if(unlikely(i->object.ahead))
+    i->ops->give_back(i);
   spin_lock(&s->lock);
   bool last = atomic_add_full(&i->refs, -1UL) == 1;
   bool keep = last && entered(i) && i->nlink > 0;
@@ -160,6 +162,45 @@ inode_put_last(struct inode *i)
 {
   while(i)
     i = drop(i);
+}
+
+// The next inode of s after i (NULL: the first) with places in advance.  => referenced, or NULL
+static struct inode *
+next_ahead(struct super *s, struct inode *i)
+{
+  struct inode *found = NULL;
+  spin_lock(&s->lock);
+  struct list *l = i ? i->link.next : s->inodes.next;
+  for(; found == NULL && l != &s->inodes; l = l->next)
+    if(object_ahead(&container_of(l, struct inode, link)->object) > 0){
+      found = container_of(l, struct inode, link);
+      atomic_add(&found->refs, 1);
+    }
+  spin_unlock(&s->lock);
+  return found;
+}
+
+u64
+super_ahead(struct super *s)
+{
+  struct inode *i;
+  u64 n = 0;
+  spin_lock(&s->lock);
+  list_for(i, &s->inodes, link)
+    n += object_ahead(&i->object);
+  spin_unlock(&s->lock);
+  return n;
+}
+
+void
+super_give_back(struct super *s)
+{
+  struct inode *i = NULL;
+  for(struct inode *next; (next = next_ahead(s, i)); i = next){
+    next->ops->give_back(next);
+    inode_put(i);
+  }
+  inode_put(i);
 }
 
 // ---- Two at once ----

@@ -297,6 +297,9 @@ qfs_take(struct qfs *fs, u64 block)
   return taken;
 }
 
+// Take up to n blocks from `block` on that are free and neighbours, as long as many more are, and
+// as far as one word of the bitmap at hand goes.  => how many
+u32 qfs_take_run(struct qfs *fs, u64 block, u32 n);
 // Give back n blocks that lie in one bitmap block, and in one of share counts if any block
 // is shared (qfs_together), with the next commit; `meta`: they were metadata.
 // => 0; -ENOMEM, -EIO: nothing done; -EUCLEAN: some of them were free
@@ -304,6 +307,8 @@ int qfs_free(struct qfs *fs, u64 block, u32 n, bool meta);
 // One taken under this handle, to which nothing leads yet, is free again at once.  If it
 // had to wait for the commit, who finds the disk full would think that waiting helps.
 void qfs_untake(struct qfs *fs, u64 block);
+// n blocks of one qfs_take_run, of which nobody has found any yet.  => 0, -EIO, -ENOMEM
+int qfs_untake_run(struct qfs *fs, u64 block, u32 n);
 // As the commit does: in the blocks of bitmap and counts, for all to see, or in copies of them.
 // => how many are free now
 u32 qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares,
@@ -344,6 +349,20 @@ i64 qfs_map_alloc(struct qfs_inode *qi, u64 index, struct frame *f);
 // Pages from `index` on get n blocks that others have, counted in one page, instead of theirs.
 // => for how many that was done; or as above.  With a handle, and move_lock
 i64 qfs_map_share(struct qfs_inode *qi, u64 index, u64 block, u32 n);
+
+// A regular file that grows page by page is given blocks ahead of its end (object.ahead), which
+// are of its leaf.  Those not used yet read as holes; on the disk they are past the cut.
+// They are free again.  map_lock, with a handle
+void qfs_map_give_back(struct qfs_inode *qi);
+void qfs_give_back(struct inode *i);     // inode_ops.give_back
+
+// The first of them, or ~0.
+static inline u64
+qfs_ahead(const struct qfs_inode *qi)
+{
+  u64 w = atomic_load(&qi->vfs.object.ahead);
+  return w ? (u32)w : QFS_NO_CUT;
+}
 
 // A metadata block for it, zeros and dirty.  => 0 and *f pinned; or as above
 int qfs_map_new(struct qfs_inode *qi, u64 index, struct frame **f);

@@ -100,6 +100,24 @@ qfs_alloc(struct qfs *fs, u64 goal)
   return likely(qfs_take(fs, goal)) ? (i64)goal : qfs_search(fs, goal);
 }
 
+u32
+qfs_take_run(struct qfs *fs, u64 block, u32 n)
+{
+  spin_lock(&fs->bits_lock);
+  u64 at = block - fs->first_bit, *word = fs->bits + block % QFS_BITS / 64, first = block % 64;
+  n = at < fs->nbits ? min(min(fs->nbits - at, 64 - first), min((u64)n, fs->free_blocks / 8)) : 0;
+  if(n > 0 && *word >> first)
+    n = min(n, lowest_one(*word >> first));
+  if(n > 0){
+    *word |= ~0UL >> (64 - n) << first;
+    fs->free_blocks -= n;
+    fs->goal = block + n;
+    qfs_meta_dirty(fs, fs->bitmap);
+  }
+  spin_unlock(&fs->bits_lock);
+  return n;
+}
+
 static bool
 is_used(const u64 *bits, u64 i)
 {
@@ -200,15 +218,25 @@ qfs_free_in(struct qfs *fs, struct frame *bitmap, struct frame *shares, const st
   return n;
 }
 
+int
+qfs_untake_run(struct qfs *fs, u64 block, u32 n)
+{
+  struct qfs_freed r = { .block = block, .n = n };
+  int e = bitmap_of(fs, block, &r.bitmap);
+  if(e)
+    return e;
+  qfs_free_in(fs, r.bitmap, NULL, &r);
+  qfs_meta_dirty(fs, r.bitmap);
+  qfs_meta_put(r.bitmap);
+  atomic_store(&fs->goal, block);
+  return 0;
+}
+
 void
 qfs_untake(struct qfs *fs, u64 block)
 {
-  struct qfs_freed r = { .block = block, .n = 1 };
   qfs_meta_forget(fs, block);
-  if(bitmap_of(fs, block, &r.bitmap) == 0){
-    qfs_free_in(fs, r.bitmap, NULL, &r);
-    qfs_meta_put(r.bitmap);
-  }
+  qfs_untake_run(fs, block, 1);
 }
 
 int

@@ -94,6 +94,7 @@ cut_slots(struct cut *c, struct frame *page, u64 *slot, u32 n, u32 height, u64 f
 static struct cut
 cut_of(struct qfs_inode *qi)
 {
+  qfs_map_give_back(qi);
   qfs_map_forget(qi);
   return (struct cut){ .qi = qi, .fs = qfs_of(qi), .meta = !S_ISREG(qi->vfs.mode),
                        .runs = QFS_CUT_RUNS };
@@ -121,6 +122,7 @@ void
 qfs_map_void(struct qfs_inode *qi, u64 index)
 {
   sleep_lock(&qi->map_lock);
+  qfs_map_give_back(qi);
   atomic_store(&qi->cut, min(index, qi->cut));
   qfs_map_store_cut(qi);
   qfs_meta_dirty(qfs_of(qi), qi->home);

@@ -63,11 +63,19 @@ qfs_log_wake(struct qfs *fs)
   spin_unlock(&fs->log.lock);
 }
 
+// Do files have to give up the blocks ahead of their ends?
+static bool
+nearly_full(const struct qfs *fs)
+{
+  return atomic_load(&fs->free_blocks) < HANDLE_BLOCKS;
+}
+
 bool
 qfs_freed_soon(struct qfs *fs)
 {
   struct qfs_inode *qi;
-  bool soon = atomic_load(&fs->log.now.nfreed) + atomic_load(&fs->log.sent.nfreed) > 0;
+  bool soon = atomic_load(&fs->log.now.nfreed) + atomic_load(&fs->log.sent.nfreed) > 0 ||
+              (nearly_full(fs) && super_ahead(&fs->super) > 0);
   spin_lock(&fs->bits_lock);
   list_for(qi, &fs->orphans, orphan)
     soon |= qi->evicted;
@@ -229,6 +237,8 @@ qfs_settle(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
   if(!atomic_load(&g->closed) && !fs->super.read_only){
+    if(nearly_full(fs))
+      super_give_back(&fs->super);
     qfs_commit(fs, atomic_load(&g->running));
     qfs_orphans_free(fs);
   }

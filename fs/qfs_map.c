@@ -96,7 +96,7 @@ int
 qfs_map(struct qfs_inode *qi, u64 index, u32 max, bool tight, struct qfs_run *run)
 {
   struct qfs *fs = qfs_of(qi);
-  u64 cut = atomic_load(&qi->cut);
+  u64 cut = min(atomic_load(&qi->cut), qfs_ahead(qi));
   *run = (struct qfs_run){ 0, max };
   if(index >= cut)
     return 0;
@@ -139,6 +139,7 @@ qfs_map_store_cut(struct qfs_inode *qi)
 {
   u64 pages = (qi->disk->size + QFS_BLOCK - 1) / QFS_BLOCK;
   u64 cut = qi->reach > pages ? pages : QFS_NO_CUT;
+  cut = min(cut, qfs_ahead(qi));
   qi->disk->cut = min(cut, qi->cut);
 }
 
@@ -366,6 +367,73 @@ fill_slot(struct qfs_inode *qi, struct frame *page, u64 *slot, u32 i)
   return point(qi, page, slot, block);
 }
 
+// ---- Ahead of the end ----
+
+#define AHEAD(first, end) ((end) << 32 | (first))
+
+// Page `index`, behind the end, was just given `block`, its slot in the leaf.  If the one before
+// it was the last to be given one, those that follow get theirs too.
+static void
+get_ahead(struct qfs_inode *qi, u64 index, u64 block)
+{
+  struct object *o = &qi->vfs.object;
+  u64 first = index + 1, *slot = (u64 *)frame_kva(qi->leaf) + slot_at(index, 0) + 1;
+  u32 room = min(QFS_PTRS - 1 - slot_at(index, 0), 64), n = 0;
+  if(qi->reach != index || o->size > index << PAGE_SHIFT || (first + room) >> 32)
+    return;
+  if(room > 0 && *slot == 0)
+    n = qfs_take_run(qfs_of(qi), block + 1, qfs_run_length(slot, room));
+  if(n == 0)
+    return;
+  atomic_store(&o->ahead, AHEAD(first, first));
+  for(u32 k = 0; k < n; k++)
+    slot[k] = ++block;
+  qfs_map_add(qi, n);
+  qi->reach = first + n;
+  if(qi->disk->cut == QFS_NO_CUT)
+    qfs_map_store_cut(qi);
+  atomic_store_rel(&o->ahead, AHEAD(first, first + n));
+}
+
+void
+qfs_map_give_back(struct qfs_inode *qi)
+{
+  struct qfs *fs = qfs_of(qi);
+  u64 *ahead = &qi->vfs.object.ahead, w = atomic_load(ahead);
+  while(w && !__atomic_compare_exchange_n(ahead, &w, AHEAD((u64)(u32)w, (u64)(u32)w), false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    ;
+  if(w == 0)
+    return;
+  u64 n = (w >> 32) - (u32)w, *slot = (u64 *)frame_kva(qi->leaf) + slot_at((u32)w, 0);
+  if(n > 0 && qfs_untake_run(fs, *slot, n) == 0){
+    qi->goal = *slot;
+    qi->reach = (u32)w;
+    memset(slot, 0, n * sizeof(u64));
+    qfs_meta_dirty(fs, qi->leaf);
+    qfs_map_add(qi, -(i64)n);
+  } else if(n > 0){
+    atomic_store(&qi->cut, min(qi->cut, (u64)(u32)w));
+  }
+  atomic_store_rel(ahead, 0);
+  qfs_map_store_cut(qi);
+  qfs_meta_dirty(fs, qi->home);
+}
+
+void
+qfs_give_back(struct inode *i)
+{
+  struct qfs_inode *qi = qfs_inode(i);
+  if(qfs_begin(qfs_of(qi)))
+    return;
+  sleep_lock(&qi->map_lock);
+  qfs_map_give_back(qi);
+  sleep_unlock(&qi->map_lock);
+  qfs_end(qfs_of(qi));
+}
+
+// ---- A block for a page ----
+
 // The way to a page that is to get a block, as far as there is one.
 // => 0 and *p; -EAGAIN, -ENOSPC ...
 static int
@@ -396,9 +464,13 @@ qfs_map_alloc(struct qfs_inode *qi, u64 index, struct frame *f)
   if(index >= QFS_FILE_MAX / QFS_BLOCK)
     return -EFBIG;
   sleep_lock(&qi->map_lock);
+  if(qi->vfs.object.ahead)
+    qfs_map_give_back(qi);
   if(likely(qi->leaf && qi->leaf_at == index >> QFS_PTRS_SHIFT && index < qi->cut)){
     u32 i = slot_at(index, 0);
     block = fill_slot(qi, qi->leaf, (u64 *)frame_kva(qi->leaf) + i, i);
+    if(f && block > 0)
+      get_ahead(qi, index, block);
   } else {
     block = alloc_from_root(qi, index);
   }

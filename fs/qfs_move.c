@@ -94,6 +94,9 @@ qfs_move(struct inode *i, u64 at, u64 n, struct inode *source, u64 off)
   struct qfs *fs = qfs_of(to);
   if(from && fs->sb->shares_blocks == 0)
     return -EOPNOTSUPP;
+  qfs_give_back(i);
+  if(from)
+    qfs_give_back(source);
   int e = qfs_map_cut(to, true);
   if(e)
     return e;

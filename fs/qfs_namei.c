@@ -194,7 +194,7 @@ leave(struct qfs_inode *dir, struct qfs_inode *qi, struct timespec now)
   }
   qi->vfs.ctime = now;
   if(qi->vfs.nlink > 0)
-    qfs_inode_touch(qi);
+    qfs_inode_store(qi);
   else
     qfs_orphan_add(qi);
 }
@@ -424,5 +424,6 @@ const struct inode_ops qfs_inode_ops = {
   .sync = sync,
   .place = place,
   .move = qfs_move,
+  .give_back = qfs_give_back,
   .evict = qfs_inode_evict,
 };

@@ -68,7 +68,7 @@ statfs(struct super *s, struct statfs *st)
 {
   struct qfs *fs = container_of(s, struct qfs, super);
   u64 free = atomic_load(&fs->free_blocks) + atomic_load(&fs->log.now.freed_blocks) +
-             atomic_load(&fs->log.sent.freed_blocks);
+             atomic_load(&fs->log.sent.freed_blocks) + super_ahead(s);
   *st = (struct statfs){
     .type = QFS_MAGIC & 0xffffffff, .bsize = QFS_BLOCK, .blocks = fs->sb->blocks,
     .bfree = free, .bavail = free, .files = fs->sb->blocks * QFS_INODES_PER_BLOCK,

@@ -83,6 +83,9 @@ struct inode_ops {
   // next `max` follow it there; 0: it has no place
   i64 (*place)(struct inode *i, u64 index, u32 max, struct block_device **d, u64 *sector);
 
+  // Places that were made in advance (object.ahead) are given back.
+  void (*give_back)(struct inode *i);
+
   // Nobody can reach the inode any more and nothing of it is dirty.  If nlink is
   // 0 its pages are gone too: free its blocks and number on disk.  Then free the
   // memory: object_put(&i->object) where it has one, whose release frees it.
@@ -218,6 +221,10 @@ void inode_lock_both(struct inode *a, struct inode *b);
 void inode_unlock_both(struct inode *a, struct inode *b);
 
 void inode_put_last(struct inode *i);
+
+// How many places files of s have in advance; they give them back.
+u64 super_ahead(struct super *s);
+void super_give_back(struct super *s);
 
 // The last reference of an inode with nlink 0 evicts it; others stay cached.
 // => may sleep: no lock and no journal handle held; NULL is nothing

@@ -211,8 +211,10 @@ write_fresh(struct object *o, struct frame *f, u64 off, va_t buf, u64 len, u64 *
   u64 in_page = off & PAGE_MASK, got = len - copy_in(page + in_page, buf, len);
   if(unlikely(got == 0) || (unlikely(got < len) && page_down(off) < o->size))
     return give_up(o, f, off, buf, got, done);
-  int err = object_reserve(o, f);
-  if(unlikely(err))
+  int err = 0;
+  if(likely(object_take_ahead(o, off >> PAGE_SHIFT)))
+    frame_placed(f);
+  else if((err = object_reserve(o, f)) != 0)
     return no_place(o, f, err);
   if(got < PAGE_SIZE)
     zero_around(page, in_page, got);

@@ -51,6 +51,8 @@ struct object {
   struct radix pages;             // index -> frame number, marked where dirty; or AWAY | slot
   u64 away;                       // how many of them are in slots only
   u64 writing;                    // pages on their way to the store
+  u64 ahead;                      // pages behind the end that have their places: the first,
+                                  // and << 32 the one past the last; 0: none.  See below
   u32 errors;                     // of writing, below
   struct spinlock areas_lock;     // outside leaf tables: the reverse map
   struct list areas;              // areas that map it, a child's after its parent's
@@ -120,6 +122,15 @@ object_pages(const struct object *o)
 // Make a page that is there ready to be stored to: its place in the store is
 // reserved and it is marked dirty. f pinned. => 0, -ENOSPC, -EIO ...  May sleep.
 int object_make_dirty(struct object *o, struct frame *f);
+
+// A store may make places in advance for pages that will follow the last one: the file's
+// writer takes one after the other, its lock held, and asks page_mkwrite for others.
+static inline u64
+object_ahead(const struct object *o)
+{
+  u64 w = atomic_load(&o->ahead);
+  return (w >> 32) - (u32)w;
+}
 
 // Stores to f need no more than a page-table entry: D tells of them.
 static inline void

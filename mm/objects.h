@@ -173,6 +173,17 @@ object_reserve(struct object *o, struct frame *f)
   return 0;
 }
 
+// Take the place that was made in advance for the page at index, if it is behind the end and
+// the next of those.  => false: there is none
+static inline bool
+object_take_ahead(struct object *o, u64 index)
+{
+  u64 w = atomic_load(&o->ahead);
+  return (u32)w == index && w >> 32 > index && o->size <= index << PAGE_SHIFT &&
+         __atomic_compare_exchange_n(&o->ahead, &w, w + 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED);
+}
+
 // A page of an object without a store, BUSY and unmapped and clean, is from now on in its
 // slot only; the frame stays the caller's.
 void object_send_away(struct object *o, struct frame *f);
