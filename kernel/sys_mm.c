@@ -118,9 +118,10 @@ sys_mremap(const u64 *a)
   u32 flags = (u32)a[3];
   if(a[3] & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
     return -EINVAL;
+  u64 before = page_up(a[1]), after = page_up(a[2]);
   i64 at = vm_remap(current->space, a[0], a[1], a[2], flags, a[4]);
-  if(at >= 0)
-    vm_populate_locked(current->space, (va_t)at, a[2]);
+  if(at >= 0 && after > before)
+    vm_populate_locked(current->space, (va_t)at + before, after - before);
   return at;
 }
 

@@ -201,6 +201,16 @@ in_memory(void)
   printf("future: %d%d%d%d\n", in[0] & 1, in[1] & 1, in[2] & 1, in[3] & 1);
   say("munlockall", munlockall());
   munmap(a, 8 * PAGE);
+  // With a hole it is locked, and not brought in; nor by moving it, but for what is new.
+  a = put(arena(16), 4);
+  munmap(a + 4 * PAGE, PAGE);
+  say("lock and a hole", mlock(a, 5 * PAGE));
+  say_at("grow what is locked", mremap(a, 4 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                       a + 8 * PAGE), a);
+  mincore(a + 8 * PAGE, 6 * PAGE, in);
+  printf("moved: %d%d%d%d, new: %d%d\n", in[0] & 1, in[1] & 1, in[2] & 1, in[3] & 1, in[4] & 1,
+         in[5] & 1);
+  munmap(a + 8 * PAGE, 6 * PAGE);
 }
 
 static void
