@@ -24,13 +24,10 @@ memset(void *d, int c, size_t n)
   for(; n && !aligned(p); n--)
     *p++ = (u8)c;
   u64 v = (u8)c * 0x0101010101010101UL;
-  for(; n >= 4 * WORD; n -= 4 * WORD, p += 4 * WORD){
-    word *w = (word *)p;
-    w[0] = v;
-    w[1] = v;
-    w[2] = v;
-    w[3] = v;
-  }
+  for(; n >= 8 * WORD; n -= 8 * WORD, p += 8 * WORD)
+#pragma GCC unroll 8
+    for(u32 k = 0; k < 8; k++)
+      ((word *)p)[k] = v;
   for(; n >= WORD; n -= WORD, p += WORD)
     *(word *)p = v;
   for(; n; n--)
