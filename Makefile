@@ -106,10 +106,11 @@ $(patsubst %,$K/%.c.o,arch/riscv/explain arch/riscv/unwind $(addprefix kernel/de
 	ubsan wild)): NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
 SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain \
 	unwind fdt discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
-	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line virtio_console \
-	job itimer timerfd sys_time sys_sigwait) $(patsubst %,mm/%.c,check swap oom remap vmap \
-	redzone collapse) $(patsubst %,fs/%.c,mount epoll eventfd filelock tmpfs_options devfs copy clone \
-	rename flusher sync fs_pos tmpfs_dir qfs_recover qfs_super qfs_move qfs_cut qfs_journal)
+	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line job itimer \
+	virtio_console timerfd sys_time sys_sched sys_sigwait format) $(patsubst %,mm/%.c,check \
+	swap oom remap vmap redzone collapse load reaper) $(patsubst %,fs/%.c,mount epoll eventfd \
+	filelock tmpfs_options devfs copy clone rename flusher sync fs_pos tmpfs_dir qfs_recover \
+	qfs_super qfs_move qfs_cut qfs_journal)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)

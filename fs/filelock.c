@@ -7,6 +7,8 @@
 // a leaf lock but for wait queues.
 
 #include "fs/filelock.h"
+#include "fs/stat.h"
+#include "fs/text.h"
 #include "kernel/errno.h"
 #include "mm/slab.h"
 
@@ -19,7 +21,7 @@ struct waiter {
 };
 
 static struct spinlock locks = SPINLOCK_INIT("file locks");
-static struct list waiters = LIST_INIT(waiters);
+static struct list waiters = LIST_INIT(waiters), all = LIST_INIT(all);
 static struct cache lock_cache = CACHE("file lock", sizeof(struct filelock), NULL);
 
 // ---- Who is in whose way; `locks` held ----
@@ -110,6 +112,7 @@ static void
 discard(struct filelock *l)
 {
   list_remove(&l->link);
+  list_remove(&l->in_all);
   cache_free(&lock_cache, l);
 }
 
@@ -132,6 +135,7 @@ cut(struct filelock *l, u64 first, u64 last, struct filelock *spare)
     *spare = *l;
     spare->first = last + 1;
     list_push(&l->link, &spare->link);
+    list_push(&l->in_all, &spare->in_all);
   }
   if(below)
     l->last = first - 1;
@@ -161,8 +165,11 @@ apply(struct inode *i, const struct filelock *want, struct filelock *new, struct
       used |= cut(l, new->first, new->last, spare);
     }
   }
-  if(want->type != F_UNLCK)
+  new->inode = i;
+  if(want->type != F_UNLCK){
     list_append(&i->locks, &new->link);
+    list_append(&all, &new->in_all);
+  }
   return used;
 }
 
@@ -217,6 +224,63 @@ filelock_nth(struct inode *i, u32 n, struct filelock *out)
     }
   spin_unlock(&locks);
   return found;
+}
+
+// The n-th of all locks; or, counted from 1, who waits for it.
+// => false: there is none; else a copy, its inode referenced
+static bool
+nth_of_all(u32 n, u32 waiter, struct filelock *out)
+{
+  const struct filelock *found = NULL, *l;
+  struct inode *i = NULL;
+  struct waiter *w;
+  spin_lock(&locks);
+  list_for(l, &all, in_all)
+    if(n-- == 0){
+      found = l;
+      i = l->inode;
+    }
+  l = found;
+  if(waiter > 0)
+    found = NULL;
+  list_for(w, &waiters, link)
+    if(w->inode == i && waiter > 0 && conflicts(l, w->want) && --waiter == 0)
+      found = w->want;
+  if(found){
+    *out = *found;
+    out->inode = inode_get(i);
+  }
+  spin_unlock(&locks);
+  return found != NULL;
+}
+
+static void
+add_lock(struct text *x, const char *before, u32 id, const char *arrow, const struct filelock *l)
+{
+  static const char *const kinds[] = { "POSIX ", "OFDLCK", "FLOCK " };
+  u64 dev = l->inode->super->dev;
+  text_add(x, "%s%u: %s%s ADVISORY  %s %d %02x:%02x:%lu %lu ", before, id, arrow, kinds[l->kind],
+           l->type == F_WRLCK ? "WRITE" : "READ", l->pid, dev_major(dev), dev_minor(dev),
+           l->inode->ino, l->first);
+  text_add(x, l->last >= FILELOCK_END ? "EOF\n" : "%lu\n", l->last);
+  inode_put(l->inode);
+}
+
+// One by one: under the lock there is no memory to be had.
+void
+filelocks_show(struct text *x, const struct inode *i, const void *owner, const void *other)
+{
+  struct filelock l;
+  for(u32 n = 0; nth_of_all(n, 0, &l); n++){
+    if(i == NULL)
+      add_lock(x, "", n + 1, "", &l);
+    else if(l.inode == i && (l.owner == owner || l.owner == other))
+      add_lock(x, "lock:\t", n + 1, "", &l);
+    else
+      inode_put(l.inode);
+    for(u32 w = 1; i == NULL && nth_of_all(n, w, &l); w++)
+      add_lock(x, "", n + 1, "-> ", &l);
+  }
 }
 
 void

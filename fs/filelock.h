@@ -17,6 +17,8 @@ enum filelock_type { F_RDLCK, F_WRLCK, F_UNLCK };     // Linux's numbers
 
 struct filelock {
   struct list link;        // inode->locks
+  struct list in_all;      // all locks there are
+  struct inode *inode;     // that one, once it is there
   const void *owner;
   enum filelock_kind kind;
   enum filelock_type type;
@@ -35,6 +37,10 @@ bool filelock_test(struct inode *i, const struct filelock *want, struct filelock
 
 // => false: there are not n + 1 of them on i
 bool filelock_nth(struct inode *i, u32 n, struct filelock *out);
+
+// As /proc/locks shows all of them (i NULL), or fdinfo those that two owners have on i.
+struct text;
+void filelocks_show(struct text *x, const struct inode *i, const void *owner, const void *other);
 
 void filelock_drop_slow(struct inode *i, const void *owner);
 

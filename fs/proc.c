@@ -330,6 +330,8 @@ begin(struct node *n, struct open_text *o)
     e = show_of_space(n->entry->of_space, &o->text, t);
   else if(n->entry->show)
     e = n->entry->show(&o->text, t);
+  else if(n->entry->show_number)
+    e = n->entry->show_number(&o->text, t, n->number);
   task_put(t);
   return e ? e : o->text.failed ? -ENOMEM : 0;
 }

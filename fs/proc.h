@@ -26,14 +26,13 @@ struct proc_space_number {
   int (*set)(struct space *s, u64 n);                                 // => 0 or -errno
 };
 
-// A file always says the same, or has one of show; next, for a text made in parts as it is
-// read, each from cursor[0] on, which was 0 (=> false: there is no more; cursor[1] is its own
-// too); number; numbers, if it is an array of which n are wanted (=> how many there are).  It
-// has store if it can be written otherwise than as a number.  A link has link, and mode_of
-// if the mode differs from one to the next; a directory
-// has nentries entries, or children whose names are numbers, all of one entry, with
-// next_number, which finds the first that is there at or above *number.  Children
-// that are directories are tasks.
+// A file always says the same, or has one of show; show_number, if its name is one; next, for
+// a text made in parts as it is read, each from cursor[0] on, which was 0 (=> false: there is
+// no more; cursor[1] is its own too); number; numbers, if it is an array of which n are wanted
+// (=> how many there are).  It has store if it can be written otherwise than as a number.  A
+// link has link, and mode_of if the mode differs from one to the next; a directory has nentries
+// entries, or children whose names are numbers, all of one entry, with next_number, which finds
+// the first that is there at or above *number.  Children that are directories are tasks.
 //
 // t is the task whose directory this is in, referenced; NULL outside of those.
 // All may sleep; => 0 or -errno.
@@ -42,6 +41,7 @@ struct proc_entry {
   u32 mode, nentries;
   const char *says;
   int (*show)(struct text *text, struct task *t);
+  int (*show_number)(struct text *text, struct task *t, u64 number);
   bool (*next)(struct text *text, u64 *cursor);
   const struct proc_number *number;
   const struct proc_space_number *of_space;
@@ -66,6 +66,18 @@ enum {
 #define PROC_ENTRIES(table) .entries = (table), .nentries = count_of(table)
 
 bool next_task(struct task *t, u64 *number);
+
+// proc_pid.c: bytes of s's memory, up to the first that cannot be had
+void proc_add_range(struct text *x, struct space *s, va_t start, va_t end);
+
+// What a task that does not run waits in, proc_asleep.c
+int show_syscall(struct text *text, struct task *t);
+int show_stack(struct text *text, struct task *t);
+int show_wchan(struct text *text, struct task *t);
+
+// Open files, proc_fd.c
+extern const struct proc_entry proc_fd, proc_fdinfo;
+bool next_fd(struct task *t, u64 *number);
 
 // Files about processes' memory, proc_maps.c and proc_pages.c
 int show_maps(struct text *text, struct task *t);

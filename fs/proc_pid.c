@@ -6,7 +6,6 @@
 // files, then as -ESRCH.
 
 #include <pmap.h>
-#include <trapframe.h>
 #include "fs/path.h"
 #include "fs/proc.h"
 #include "fs/stat.h"
@@ -135,11 +134,12 @@ show_stat_of(struct text *x, struct task *t, bool whole)
   get_family(t, &f, whole);
   get_sizes(s, &z);
   char letter = task_letter(t);
-  text_add(x, "%u (%s) %c %u %u %u %u %d %u %lu %lu %lu %lu %lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu ",
+  text_add(x, "%u (%s) %c %u %u %u %u %d %u %lu %lu %lu %lu %lu %lu %lu %lu %d %d %u 0 "
+              "%lu %lu %lu ",
            f.tid, t->comm, letter, f.ppid, f.pgid, f.sid, f.foreground ? DEV_CONSOLE : 0,
            f.foreground ? (i32)f.foreground : -1, f.flags, f.used.minor, f.waited.minor,
            f.used.major, f.waited.major, f.used.user / NS_A_TICK, f.used.kernel / NS_A_TICK,
-           f.waited.user / NS_A_TICK, f.waited.kernel / NS_A_TICK, f.threads,
+           f.waited.user / NS_A_TICK, f.waited.kernel / NS_A_TICK, 20 + t->nice, t->nice, f.threads,
            t->process->start_time / NS_A_TICK, z.size * PAGE_SIZE, resident(&z));
   text_add(x, "%lu %lu %lu %lu 0 0 %lu %lu %lu %lu %u 0 0 %d %u 0 0 0 0 0 %lu %lu ",
            t->process->limits[RLIMIT_RSS].soft, z.code.start, z.code.end, s ? s->stack_start : 0,
@@ -287,8 +287,8 @@ add_present(struct text *x, struct space *s, va_t va, u64 n)
   return there;
 }
 
-static void
-add_range(struct text *x, struct space *s, va_t start, va_t end)
+void
+proc_add_range(struct text *x, struct space *s, va_t start, va_t end)
 {
   enum { RANGE_MAX = 128 * KiB };
   end = min(end, start + RANGE_MAX);
@@ -306,7 +306,7 @@ show_cmdline(struct text *x, struct task *t)
 {
   struct space *s = task_space(t);
   if(s)
-    add_range(x, s, s->arg_start, s->arg_end);
+    proc_add_range(x, s, s->arg_start, s->arg_end);
   space_put(s);
   return 0;
 }
@@ -316,47 +316,7 @@ show_environ(struct text *x, struct task *t)
 {
   struct space *s = task_space(t);
   if(s)
-    add_range(x, s, s->env_start, s->env_end);
-  space_put(s);
-  return 0;
-}
-
-// ---- syscall: what it sleeps in ----
-
-struct asleep { const struct task *task; struct trapframe tf; bool found; };
-
-// Nobody else runs: who sleeps goes on sleeping, and its stack stays.
-static void
-look_at(void *asleep)
-{
-  struct asleep *a = asleep;
-  char letter = task_letter(a->task);
-  a->found = a->task->space && (letter == 'S' || letter == 'D');
-  if(a->found)
-    a->tf = *a->task->tf;
-}
-
-// Of a call, not of a fault, if the instruction that it made is one.
-static int
-show_syscall(struct text *x, struct task *t)
-{
-  struct asleep a = { .task = t };
-  struct space *s = task_space(t);
-  u32 made = 0;
-  u64 at = x->len;
-  stop_machine(look_at, &a);
-  if(s && a.found)
-    add_range(x, s, a.tf.pc - sizeof made, a.tf.pc);
-  if(x->len == at + sizeof made)
-    memcpy(&made, x->s + at, sizeof made);
-  x->len = at;
-  if(!a.found)
-    text_add(x, "running\n");
-  else if(made != INSTRUCTION_ECALL)
-    text_add(x, "-1 0x%lx 0x%lx\n", a.tf.sp, a.tf.pc);
-  else
-    text_add(x, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", a.tf.a[7], a.tf.a[0],
-             a.tf.a[1], a.tf.a[2], a.tf.a[3], a.tf.a[4], a.tf.a[5], a.tf.sp, a.tf.pc);
+    proc_add_range(x, s, s->env_start, s->env_end);
   space_put(s);
   return 0;
 }
@@ -454,50 +414,7 @@ link_root(struct task *t, u64 number, struct inode **out)
   return 0;
 }
 
-static int
-link_fd(struct task *t, u64 number, struct inode **out)
-{
-  struct files *fs = task_files(t);
-  struct file *f = fs ? files_at(fs, number) : NULL;
-  if(f){
-    *out = inode_get(f->inode);
-    file_put(f);
-  }
-  files_put(fs);
-  return f ? 0 : -ENOENT;
-}
-
-// As it was opened.
-static u32
-mode_of_fd(struct task *t, u64 number)
-{
-  struct files *fs = task_files(t);
-  struct file *f = fs ? files_at(fs, number) : NULL;
-  u32 how = f ? f->flags & O_ACCMODE : O_RDWR;
-  file_put(f);
-  files_put(fs);
-  return S_IFLNK | (how == O_WRONLY ? 0 : 0500) | (how == O_RDONLY ? 0 : 0300);
-}
-
-static bool
-next_fd(struct task *t, u64 *number)
-{
-  struct files *fs = task_files(t);
-  struct file *f = NULL;
-  for(; fs && f == NULL && *number < fs->size; ++*number)
-    f = files_at(fs, *number);
-  files_put(fs);
-  if(f == NULL)
-    return false;
-  file_put(f);
-  --*number;
-  return true;
-}
-
 static const struct proc_entry proc_task;
-static const struct proc_entry fd = {
-  .mode = S_IFLNK | 0700, .mode_of = mode_of_fd, .link = link_fd,
-};
 
 // What only a process has is in front, what only a task has at the end.
 static const struct proc_entry entries[] = {
@@ -510,7 +427,8 @@ static const struct proc_entry entries[] = {
   { .name = "environ", .mode = S_IFREG | 0400, .show = show_environ },
   { .name = "exe", .mode = PROC_LINK, .link = link_exe },
   { .name = "fail-nth", .mode = PROC_SETTING, .show = show_fail_nth, .store = store_fail_nth },
-  { .name = "fd", .mode = PROC_DIR, .entries = &fd, .next_number = next_fd },
+  { .name = "fd", .mode = PROC_DIR, .entries = &proc_fd, .next_number = next_fd },
+  { .name = "fdinfo", .mode = PROC_DIR, .entries = &proc_fdinfo, .next_number = next_fd },
   { .name = "maps", .mode = PROC_FILE, .show = show_maps },
   { .name = "mountinfo", .mode = PROC_FILE, .show = show_mountinfo },
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
@@ -520,9 +438,11 @@ static const struct proc_entry entries[] = {
   { .name = "root", .mode = PROC_LINK, .link = link_root },
   { .name = "smaps", .mode = PROC_FILE, .show = show_smaps },
   { .name = "smaps_rollup", .mode = PROC_FILE, .show = show_smaps_rollup },
+  { .name = "stack", .mode = S_IFREG | 0400, .show = show_stack },
   { .name = "statm", .mode = PROC_FILE, .show = show_statm },
   { .name = "status", .mode = PROC_FILE, .show = show_status },
   { .name = "syscall", .mode = S_IFREG | 0400, .show = show_syscall },
+  { .name = "wchan", .mode = PROC_FILE, .show = show_wchan },
   { .name = "ws_max", PROC_OF_SPACE(0, PAGE_KIB, ws_max, local_set_max) },
   { .name = "ws_min", PROC_OF_SPACE(0, PAGE_KIB, ws_min, local_set_min) },
   { .name = "ws_priority", PROC_OF_SPACE(0, 1, ws_priority, local_set_priority) },

@@ -3,6 +3,7 @@
 // The files of /proc about the whole system, in Linux's formats.
 
 #include <machine.h>
+#include "fs/filelock.h"
 #include "fs/load.h"
 #include "fs/proc.h"
 #include "kernel/block.h"
@@ -294,6 +295,15 @@ show_diskstats(struct text *t, struct task *unused)
   return 0;
 }
 
+// ---- Locks ----
+
+static int
+show_locks(struct text *t, struct task *unused)
+{
+  filelocks_show(t, NULL, NULL, NULL);
+  return 0;
+}
+
 // ---- Swap ----
 
 static int
@@ -383,6 +393,7 @@ const struct proc_entry proc_system[] = {
   { .name = "kpagecount", .mode = S_IFREG | 0400, .numbers = kpagecount },
   { .name = "kpageflags", .mode = S_IFREG | 0400, .numbers = kpageflags },
   { .name = "loadavg", .mode = PROC_FILE, .show = show_loadavg },
+  { .name = "locks", .mode = PROC_FILE, .show = show_locks },
   { .name = "meminfo", .mode = PROC_FILE, .show = show_meminfo },
   { .name = "mounts", .mode = PROC_FILE, .show = show_mounts },
   { .name = "slabinfo", .mode = PROC_FILE, .show = show_slabinfo },

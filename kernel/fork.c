@@ -58,6 +58,8 @@ make_child(u64 flags)
     return NULL;
   }
   t->harts = me->harts;
+  t->nice = me->nice;
+  t->quantum = me->quantum;
   t->sig_blocked = me->sig_blocked;
   if(flags & CLONE_CLEAR_SIGHAND)
     signal_exec(t);

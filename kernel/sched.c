@@ -8,6 +8,11 @@
 // place of the running one.  So those who mostly wait answer at once, and those
 // who mostly compute share what is left in turn.
 //
+// How long a new slice is depends on how nice the task is: each step makes it a fifth
+// shorter.  What a task ran beyond its slice, for it is stopped by ticks, is taken off
+// the next one, and with nothing left it lets another round go by.  So shares are
+// exact, with slices shorter than a tick too.
+//
 // New and woken tasks stay where they are made and woken unless others wait there
 // already.  A hart that runs out of tasks takes one from another, and is told by
 // the others' ticks that there are some; a busy one takes from much longer queues.
@@ -40,6 +45,14 @@ may_run(const struct task *t, const struct hart *h)
   return likely(t->harts == ~0UL) || t->harts >> h->index & 1;
 }
 
+static inline void
+renew(struct task *t)
+{
+  t->slice += t->quantum;
+  if(unlikely(t->slice <= 0))
+    t->slice = max(t->slice, t->quantum - TICK_NS);        // it was kept from stopping
+}
+
 // => true if it goes before the others
 static bool
 enqueue(struct hart *h, struct task *t)
@@ -51,7 +64,7 @@ enqueue(struct hart *h, struct task *t)
   if(first){
     list_push(&h->runq, &t->run);
   } else {
-    t->slice = SLICE_NS;
+    renew(t);
     list_append(&h->runq, &t->run);
   }
   return first;
@@ -65,10 +78,29 @@ unqueue(struct hart *h, struct task *t)
   return t;
 }
 
-static struct task *
+// Of those that still owe time, t is the first: they let this round go by.
+static __attribute__((noinline)) struct task *
+pass_over(struct hart *h, struct task *t)
+{
+  for(; t->slice <= 0; t = list_first(&h->runq, struct task, run)){
+    t->slice += t->quantum;
+    list_remove(&t->run);
+    list_append(&h->runq, &t->run);
+  }
+  return t;
+}
+
+static inline struct task *
+first_in(struct hart *h)
+{
+  struct task *t = list_first(&h->runq, struct task, run);
+  return likely(t->slice > 0) ? t : pass_over(h, t);
+}
+
+static inline __attribute__((always_inline)) struct task *
 dequeue(struct hart *h)
 {
-  return list_empty(&h->runq) ? NULL : unqueue(h, list_first(&h->runq, struct task, run));
+  return list_empty(&h->runq) ? NULL : unqueue(h, first_in(h));
 }
 
 // The first of h's that may run on `to`.
@@ -163,6 +195,32 @@ schedule_tail(void)
   finish_switch();
 }
 
+// prev could go on. => who does now; or NULL
+static inline struct task *
+in_turn(struct hart *h, struct task *prev)
+{
+  struct task *next;
+  if(unlikely(!may_run(prev, h))){
+    prev->state = TASK_MOVING;
+    return dequeue(h);
+  }
+  if(prev->slice <= 0){
+    renew(prev);
+    list_append(&h->runq, &prev->run);       // as many wait as before, if it is another
+    next = first_in(h);
+    list_remove(&next->run);
+    if(next == prev)
+      return prev;
+    prev->state = TASK_RUNNABLE;
+  } else {
+    if((next = dequeue(h)) == NULL)
+      return prev;
+    enqueue(h, prev);
+  }
+  prev->preempted++;
+  return next;
+}
+
 // Preemption off 0 or 1 times; see schedule_asleep().
 static void
 reschedule(void)
@@ -175,16 +233,8 @@ reschedule(void)
   spin_lock(&h->lock);
   prev->resched = 0;
   charge(prev, machine_time_ns());
-  struct task *next = dequeue(h);
-  if(prev->state == TASK_RUNNING && prev != h->idle){
-    if(unlikely(!may_run(prev, h)))
-      prev->state = TASK_MOVING;
-    else if(next)
-      enqueue(h, prev);
-    else
-      next = prev;
-    prev->preempted += next != prev;
-  }
+  struct task *next = prev->state == TASK_RUNNING && prev != h->idle ? in_turn(h, prev)
+                                                                     : dequeue(h);
   if(!next)
     next = h->idle;
   if(next != prev)
@@ -219,7 +269,8 @@ schedule_zombie(void)
 void
 yield(void)
 {
-  current->slice = 0;
+  if(current->slice > 0)
+    current->slice = 0;
   schedule();
 }
 
@@ -331,6 +382,18 @@ task_confine(struct task *t, u64 to)
       machine_ipi(1UL << h->index);
   }
   spin_unlock_irq(&h->lock, on);
+}
+
+void
+task_set_nice(struct task *t, int nice)
+{
+  i64 quantum = SLICE_NS;
+  for(int n = nice; n > 0; n--)
+    quantum = quantum * 4 / 5;
+  for(int n = nice; n < 0; n++)
+    quantum = quantum * 5 / 4;
+  atomic_store(&t->quantum, quantum);
+  t->nice = nice;
 }
 
 void

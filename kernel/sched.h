@@ -8,6 +8,7 @@
 #include "kernel/task.h"
 
 enum { TICK_NS = 5000000, SLICE_NS = 10000000 };
+enum { NICE_MIN = -20, NICE_MAX = 19 };
 #define NEVER (~0UL)
 
 // schedule() for a task that has put itself on a wait queue: preemption is off
@@ -26,6 +27,9 @@ void task_interrupt(struct task *t, enum sleep_kind kind);
 // From now on t runs on these harts only; there is one among them.  It may have yet to
 // go there when this returns, but does not go on in user mode before.
 void task_confine(struct task *t, u64 to);
+
+// nice: NICE_MIN, the largest share of a hart, to NICE_MAX.
+void task_set_nice(struct task *t, int nice);
 
 // As wait_on, shown as stopped.
 void wait_stopped(struct waitq *q, struct spinlock *l);

@@ -162,22 +162,6 @@ sys_waitid(const u64 *a)
   return n.pid ? put_usage(a[4], &n) : 0;
 }
 
-i64
-sys_getcpu(const u64 *a)
-{
-  u32 hart = this_hart()->index;
-  if((a[0] && store_user_u32(a[0], hart) < 0) || (a[1] && store_user_u32(a[1], 0) < 0))
-    return -EFAULT;
-  return 0;
-}
-
-i64
-sys_sched_yield(const u64 *a)
-{
-  yield();
-  return 0;
-}
-
 // ---- Identity ----
 
 i64 sys_getpid(const u64 *a) { return current->process->pid; }
@@ -340,41 +324,4 @@ sys_prctl(const u64 *a)
   default:
     return -EINVAL;
   }
-}
-
-static struct task *
-task_named(u32 tid)
-{
-  return task_find(tid ? tid : current->tid);
-}
-
-i64
-sys_sched_getaffinity(const u64 *a)
-{
-  struct task *t = task_named((u32)a[0]);
-  if(!t)
-    return -ESRCH;
-  u64 set = atomic_load(&t->harts) & all_harts();
-  task_put(t);
-  if(a[1] < sizeof set || a[1] % sizeof set)
-    return -EINVAL;
-  return copy_to_user(a[2], &set, sizeof set) ? -EFAULT : (i64)sizeof set;
-}
-
-// Tasks of the kernel stay free to run where they are needed.
-i64
-sys_sched_setaffinity(const u64 *a)
-{
-  u64 set = 0;
-  if(copy_from_user(&set, a[2], min(a[1], (u64)sizeof set)))
-    return -EFAULT;
-  struct task *t = task_named((u32)a[0]);
-  if(!t)
-    return -ESRCH;
-  set &= all_harts();
-  int e = set && atomic_load(&t->space) ? 0 : -EINVAL;
-  if(e == 0)
-    task_confine(t, set == all_harts() ? ~0UL : set);
-  task_put(t);
-  return e;
 }

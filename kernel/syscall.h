@@ -33,10 +33,14 @@
   X(213, readahead) X(223, fadvise64) X(267, syncfs) X(285, copy_file_range)  \
   X(286, preadv2) X(287, pwritev2) X(436, close_range) X(439, faccessat2)      \
   X(452, fchmodat2) X(276, renameat2) X(279, memfd_create) X(291, statx)                        \
-  /* processes: sys_process.c, futex.c, robust.c */                           \
+  /* processes: sys_process.c, sys_sched.c, futex.c ... */                      \
   X(93, exit) X(94, exit_group) X(95, waitid) X(96, set_tid_address)          \
   X(98, futex) X(99, set_robust_list) X(100, get_robust_list)                 \
-  X(122, sched_setaffinity) X(123, sched_getaffinity) X(124, sched_yield)     \
+  X(118, sched_setparam) X(119, sched_setscheduler) X(120, sched_getscheduler) \
+  X(121, sched_getparam) X(122, sched_setaffinity) X(123, sched_getaffinity)  \
+  X(124, sched_yield) X(125, sched_get_priority_max)                          \
+  X(126, sched_get_priority_min) X(127, sched_rr_get_interval)                \
+  X(140, setpriority) X(141, getpriority)                                     \
   X(154, setpgid)                                                             \
   X(155, getpgid) X(156, getsid) X(157, setsid) X(158, getgroups)             \
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \

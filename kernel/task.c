@@ -51,6 +51,7 @@ task_create(const char *comm)
   t->refs = 1;
   t->hart = this_hart();         // it may be found, and signalled, before it is started
   t->harts = ~0UL;
+  t->quantum = SLICE_NS;
   t->fail_nth = failnth_inherit();
   t->preempt = 1;                // its first act is to let go of a run queue
   return t;

@@ -138,6 +138,8 @@ struct task {
   u64 cpu_time, mark;       // ns it has run; when it began to run
   u64 harts;                // bit n: it may run on hart n; under hart->lock
   i64 slice;                // ns it may still run before it goes to the end of the queue
+  i64 quantum;              // ns that a round of the queue gives it, as nice says
+  int nice;                 // NICE_MIN to NICE_MAX
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   struct told told;
   u64 minor, major;         // faults

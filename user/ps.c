@@ -2,8 +2,8 @@
 //
 // ps: the processes, from /proc.  -o: the columns named, each perhaps with a heading of
 // one's own behind a '='.  All are shown anyway, so -e and -A change nothing; -f, and BSD's
-// letters without a '-', are columns that tell more.  --sort=[-]column: the least, or the most,
-// first.
+// letters without a '-', are columns that tell more, -l others.  --sort=[-]column: the least,
+// or the most, first.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -25,7 +25,7 @@ struct column {
     text_format(t, "%ld", p->field);                    \
   }
 NUMBER(pid) NUMBER(ppid) NUMBER(pgid) NUMBER(sid) NUMBER(threads) NUMBER(minor) NUMBER(major)
-NUMBER(vsize) NUMBER(rss)
+NUMBER(vsize) NUMBER(rss) NUMBER(priority) NUMBER(nice)
 
 static void
 put_state(struct text *t, const struct process *p)
@@ -39,6 +39,19 @@ put_time(struct text *t, const struct process *p)
   long ticks = p->user + p->system;
 
   text_format(t, "%ld.%02ld", ticks / TICKS, ticks % TICKS);
+}
+
+// The function of the kernel that it waits in.
+static void
+put_wchan(struct text *t, const struct process *p)
+{
+  struct text path = { 0 }, name = { 0 };
+
+  text_format(&path, "/proc/%ld/wchan", p->pid);
+  bool waits = read_file(path.s, &name) && name.n && name.s[0] != '0';
+  text_format(t, "%s", waits ? name.s : "-");
+  text_free(&path);
+  text_free(&name);
 }
 
 static void
@@ -65,6 +78,8 @@ static const struct column columns[] = {
   { "vsz", "VSZ", 8, put_vsize }, { "vsize", "VSZ", 8, put_vsize },
   { "min_flt", "MINFL", 6, put_minor }, { "minflt", "MINFL", 6, put_minor },
   { "maj_flt", "MAJFL", 6, put_major }, { "majflt", "MAJFL", 6, put_major },
+  { "pri", "PRI", 3, put_priority }, { "ni", "NI", 3, put_nice }, { "nice", "NI", 3, put_nice },
+  { "wchan", "WCHAN", -16, put_wchan },
   { "time", "TIME", 7, put_time }, { "cputime", "TIME", 7, put_time },
   { "name", "NAME", -15, put_name }, { "comm", "COMMAND", -15, put_name },
   { "ucmd", "CMD", -15, put_name }, { "cmd", "CMD", -27, put_command },
@@ -164,9 +179,9 @@ has_headings(void)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "eAfo:-:",
-                       "ps [-ef] [-o column[=heading],...] [--sort=[-]column] [aux]" };
-  bool more = false;
+  struct options o = { argc, argv, "eAflo:-:",
+                       "ps [-efl] [-o column[=heading],...] [--sort=[-]column] [aux]" };
+  bool more = false, longer = false;
   struct list all = { 0 };
 
   for(int c; (c = option(&o)) != 0;)
@@ -177,13 +192,14 @@ main(int argc, char **argv)
     else if(c == '-')
       usage(&o);
     else
-      more |= c == 'f';
+      *(c == 'l' ? &longer : &more) |= c == 'l' || c == 'f';
   if(o.at + 1 == argc && (strcmp(argv[o.at], "aux") == 0 || strcmp(argv[o.at], "ax") == 0))
     more = argv[o.at++];
   if(o.at != argc)
     usage(&o);
   if(chosen.n == 0)
-    choose(more ? "pid,ppid,s,rss,vsz,minflt,majflt,time,args" : "pid,ppid,s,rss,vsz,time,name");
+    choose(longer ? "s,pid,ppid,pri,ni,rss,vsz,wchan,time,name" :
+           more ? "pid,ppid,s,rss,vsz,minflt,majflt,time,args" : "pid,ppid,s,rss,vsz,time,name");
   processes_read(&all);
   if(order)
     list_sort(&all, in_order);

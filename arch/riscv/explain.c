@@ -141,6 +141,17 @@ machine_callers(u64 *pc, u32 most)
   return n;
 }
 
+u32
+machine_callers_of(const struct task *t, u64 *pc, u32 most)
+{
+  if(t == current)
+    return machine_callers(pc, most);
+  if(t->state == TASK_RUNNING || t->stack == NULL)
+    return 0;
+  pc[0] = t->context[0];
+  return 1 + unwind(t, (struct place){ .pc = pc[0], .sp = t->context[1] }, pc + 1, most - 1);
+}
+
 void
 machine_print_callers(const u64 *pc, u32 n)
 {

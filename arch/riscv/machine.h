@@ -167,6 +167,9 @@ bool machine_backtrace_stopped(const struct hart *h);
 // Return addresses of the caller and its callers, nearest first, then a 0.
 // => how many, up to `most` (then without the 0)
 u32 machine_callers(u64 *pc, u32 most);
+
+// The same of another task, which is switched out and stays so; 0: it runs, or has gone.
+u32 machine_callers_of(const struct task *t, u64 *pc, u32 most);
 void machine_print_callers(const u64 *pc, u32 n);     // printk; ends at a 0 too
 void machine_poweroff(int status) __attribute__((noreturn));  // QEMU exits with it
 void machine_halt(void) __attribute__((noreturn));            // this hart, for good

@@ -234,6 +234,30 @@ def test_ps_columns(shell):
     assert shell.status("ps axe 2> /dev/null") == 1
 
 
+def test_ps_tells_what_they_wait_in(shell):
+    def rows():
+        head, *lines = shell.run("ps -l").splitlines()
+        assert head.split() == "S PID PPID PRI NI RSS VSZ WCHAN TIME NAME".split()
+        return {line.split()[-1]: line.split() for line in lines}
+    shell.run("nice -n 4 sleep 50 &")
+    wait_for(lambda: "nanosleep" in rows().get("sleep", [""] * 8)[7])
+    assert rows()["sleep"][3:5] == ["24", "4"]
+    assert rows()["ps"][3:5] == ["20", "0"] and rows()["ps"][7] == "-"
+    shell.run(f"kill {rows()['sleep'][1]}")
+
+
+def test_nice(shell):
+    assert shell.run("nice; nice nice; nice -n 30 nice -n -1 nice").split() == ["0", "10", "18"]
+    shell.start("spin")
+    shell.press("\x1a")
+    pid = shell.run("ps -o pid=,comm= | grep spin").split()[0]
+    shell.check(f"nice -n 7 -p {pid}")
+    assert shell.run(f"ps -o pid=,ni= | grep '^ *{pid} '").split() == [pid, "7"]
+    shell.run(f"kill -9 {pid}")
+    assert shell.status("nice -n 3 -p 99999 2> /dev/null") == 1
+    assert shell.status("nice nosuch 2> /dev/null") == 127
+
+
 def test_time(shell):
     out = shell.run("time sleep 1")
     fields = re.fullmatch(r"real (\d+\.\d\d)\nuser \d+\.\d\d\nsys  \d+\.\d\d\n"

@@ -6,7 +6,8 @@
 #include "user/user.h"
 
 // Fields of /proc/<pid>/stat behind the name.
-enum { STATE, PPID, PGID, SID, MINOR = 7, MAJOR = 9, UTIME = 11, STIME, THREADS = 17, START = 19,
+enum { STATE, PPID, PGID, SID, MINOR = 7, MAJOR = 9, UTIME = 11, STIME, PRIORITY = 15, NICE,
+       THREADS, START = 19,
        VSIZE, RSS, FIELDS };
 
 static void
@@ -16,8 +17,10 @@ parse_fields(struct process *p, const char *s)
 
   p->state = *(s = skip_blanks(s));
   for(int i = 0; i < FIELDS && *s; i++){
-    for(; *s >= '0' && *s <= '9'; s++)
+    bool negative = *s == '-';
+    for(s += negative; *s >= '0' && *s <= '9'; s++)
       field[i] = field[i] * 10 + (*s - '0');
+    field[i] = negative ? -field[i] : field[i];
     while(*s && *s != ' ')
       s++;
     s = skip_blanks(s);
@@ -29,6 +32,8 @@ parse_fields(struct process *p, const char *s)
   p->major = field[MAJOR];
   p->user = field[UTIME];
   p->system = field[STIME];
+  p->priority = field[PRIORITY];
+  p->nice = field[NICE];
   p->threads = field[THREADS];
   p->start = field[START];
   p->vsize = field[VSIZE] / 1024;

@@ -181,11 +181,12 @@ memory(const char *arguments)
 static void
 turns(void)
 {
-  enum { NAPS = 20 };
-  long before = number_of("voluntary_ctxt_switches");
-  for(int k = 0; k < NAPS; k++)
+  enum { NAPS = 10, TRIES = 1000000 };
+  long before = number_of("voluntary_ctxt_switches"), slept = 0;
+  for(int k = 0; k < TRIES && slept < NAPS; k++){
     usleep(1000);
-  long slept = number_of("voluntary_ctxt_switches") - before;
+    slept = number_of("voluntary_ctxt_switches") - before;
+  }
   printf("naps counted %d\n", slept >= NAPS);
   cpu_set_t one, all;
   sched_getaffinity(0, sizeof all, &all);
@@ -197,7 +198,7 @@ turns(void)
     for(;;)
       ;
   long had = number_of("nonvoluntary_ctxt_switches");
-  for(int k = 0; k < 10000 && number_of("nonvoluntary_ctxt_switches") < had + 3; k++)
+  for(int k = 0; k < TRIES && number_of("nonvoluntary_ctxt_switches") < had + 3; k++)
     ;
   printf("preempted %d\n", number_of("nonvoluntary_ctxt_switches") >= had + 3);
   kill(p, SIGKILL);
@@ -225,6 +226,86 @@ descriptors(void)
     lstat(path, &st);
     printf("end %d: %o\n", k, st.st_mode);
   }
+}
+
+// Where a file stands and how it was opened; and who has locks on it, or waits.
+static void
+locks(void)
+{
+  char path[64], line[256], inode[64];
+  struct stat st;
+  int fd = open("locked", O_RDWR | O_CREAT | O_APPEND | O_EXCL, 0600);
+  write(fd, "some bytes", 10);
+  fstat(fd, &st);
+  lseek(fd, 7, SEEK_SET);
+  struct flock l = { .l_type = F_WRLCK, .l_start = 2, .l_len = 5 }, all = { .l_type = F_WRLCK };
+  fcntl(fd, F_SETLK, &l);
+  pid_t p = child();
+  if(p == 0){
+    all.l_type = F_RDLCK;
+    fcntl(fd, F_SETLKW, &all);
+    _exit(0);
+  }
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  snprintf(inode, sizeof inode, ":%ld ", st.st_ino);
+  FILE *f = fopen(path, "r");
+  while(fgets(line, sizeof line, f))
+    if(strncmp(line, "pos", 3) == 0)
+      printf("%s", line);
+    else if(strncmp(line, "flags", 5) == 0)
+      printf("flags %lo\n", strtol(line + 7, NULL, 8) & (O_APPEND | O_ACCMODE));
+    else if(strncmp(line, "ino", 3) == 0)
+      printf("its inode %d\n", atol(line + 5) == (long)st.st_ino);
+    else if(strncmp(line, "lock", 4) == 0 && strstr(line, inode))
+      printf("its lock%s", strstr(line, inode) + strlen(inode) - 1);
+  fclose(f);
+  bool waits = false;
+  while(!waits){
+    f = fopen("/proc/locks", "r");
+    while(fgets(line, sizeof line, f))
+      waits |= strstr(line, inode) && strstr(line, "->");
+    fclose(f);
+  }
+  f = fopen("/proc/locks", "r");
+  while(fgets(line, sizeof line, f))
+    if(strstr(line, inode)){
+      char *who = strstr(line, "WRITE") ? strstr(line, "WRITE") : strstr(line, "READ");
+      int pid = who ? atoi(strchr(who, ' ') + 1) : 0;
+      printf("%.*s of %s%s", (int)(strchr(who, ' ') - strchr(line, ' ')), strchr(line, ' '),
+             pid == getpid() ? "mine" : pid == p ? "the child" : "others",
+             strstr(line, inode) + strlen(inode) - 1);
+    }
+  fclose(f);
+  close(fd);
+  end_child(p);
+  unlink("locked");
+}
+
+// What one sleeps in has a name.
+static void
+waiting(void)
+{
+  char path[64], name[128] = "";
+  int ends[2];
+  pipe(ends);
+  pid_t p = child();
+  if(p == 0){
+    read(ends[0], path, 1);
+    _exit(0);
+  }
+  snprintf(path, sizeof path, "/proc/%d/stat", p);
+  while(field_of(path, 35) != 1 || strchr(contents(path), ')')[2] != 'S')
+    usleep(1000);
+  snprintf(path, sizeof path, "/proc/%d/wchan", p);
+  snprintf(name, sizeof name, "%s", contents(path));
+  printf("of a pipe %d, itself %s\n", strstr(name, "pipe") != NULL, contents("/proc/self/wchan"));
+  snprintf(path, sizeof path, "/proc/%d/stack", p);
+  contents(path);
+  printf("called from read %d, in Linux's form %d\n",
+         strstr(contents_of, "_read+0x") != NULL,
+         strncmp(contents_of, "[<0>] ", 6) == 0 && strstr(contents_of, "/0x") != NULL);
+  write(ends[1], "x", 1);
+  end_child(p);
 }
 
 static void *
@@ -257,6 +338,8 @@ main(int argc, char **argv)
   memory(argv[0]);
   turns();
   descriptors();
+  locks();
+  waiting();
   threads();
   return 0;
 }

@@ -351,6 +351,19 @@ sys_getpgid(int pid)
   return syscall1(NR_getpgid, pid);
 }
 
+// which 0: of a process.  getpriority => 20 less what it is
+static inline long
+sys_getpriority(int which, int who)
+{
+  return syscall2(NR_getpriority, which, who);
+}
+
+static inline long
+sys_setpriority(int which, int who, int nice)
+{
+  return syscall3(NR_setpriority, which, who, nice);
+}
+
 static inline long
 sys_setpgid(int pid, int pgid)
 {

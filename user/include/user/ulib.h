@@ -147,7 +147,7 @@ long events_lost(int fd);
 // ---- Processes ----
 
 struct process {
-  long pid, ppid, pgid, sid, threads;
+  long pid, ppid, pgid, sid, threads, priority, nice;
   long minor, major;        // faults
   long user, system, start; // ticks of 10 ms; start: since boot
   long vsize, rss;          // KiB
