@@ -118,6 +118,7 @@ lock_whole(struct file *f, const u64 *a)
     return -EINVAL;
   struct filelock want = {
     .owner = f, .kind = LOCK_WHOLE, .type = types[op], .last = FILELOCK_END,
+    .pid = (i32)current->process->pid,
   };
   return filelock_set(f->inode, &want, !(a[1] & LOCK_NB));
 }

@@ -130,14 +130,21 @@ def harts():
         yield (value("harts") + i).dereference()
 
 
-def function_at(pc):
-    """Name, offset and line of the code at an address."""
-    block = gdb.block_for_pc(pc)
+def symbol_at(pc):
+    """The function that is called by its name, whatever was expanded in it; or empty."""
+    words = gdb.execute(f"info symbol {pc:#x}", to_string=True).split()
+    return "" if words[:2] == ["No", "symbol"] else words[0]
+
+
+def function_at(pc, after_call=False):
+    """Name, offset and line of the code at an address; of a return address, of the call."""
+    at = pc - after_call
+    block = gdb.block_for_pc(at)
     while block and not block.function:
         block = block.superblock
     if not block or not block.function:
-        return f"{pc:#x}"
-    line = gdb.find_pc_line(pc)
+        return symbol_at(pc) or f"{pc:#x}"
+    line = gdb.find_pc_line(at)
     where = f" at {line.symtab.filename}:{line.line}" if line.symtab else ""
     return f"{block.function.name}+{pc - block.start:#x}{where}"
 

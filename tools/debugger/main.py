@@ -45,13 +45,15 @@ class Connect(gdb.Command):
 
 
 class User(gdb.Command):
-    """user PROGRAM: add the symbols of build/user/PROGRAM.elf."""
+    """user PROGRAM: add the symbols of build/user/PROGRAM.elf, or of a file, linked statically."""
 
     def __init__(self):
         super().__init__("user", gdb.COMMAND_FILES)
 
     def invoke(self, argument, from_tty):
-        gdb.execute(f"add-symbol-file build/user/{argument.strip()}.elf")
+        name = argument.strip()
+        own = pathlib.Path(f"build/user/{name}.elf")
+        gdb.execute(f"add-symbol-file {own if own.exists() else name}")
 
 
 for command in (Quire, Connect, User, *COMMANDS):

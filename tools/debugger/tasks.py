@@ -4,18 +4,17 @@
 import gdb
 
 from kernel import (Command, call_chain, function_at, harts, is_current, linked, name_of, number,
-                    pointer, string, task_by_tid, tasks, value)
+                    pointer, string, symbol_at, task_by_tid, tasks, value)
 
-SWITCHING = ("schedule", "context_switch", "switch_to", "finish_switch", "yield", "sleep_on",
-             "leave_queue")
+SWITCHING = ("resched", "schedule", "sleep_", "wait_", "rw_")       # as for /proc/PID/wchan
 
 
 def waits_in(task):
     """The last function on its stack that is not about switching."""
     name = "?"
     for pc in call_chain(task):
-        name = function_at(pc).partition("+")[0]
-        if name not in SWITCHING and not name.startswith("wait_"):
+        name = symbol_at(pc - 1)
+        if not name.startswith(SWITCHING):
             break
     return name
 
@@ -65,6 +64,7 @@ class RunQueues(Command):
 class TaskTrace(Command):
     """task-trace TID: the call chain of a task that waits, down to where it entered.
 
+Then where it is in its program: `user FILE` before gives names.
 For one that runs: `info threads` and `thread N`, then `backtrace`."""
     name = "task-trace"
     kind = gdb.COMMAND_STACK
@@ -77,7 +77,10 @@ For one that runs: `info threads` and `thread N`, then `backtrace`."""
             raise gdb.GdbError(f"task {args[0]} is running on hart {int(task['hart']['index'])}: "
                                f"`thread {int(task['hart']['index']) + 1}`, then `backtrace`")
         for depth, pc in enumerate(call_chain(task)):
-            print(f"#{depth:<3} {pc:#x} {function_at(pc)}")
+            print(f"#{depth:<3} {pc:#x} {function_at(pc, after_call=True)}")
+        if number(task["space"]):
+            pc, ra = (number(task["tf"][name]) for name in ("pc", "ra"))
+            print(f"in user mode at {function_at(pc)}, which may return to {function_at(ra, True)}")
 
 
 class Locks(Command):

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -278,6 +279,15 @@ locks(void)
   fclose(f);
   close(fd);
   end_child(p);
+  fd = open("locked", O_RDWR);
+  flock(fd, LOCK_SH);
+  f = fopen("/proc/locks", "r");
+  while(fgets(line, sizeof line, f))
+    if(strstr(line, inode) && strstr(line, "FLOCK "))
+      printf("whole file: mine %d%s", atoi(strstr(line, "READ ") + 5) == getpid(),
+             strstr(line, inode) + strlen(inode) - 1);
+  fclose(f);
+  close(fd);
   unlink("locked");
 }
 
