@@ -78,6 +78,21 @@ def test_goes_on_after_a_reboot(boot, image):
     assert [int(l.split()[0]) for l in g.run("cat /out").splitlines()] == list(range(1, 61))
 
 
+def test_power_fails_after_it(boot, image):
+    """What the process had written by then is on the disk as well."""
+    g = boot(cpus=2, image=image, snapshot=False)
+    want = g.check("hashes 100 40", 60)
+    g.check("touch /out.on")
+    pid = start(g, "hashes 100 40 /out")
+    wait_lines(g, "/out", 20)                  # half-way it waits
+    save(g, pid, "/saved")
+    g.close()
+    g = boot(cpus=2, image=image, snapshot=False)
+    g.check("touch /out.go")
+    assert want in restore(g, "/saved")
+    assert [int(l.split()[0]) for l in g.run("cat /out").splitlines()] == list(range(1, 41))
+
+
 def test_refusals(boot):
     """By name, and nothing has happened to the process."""
     g = boot(cpus=2)

@@ -357,6 +357,7 @@ write_file(struct writer *w, const char *path)
   fail(w, fd);
   if(w->error == 0){
     save_all(w, &to.sink);
+    sys_sync();                    // or a crash would leave files that are older than this
     if(w->error == 0)
       fail(w, sys_fsync(to.fd));
     sys_close(to.fd);
