@@ -53,6 +53,9 @@ def test_tasks_and_harts(debug):
     assert len(re.findall(r"(?m)^hart \d: .*; 0 more want to run", out)) == 2
     assert len(re.findall(r"(?m)^hart \d: nobody", out)) == 2
     chain = re.findall(r"(?m)^#\d+ +0x[0-9a-f]+ (\w+)\+0x[0-9a-f]+ at (\S+):\d+", out)
+    assert re.search(r"in user mode at \S+ at user/\S+:\d+, which may return to \S",
+                     ask("user sleep", f"task-trace {pid}"))
+    assert re.search(rf"(?m)^ +{pid} .* sleep +sys_nanosleep$", out)
     names = [name for name, _ in chain]
     assert names[0] in ("schedule", "switch_to", "finish_switch") and "sys_nanosleep" in names
     assert re.search(r"(?m)^ +1 .* init +(child_wait|sys_wait4)", out)
