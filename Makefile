@@ -14,8 +14,7 @@ CHECKS := $(strip $(foreach c,DEBUG KASAN UBSAN,$(if $($c),$c)))
 K := $B$(if $(CHECKS),/$(shell echo $(CHECKS) | tr 'A-Z ' 'a-z-'))
 
 .DEFAULT_GOAL := all
-.DELETE_ON_ERROR:
-.SECONDARY:
+.DELETE_ON_ERROR .SECONDARY:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # ---- Tools ----

@@ -106,6 +106,7 @@ struct qfs {
 
   struct spinlock bits_lock;     // bits of block and inode bitmaps; below
   u64 free_blocks;
+  u32 gives_back;                // somebody makes files give up the blocks ahead of their ends
   u64 goal;                      // after the block allocated last
   struct frame *bitmap;          // the block of the bitmap used for that, pinned, or NULL;
   u64 *bits;                     // its bits, those of nbits blocks from first_bit's on

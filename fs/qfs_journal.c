@@ -237,8 +237,10 @@ qfs_settle(struct qfs *fs)
 {
   struct qfs_log *g = &fs->log;
   if(!atomic_load(&g->closed) && !fs->super.read_only){
-    if(nearly_full(fs))
+    if(nearly_full(fs) && !atomic_swap(&fs->gives_back, 1)){   // which may settle, too
       super_give_back(&fs->super);
+      atomic_store_rel(&fs->gives_back, 0);
+    }
     qfs_commit(fs, atomic_load(&g->running));
     qfs_orphans_free(fs);
   }

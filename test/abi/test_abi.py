@@ -165,10 +165,13 @@ def expected_of(name, programs, libraries, where):
 
 
 def run_program(g, name):
-    """=> (output, status)"""
+    """In a directory of its own.  => (output, status)"""
+    where = "/run-" + name.replace("/", "-")
+    g.check(f"mkdir {where} && cd {where}")
     g.run(f"/abi/{name} < /dev/null > out", LIMIT)
     status = int(g.run("echo $?"))
     found = g.run("cat out") + "\n", status
+    g.check("cd /")
     g.vm_check()
     return found
 
@@ -185,7 +188,6 @@ def test_program(machine, programs, libraries, tmp_path, name):
 
 
 def run_programs(g, names, programs, libraries, where):
-    g.check("mkdir t && cd t")
     for name in names:
         assert run_program(g, name) == expected_of(name, programs, libraries, where), name
 

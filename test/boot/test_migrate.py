@@ -262,8 +262,8 @@ def test_program_of_linux(machines, image, linux_program):
     """Static glibc, with malloc, stdio, floating point and a signal handler."""
     linux_program("chain", CHAIN, "-static", "-lm")
     a, b = machines(image=image)
-    want = a.check("/chain 1000 > /want; cat /want", 120)
-    pid = start(a, "chain 1000 > /out")
+    want = a.check("/chain 10000 > /want; cat /want", 120)
+    pid = start(a, "chain 10000 > /out")
     wait_lines(a, "/out", 20)
     receive(b)
     assert send(a, pid).endswith("=0")
