@@ -83,6 +83,41 @@ main(void)
   return open("console", O_RDWR) < 0;
 }
 ''',
+    "piecex": r'''
+#include "kernel/types.h"
+#include "kernel/fcntl.h"
+#include "kernel/riscv.h"
+#include "user/user.h"
+
+char last[500];
+
+// A write of which the second half is nowhere; a store beyond the last variable.
+int
+main(int argc, char *argv[])
+{
+  char got[4] = { 0 };
+  char *end = sbrk(0);
+  sbrk(PGSIZE - (uint64)end % PGSIZE);
+  end = sbrk(0);
+  memset(end - 2, 'x', 2);
+  int fd = open("piecex.tmp", O_CREATE | O_RDWR), p[2];
+  printf("file %d\n", write(fd, end - 2, 4));
+  close(fd);
+  fd = open("piecex.tmp", O_RDONLY);
+  printf("has %d %s\n", read(fd, got, 4), got);
+  unlink("piecex.tmp");
+  pipe(p);
+  printf("pipe %d\n", write(p[1], last, 4));
+  if(fork() == 0){
+    memset(last, '0', 2000);
+    exit(0);
+  }
+  int st;
+  wait(&st);
+  printf("beyond %d\n", st);
+  return 0;
+}
+''',
     "findx": r'''
 #include "kernel/types.h"
 #include "kernel/stat.h"
@@ -137,4 +172,5 @@ def test_xv6_programs(boot, built, image):
     assert g.check("hellox a b").splitlines() == [
         "child exited 3; 3 args, pid ok 1", "killed child: -1", "heap grew", "# quire"]
     assert g.check("roomx") == "1 -1 0"
+    assert g.check("piecex").split("\n") == ["file -1", "has 2 xx", "pipe 4", "beyond 0"]
     assert g.check("findx") == "type 1 found 2 unlink 0"
