@@ -95,7 +95,7 @@ all: $(KERNEL) $(PROGS) $(TOOLS)
 $B/%.flags: FORCE | tools-build
 	@mkdir -p $(@D)
 	@echo '$(flags_of_$(*F))' | cmp -s - $@ || echo '$(flags_of_$(*F))' > $@
-flags_of_kernel = $(CC) $(KFLAGS) $(KLINK)
+flags_of_kernel = $(CC) $(KFLAGS) $(KLINK) $(SELDOM)
 flags_of_user   = $(CC) $(UFLAGS) $(ULINK)
 flags_of_host   = $(HOSTCC) $(HFLAGS)
 flags_of_unit   = $(HOSTCC) $(TFLAGS)
@@ -107,9 +107,9 @@ SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.
 	unwind fdt discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
 	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line job itimer \
 	virtio_console timerfd sys_time sys_sched sys_sigwait format) $(patsubst %,mm/%.c,check \
-	swap oom remap vmap redzone collapse load reaper) $(patsubst %,fs/%.c,mount epoll eventfd \
-	filelock tmpfs_options devfs copy clone rename flusher sync fs_pos tmpfs_dir qfs_recover \
-	qfs_super qfs_move qfs_cut qfs_journal)
+	swap oom remap vmap redzone collapse load reaper ring local) $(patsubst %,fs/%.c,mount epoll \
+	eventfd filelock tmpfs_options devfs copy clone rename flusher sync fs_pos tmpfs_dir attr \
+	qfs_recover qfs_super qfs_move qfs_cut qfs_journal qfs_balloc)
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)

@@ -68,12 +68,12 @@ show_stack(struct text *x, struct task *t)
 {
   struct chain c = { .task = t };
   struct code code;
-  u64 off;
+  struct ksym in;
   stop_machine(look_back, &c);
   for(u32 k = 0; k < c.n; k++){
-    const char *name = ksym(c.pc[k] - 1, &off);      // the call, not what follows it
-    if(name && code_at(c.pc[k] - 1, &code))
-      text_add(x, "[<0>] %s+0x%lx/0x%lx\n", name, off + 1, code.end - code.start);
+    va_t call = c.pc[k] - 1;
+    if(ksym(call, &in) && code_at(call, &code))
+      text_add(x, "[<0>] %s+0x%lx/0x%lx\n", in.name, in.off + 1, code.end - code.start);
   }
   return 0;
 }
@@ -94,12 +94,12 @@ int
 show_wchan(struct text *x, struct task *t)
 {
   struct chain c = { .task = t };
-  u64 off;
-  const char *name = NULL;
+  struct ksym in;
+  bool known = false;
   if(task_letter(t) != 'R')
     stop_machine(look_back, &c);
-  for(u32 k = 0; k < c.n && (k == 0 || (name && only_waits(name))); k++)
-    name = ksym(c.pc[k] - 1, &off);
-  text_add(x, "%s", name ? name : "0");
+  for(u32 k = 0; k < c.n && (k == 0 || (known && only_waits(in.name))); k++)
+    known = ksym(c.pc[k] - 1, &in);
+  text_add(x, "%s", known ? in.name : "0");
   return 0;
 }

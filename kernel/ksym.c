@@ -6,14 +6,17 @@
 #include "kernel/ksym.h"
 #include "kernel/string.h"
 
-// Ordered by start; behind the functions are their names, in the same order (kernel.ld).
+// Ordered by start.  Behind the functions lies what the bytes from PAIR on stand for in a
+// name: two bytes each, which may be such ones again; then the names, in the order of the
+// functions (kernel.ld).
 struct function {
   u32 start : 20;          // from __text_start, in units of an instruction's least
   u32 arguments : 4;       // dwords above the return address, of variable arguments
   u32 ra : 8;              // dwords from sp to the return address
 };
 
-enum { UNIT = 2 };
+enum { UNIT = 2, PAIR = 128 };
+struct names { u8 pair[256 - PAIR][2]; char first[]; };
 extern const char __text_start[], __text_end[];
 extern const struct function __ksyms_start[], __ksyms_end[];
 
@@ -38,17 +41,32 @@ function_at(va_t va)
   return f;
 }
 
-const char *
-ksym(va_t va, u64 *off)
+static char *
+spell(char *to, u8 c)
+{
+  const struct names *names = (const struct names *)__ksyms_end;
+  if(c >= PAIR)
+    return spell(spell(to, names->pair[c - PAIR][0]), names->pair[c - PAIR][1]);
+  *to = (char)c;
+  return to + 1;
+}
+
+bool
+ksym(va_t va, struct ksym *k)
 {
   const struct function *f = function_at(va);
-  const char *name = (const char *)__ksyms_end;
+  const char *at = ((const struct names *)__ksyms_end)->first;
+  *k = (struct ksym){ .name = "?" };
   if(f == NULL)
-    return NULL;
-  *off = va - start_of(f);
+    return false;
+  k->off = va - start_of(f);
   for(; f > __ksyms_start; f--)
-    name += strlen(name) + 1;
-  return name;
+    at += strlen(at) + 1;
+  char *to = k->name;
+  do
+    to = spell(to, (u8)*at);
+  while(*at++);
+  return true;
 }
 
 bool

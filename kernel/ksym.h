@@ -6,8 +6,11 @@
 
 #include "kernel/types.h"
 
-// The name of the function that va is in, and how far from its beginning. => NULL: none
-const char *ksym(va_t va, u64 *off);
+// The function that an address is in, and how far from its beginning.
+struct ksym { char name[64]; u64 off; };
+
+// => false: va is not in the kernel's text, and the name is "?"
+bool ksym(va_t va, struct ksym *k);
 
 // Where it lies, and its stack frame in bytes: where from sp the return address is
 // stored, and the size.  Both 0: it calls nobody, or is written in assembly.

@@ -9,12 +9,16 @@
 # compiled (with the kernel's own flags) and added to the objects.  The table
 # goes behind the text, so the addresses of the first link stay true.  An entry
 # says where a function begins and, from the compiler's call frame information,
-# how its stack frame looks while it calls others; the names follow in order.
+# how its stack frame looks while it calls others; the names follow in order, made
+# short: a byte from 128 on stands for two others, which may be such ones again.
 
+import collections
+import itertools
 import re
 import subprocess
 import sys
 
+NAME = 64  # struct ksym of kernel/ksym.h
 ROW = re.compile(r"[0-9a-f]{16} sp\+(\d+) ")
 
 
@@ -60,9 +64,24 @@ def frames(lines):
 
 def entry(name, offset, size, below_end):
     start, ra, arguments = offset // 2, (size - below_end) // 8, below_end // 8 - 1
-    if start >= 1 << 20 or ra >= 1 << 8 or arguments >= 1 << 4:
-        sys.exit(f"ksyms.py: {name} lies too far back, or its stack frame is too large")
+    if start >= 1 << 20 or ra >= 1 << 8 or arguments >= 1 << 4 or len(name) >= NAME:
+        sys.exit(f"ksyms.py: {name} lies too far back, or its frame or name is too long")
     return start | arguments << 20 | ra << 24
+
+
+def shorten(names):
+    """(128 pairs, names): each pair in turn the most frequent of two neighbours."""
+    names = [list(name.encode() + b"\0") for name in names]
+    pairs = []
+    for byte in range(128, 256):
+        found = collections.Counter(p for name in names for p in zip(name, name[1:-1]))
+        best = max(found, key=lambda p: (found[p], p), default=(0, 0))
+        pairs.append(best)
+        for name in names:
+            for i in range(len(name) - 2, -1, -1):
+                if tuple(name[i:i + 2]) == best:
+                    name[i:i + 2] = [byte]
+    return pairs, names
 
 
 def main(prefix, elf):
@@ -72,8 +91,8 @@ def main(prefix, elf):
     for at, name in symbols:
         print(f"  .word {entry(name, at - start, *frame.get(at, (8, 8)))}")
     print('  .section .ksyms.names, "a"')
-    for _, name in symbols:
-        print(f'  .asciz "{name}"')
+    for part in itertools.chain(*shorten([name for _, name in symbols])):
+        print("  .byte", ", ".join(map(str, part)))
 
 
 if __name__ == "__main__":

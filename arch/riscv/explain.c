@@ -66,8 +66,8 @@ made_of(va_t va, u8 byte)
 static const char *
 likely_cause(const struct trapframe *tf, u64 cause, va_t va)
 {
-  u64 off;
-  if(ksym(tf->pc, &off) == NULL)
+  struct ksym in;
+  if(!ksym(tf->pc, &in))
     return "a function pointer that is null or was overwritten; the caller comes next";
   if(cause == CAUSE_ILLEGAL || cause == CAUSE_BREAKPOINT)
     return "a place that was never to be reached, or code that was overwritten";
@@ -113,10 +113,9 @@ enum { CHAIN = 40 };               // printed at most
 static void
 print_place(va_t va, bool after_call)
 {
-  u64 off;
-  const char *name = ksym(va - after_call, &off);
-  if(name)
-    printk("  %lx %s+0x%lx\n", va, name, off + after_call);
+  struct ksym in;
+  if(ksym(va - after_call, &in))
+    printk("  %lx %s+0x%lx\n", va, in.name, in.off + after_call);
   else
     printk("  %lx\n", va);
 }

@@ -233,9 +233,9 @@ trap_kernel(struct trapframe *tf, u64 cause, va_t stval)
 void
 trap_stack_overflow(struct trapframe *tf, va_t stval)
 {
-  u64 off;
-  const char *name = ksym(tf->pc, &off);
+  struct ksym in;
+  ksym(tf->pc, &in);
   panic_trap(tf, "kernel stack overflow in %s: sp %lx is below the stack at %p%s",
-             name ? name : "no function", tf->sp, current->stack,
+             in.name, tf->sp, current->stack,
              kstack_guard_hit(stval) ? " (guard page hit)" : "");
 }

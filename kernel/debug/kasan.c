@@ -169,8 +169,8 @@ static void __attribute__((noreturn))
 report(u64 va, u64 n, bool write, u64 bad, u64 caller)
 {
   on = false;
-  u64 off;
-  const char *name = ksym(caller, &off);
+  struct ksym by;
+  ksym(caller, &by);
   u8 s = *shadow(bad);
   if(s >= 1 && s < UNIT)
     bad = max(bad, round_down(bad, UNIT) + s);
@@ -178,7 +178,7 @@ report(u64 va, u64 n, bool write, u64 bad, u64 caller)
   print_object(bad);
   print_shadow(bad);
   panic("KASAN: %s of %lu bytes at %lx by %s: byte %lu is %s", write ? "store" : "load", n, va,
-        name ? name : "?", bad - va, reason(s));
+        by.name, bad - va, reason(s));
 }
 
 // The first unit in which not all of [va, va + n) may be touched.

@@ -108,10 +108,10 @@ lock_print_held(const struct task *t)
 {
   const struct lock_record *r = &t->locks;
   for(u32 i = 0; i < r->nheld && i < count_of(r->held); i++){
-    u64 at;
-    const char *by = ksym(r->held[i].taker, &at);
+    struct ksym by;
+    ksym(r->held[i].taker, &by);
     printk("  holds \"%s\" at %p, taken by %s+0x%lx\n", classes[r->held[i].class].name,
-           r->held[i].lock, by ? by : "?", at);
+           r->held[i].lock, by.name, by.off);
   }
 }
 
