@@ -11,7 +11,7 @@
 #pragma once
 
 #define CK_MAGIC "quireCKP"
-enum { CK_VERSION = 3, CK_PAGE = 4096, CK_NAME = 256, CK_FILES_MAX = 256 };
+enum { CK_VERSION = 4, CK_PAGE = 4096, CK_NAME = 256, CK_FILES_MAX = 256 };
 
 // Where something is in the file, and its checksum.
 struct ck_part { u64 offset, bytes, sum; };
@@ -56,7 +56,7 @@ struct ck_process {
   u32 state, status;               // status: for wait4, of a zombie or a stop not told yet; or 0
   u32 uid, gid, umask, threads;
   u64 brk_start, brk, mmap_top, stack_limit, size_max, heap_max, trampoline;
-  u64 arg_start, arg_end, env_start, env_end;
+  u64 stack_start, arg_start, arg_end, env_start, env_end;
   u32 future, oom_adj;
   u64 ignored, handled;
   u64 limits[CK_LIMITS][2];
@@ -79,7 +79,8 @@ struct ck_task {
   u64 stack_sp, stack_flags, stack_size;
   u64 clear_tid, robust_list;
   u32 interrupted, masked;         // the error of the call it is in, or 0; with a mask for that
-  u32 restart_value, pad;          // how that goes on after ERESTART: see restart_syscall
+  u32 restart_value;               // how that goes on after ERESTART: see restart_syscall
+  u32 nice;                        // -20 to 19
   u64 restart_left, restart_va, restart_bits;   // left: ns until it would end; ~0: for ever
   char name[16];
 };

@@ -245,7 +245,7 @@ add_task(struct frozen *z, struct task *t)
     .clear_tid = t->clear_tid, .robust_list = t->robust_list,
     .restart_left = deadline == NEVER ? NEVER : deadline - min(deadline, machine_time_ns()),
     .restart_va = t->restart.va, .restart_value = t->restart.value,
-    .restart_bits = t->restart.bits,
+    .restart_bits = t->restart.bits, .nice = (u32)t->nice,
   };
   for(u32 x = 1; x < TF_REGISTERS; x++)
     r.regs[x] = tf_register(t->tf, x);
@@ -296,6 +296,7 @@ note_space(struct ck_process *r, const struct space *s)
   r->size_max = s->size_max;
   r->heap_max = s->heap_max;
   r->trampoline = s->trampoline;
+  r->stack_start = s->stack_start;
   r->arg_start = s->arg_start;
   r->arg_end = s->arg_end;
   r->env_start = s->env_start;

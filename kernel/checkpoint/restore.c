@@ -265,6 +265,7 @@ set_up_space(struct restore *x)
   s->stack_limit = page_up(min(p->stack_limit, USER_TOP));
   s->size_max = p->size_max;
   s->heap_max = p->heap_max;
+  s->stack_start = p->stack_start;
   s->arg_start = p->arg_start;
   s->arg_end = p->arg_end;
   s->env_start = p->env_start;
@@ -349,6 +350,8 @@ set_up_task(struct task *t, const struct ck_task *r)
     .va = r->restart_va, .value = r->restart_value, .bits = r->restart_bits,
   };
   memcpy(t->comm, r->name, sizeof t->comm - 1);
+  int least = current->process->uid ? current->nice : NICE_MIN;
+  task_set_nice(t, max(min((int)r->nice, NICE_MAX), least));
   atomic_or(&t->notify, NOTIFY_SIGNAL);  // it may be stopped, or a signal may have come already
 }
 

@@ -95,23 +95,34 @@ def test_rewind(boot):
     g.vm_check()
 
 
+def told(g, tree):
+    """What /proc/<pid>/stat says that stays the same: nice, startstack, arg_start ... env_end."""
+    fields = [g.run(f"cat /proc/{pid}/stat").rpartition(")")[2].split() for pid in tree]
+    return [(f[16], f[25], f[45:49]) for f in fields]
+
+
 def test_calls_go_on(boot, image):
     """Whatever each waits for; one has been stopped, and is told of a signal before it goes on."""
     g = boot(cpus=2, image=image, snapshot=False)
-    root = start(g, "waits /go > /out")
+    root = start(g, "nice -n 5 waits /go > /out", "waits")
     until(lambda: len(pids(g, "waits")) == 4)
-    _, waiter, _, stopped = sorted(pids(g, "waits"))
+    tree = sorted(pids(g, "waits"))
+    before = told(g, tree)
+    assert all(nice == "5" and int(stack) > 0 for nice, stack, _ in before)
+    _, waiter, _, stopped = tree
     g.run(f"kill -STOP {stopped}")
     for n in range(10):
         save(g, root, "/saved", "-t")
         g.check(f"rewind {root} 1", 60)
         until(lambda: len(pids(g, "waits")) == 4)
+    assert told(g, tree) == before
     save(g, root, "/saved", "-t")
     kill_tree(g, root)
     g.poweroff()
     g = boot(cpus=2, image=image, snapshot=False)
     g.run("restore /saved &")
     until(lambda: len(pids(g, "waits")) == 4)
+    assert told(g, tree) == before
     g.check(f"kill -USR1 {stopped}; kill -CONT {stopped}; kill -USR2 {waiter}; touch /go; wait", 60)
     assert g.run("cat /out") == "waits: all"
     g.check("rm /go")
