@@ -244,9 +244,9 @@ frame_free_zeroed(struct frame *f)
 }
 
 void
-frame_drain(void)
+frame_drain(u32 first, u32 end)
 {
-  for(u32 i = 0; i < nharts; i++){
+  for(u32 i = first; i < end; i++){
     buddy_free_batch(harts[i].batch.pfn, harts[i].batch.n);
     harts[i].batch.n = 0;
   }

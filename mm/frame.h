@@ -141,7 +141,7 @@ u64 frames_total(void);                  // RAM in frames, without firmware and 
 u64 frames_for_programs(void);           // what the kernel does not have for itself
 u64 frames_free(void);                   // in the buddy, as one racy read
 bool frame_prepare(void);                // an idle hart's: zero a frame. => false: enough for now
-void frame_drain(void);                  // harts' batches go to the buddy; all others stopped
+void frame_drain(u32 first, u32 end);    // batches of these harts, stopped or this one, go back
 extern u64 frame_first, frame_last;      // numbers of the first frame, and one past the last
 
 // Boot: the table is placed in RAM, then every page not reserved becomes free.

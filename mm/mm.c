@@ -17,7 +17,7 @@ static const char *const event_names[VM_EVENTS] = {
   [VM_SWAP_WRITE] = "quire_swap_write", [VM_SWAP_MAP] = "quire_swap_map",
   [VM_SWAP_AHEAD_HIT] = "swap_ra_hit", [VM_SCAN] = "pgscan_kswapd", [VM_STEAL] = "pgsteal_kswapd",
   [VM_VICTIM_CLEAN] = "quire_victim_clean", [VM_VICTIM_DIRTY] = "quire_victim_dirty",
-  [VM_RESCUE] = "quire_rescue", [VM_VISIT] = "quire_rmap_visit",
+  [VM_RESCUE] = "quire_rescue", [VM_VISIT] = "quire_rmap_visit", [VM_DRAIN] = "quire_drain",
   [VM_WRITE_AHEAD] = "quire_write_ahead", [VM_UNDIRTIED] = "quire_undirtied",
   [VM_WRITTEN] = "nr_written", [VM_JOIN] = "quire_large_page", [VM_SPLIT] = "thp_split_pmd",
   [VM_WAITS] = "quire_wait_memory", "quire_wait_file", "quire_wait_place", "quire_wait_swap",

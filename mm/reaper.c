@@ -70,8 +70,7 @@ static u32 wanted_order;
 void
 reaper_want_block(u32 order)
 {
-  if(atomic_load(&wanted_order) < order)
-    atomic_store(&wanted_order, order);
+  atomic_store(&wanted_order, max(atomic_load(&wanted_order), order));
   reaper_wake();
 }
 
@@ -111,33 +110,37 @@ drain(void *unused)
 {
   zeroed_drain();
   slab_flush();
-  frame_drain();
+  frame_drain(0, nharts);
 }
 
 u64
 harts_drain(void)
 {
   u64 before = frames_free();
+  vm_count(VM_DRAIN);
   stop_machine(drain, NULL);
   slab_shrink();
   return max(frames_free(), before) - before;
 }
 
+// What has gone is at this hart's hand and has to be anybody's.  All harts stop for what they
+// have at hand only if nothing else was found, or neighbours of it may make a block.
 static u64
 pass(void)
 {
   zeroed_drain();
   local_count();
   u64 freed = slab_shrink();
-  if(missing())
-    freed += load_reclaim(missing());
-  if(missing())
-    freed += ring_reclaim(missing());
+  freed += load_reclaim(missing());
+  freed += ring_reclaim(missing());
+  preempt_off();
+  frame_drain(this_hart()->index, this_hart()->index + 1);
+  preempt_on();
   if(missing())
     freed += kstack_trim(0);
   if(missing())
     freed += shrink_registered(missing()) + slab_shrink();
-  if(missing())
+  if(missing() && (freed == 0 || atomic_load(&wanted_order) > 0))
     freed += harts_drain();
   return freed;
 }
@@ -239,7 +242,5 @@ memory_wait(void)
   u64 seen = atomic_load(&swap_reopenings);
   if(memory_reclaim() || (!current->killed && swap_off_cancel(seen)))
     return 0;
-  if(current->killed || !oom_kill())
-    return -ENOMEM;
-  return current->killed ? -ENOMEM : 0;
+  return !current->killed && oom_kill() && !current->killed ? 0 : -ENOMEM;
 }

@@ -143,6 +143,7 @@ def run_hogs(boot, disk, image, cpus, mem, *options):
         g.vm_check()
     stat = vmstat(g)
     assert stat["oom_kill"] == 0 and stat["pswpout"] > 1000
+    assert stat["quire_drain"] < stat["pgsteal_kswapd"] / 500       # all harts stood still
 
 
 def test_hogs(boot, disk, hogs):
