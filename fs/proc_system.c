@@ -111,6 +111,19 @@ add_load(struct text *t)
            ls.sets, ls.fault_rate, ls.suspended, ls.suspends, ls.resumes);
 }
 
+// KiB, whatever they were for.
+static void
+add_disks(struct text *t)
+{
+  struct block_device *d;
+  u64 in = 0, out = 0;
+  for(u32 k = 0; (d = block_at(k)); k++){
+    in += d->sectors_read;
+    out += d->sectors_written;
+  }
+  text_add(t, "pgpgin %lu\npgpgout %lu\n", in * SECTOR / KiB, out * SECTOR / KiB);
+}
+
 static int
 show_vmstat(struct text *t, struct task *unused)
 {
@@ -125,6 +138,7 @@ show_vmstat(struct text *t, struct task *unused)
   text_add(t, "pgalloc_normal %lu\npgfree %lu\n", u.frames.taken, u.frames.freed);
   for(u32 e = 0; e < VM_EVENTS; e++)
     text_add(t, "%s %lu\n", vm_event_name(e), vm_counter(e));
+  add_disks(t);
   add_policy(t);
   add_load(t);
   return 0;

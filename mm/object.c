@@ -345,7 +345,7 @@ fill(struct object *o, struct frame *f, bool alone)
   end_fill(o, v, n, err);
   if(err)
     return n > 1 ? -EAGAIN : err;
-  vm_count(VM_PAGE_IN);
+  vm_count(VM_FILE_READ);
   return 0;
 }
 

@@ -251,8 +251,8 @@ u64 ring_writes_ahead = true;
 static u64
 requests(void)
 {
-  return vm_counter(VM_SWAP_READ) + vm_counter(VM_SWAP_WRITE) + vm_counter(VM_PAGE_IN) +
-         vm_counter(VM_PAGE_OUT);
+  return vm_counter(VM_SWAP_READ) + vm_counter(VM_SWAP_WRITE) + vm_counter(VM_FILE_READ) +
+         vm_counter(VM_FILE_WRITE);
 }
 
 u64

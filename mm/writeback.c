@@ -189,7 +189,7 @@ write_run(struct object *o, struct frame **v, u32 n)
   for(u32 i = 0; i < n; i++)     // the object's hold lasts while they are WRITING
     atomic_add_full(&v[i]->word, -FRAME_WRITING - PIN_1);
   frame_state_changed();
-  vm_count(VM_PAGE_OUT);
+  vm_count(VM_FILE_WRITE);
   if(err == 0)
     vm_add(VM_WRITTEN, n);
   else if(err != -EAGAIN)

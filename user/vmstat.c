@@ -70,9 +70,8 @@ line(const struct sample *a, const struct sample *b)
 #define PART(what) ((b->what - a->what) * 100 / (all > 0 ? all : 1))
   out("%2ld %2ld %7ld %7ld %7ld %5ld %5ld %5ld %5ld %6ld %5ld %3ld %2ld %2ld %2ld\n",
       b->running, b->blocked, b->swap_used, b->free, b->cached, RATE(swapped_in) * PAGE_KIB,
-      RATE(swapped_out) * PAGE_KIB, RATE(paged_in) * PAGE_KIB, RATE(paged_out) * PAGE_KIB,
-      RATE(faults) - RATE(major), RATE(major), RATE(switches), PART(user), PART(system),
-      PART(idle));
+      RATE(swapped_out) * PAGE_KIB, RATE(paged_in), RATE(paged_out), RATE(faults) - RATE(major),
+      RATE(major), RATE(switches), PART(user), PART(system), PART(idle));
 #undef RATE
 #undef PART
   out_flush();

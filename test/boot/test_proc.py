@@ -56,6 +56,10 @@ def test_diskstats(shell):
     after = read()
     assert int(after[7]) > int(before[7]) and int(after[9]) > int(before[9])
     assert int(after[18]) > int(before[18])               # flushes
+    both = shell.run("cat /proc/diskstats /proc/vmstat")
+    disk = both.split()[:20]
+    told = re.search(r"(?m)^pgpgin (\d+)\npgpgout (\d+)$", both)
+    assert [int(kib) for kib in told.groups()] == [int(disk[5]) // 2, int(disk[9]) // 2]
 
 
 def test_stat_has_linux_fields(shell):
