@@ -9,11 +9,14 @@
 #include "mm/policy/policy.h"
 #include "mm/space.h"
 
-// The page's new instructions become visible before anybody can fetch them.
+// The pages' new instructions become visible before anybody can fetch them.
 static inline void
-before_fetch(struct frame *f, bool executable)
+before_fetch(struct frame **v, u32 n, bool executable)
 {
-  if(unlikely(executable) && frame_fetchable(f))
+  bool stale = false;
+  for(u32 i = 0; unlikely(executable) && i < n; i++)
+    stale |= frame_fetchable(v[i]);
+  if(stale)
     pmap_fence_exec();
 }
 
@@ -21,7 +24,7 @@ before_fetch(struct frame *f, bool executable)
 static inline void
 set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
 {
-  before_fetch(f, prot & PROT_EXEC);
+  before_fetch(&f, 1, prot & PROT_EXEC);
   pmap_set(e, pte_make(f, prot, dirty));
 }
 

@@ -76,12 +76,6 @@ without_write(u32 prot)
   return prot & PROT_WRITE ? (prot & ~(u32)PROT_WRITE) | PROT_READ : prot;
 }
 
-static void
-fence_page(struct at at)
-{
-  pmap_fence_page(&at.space->pmap, at.va);
-}
-
 static inline void
 map(struct at at, struct frame *f, u32 prot, bool dirty)
 {
@@ -115,7 +109,7 @@ zero_fill(struct at at)
   bool replaces = *at.e != 0;
   map(at, f, entry_prot(at.area), true);
   if(unlikely(replaces))
-    fence_page(at);
+    pmap_fence_page(&at.space->pmap, at.va);
   return resolved(at, VM_ZERO_FILL);
 }
 
@@ -136,7 +130,7 @@ cow_copy(struct at at, struct frame *old, bool private)
 {
   int r = copy_page(at, old);
   if(likely(r == FAULT_OK)){
-    fence_page(at);
+    pmap_fence_page(&at.space->pmap, at.va);
     frame_put(old, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
   }
   return r;
@@ -238,7 +232,6 @@ map_shared(pte_t *e, struct frame *f, pte_t placed, pte_t read_only)
 {
   u64 w = atomic_load(&f->word);
   if(likely(word_holds(w) && !(w & MAPPED_FULL))){
-    before_fetch(f, pte_executable(placed));
     pmap_set(e, pte_beside(w & FRAME_PLACED ? placed : read_only, frame_pfn(f)));
   } else {
     frame_put(f, MAPPED_1);
@@ -264,6 +257,7 @@ map_around(struct at at, u64 index)
   pte_t read_only = rights(without_write(entry_prot(at.area)));
   pte_t placed = at.area->flags & AREA_SHARED ? rights(entry_prot(at.area)) : read_only;
   u32 n = object_gather(o, &from, to, MAPPED_1, v, AROUND);
+  before_fetch(v, n, pte_executable(placed));
   for(u32 i = 0; i < n; i++){
     pte_t *here = e + (v[i]->index - base);
     if(likely(*here == 0))

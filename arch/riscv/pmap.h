@@ -183,7 +183,7 @@ void pmap_fence_local(struct pmap *pm, va_t va);              // this hart, one 
 void pmap_fence(struct pmap *pm, va_t start, va_t end);       // every hart that may hold it
 void pmap_fence_page(struct pmap *pm, va_t va);               // the same; preemption is off
 void pmap_fence_everything(void);                             // all harts, all spaces
-void pmap_fence_exec(void);                                   // new instructions: all harts
+void pmap_fence_exec(void);                                   // new instructions of programs
 
 // ---- The kernel's own map ----
 

@@ -51,5 +51,5 @@ machine_points_set(u64 on)
     text[1] = (u16)(insn >> 16);
   }
   kmap_text(KMAP_RO);
-  pmap_fence_exec();
+  fence_remote_instructions(atomic_load(&harts_online));
 }

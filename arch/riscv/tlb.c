@@ -10,6 +10,8 @@
 //   shooter:  change entry, fence, mark as stale who is not active, fence, read active
 //             (again: somebody may have come before the mark), RFENCE those
 //   switcher: join active, fence, take the stale bit, flush if it was set, load satp
+// What is for every space goes the same way: a hart that runs one is in `running` and gets
+// an RFENCE, any other loses its generation.
 
 #include <pmap.h>
 #include "kernel/bootargs.h"
@@ -83,6 +85,8 @@ refresh(struct pmap *pm, struct hart *h, u64 me, bool *flush)
   return asid & ASID_MASK;
 }
 
+static u64 running;            // harts that run a space
+
 void
 pmap_switch(struct pmap *from, struct pmap *to)
 {
@@ -91,6 +95,8 @@ pmap_switch(struct pmap *from, struct pmap *to)
   bool flush = asids.last == 0;
   if(from == to)
     return;
+  if(from == NULL)
+    atomic_or(&running, me);
   if(to){
     atomic_or(&to->active, me);
     if(!(atomic_load(&to->ran) & me))
@@ -102,11 +108,14 @@ pmap_switch(struct pmap *from, struct pmap *to)
   satp_write(SATP_SV39 | asid << ASID_SHIFT | (to ? to : &kernel_pmap)->root >> PAGE_SHIFT);
   if(unlikely(flush)){
     fence_all();
+    fence_instructions();
     ledger_fenced(0, ~0UL, LEDGER_ANY);
   }
   ledger_switched();
   if(from)
     atomic_and(&from->active, ~me);
+  if(to == NULL)
+    atomic_and(&running, ~me);
 }
 
 // ---- Shootdown ----
@@ -183,26 +192,29 @@ pmap_fence(struct pmap *pm, va_t start, va_t end)
   preempt_on();
 }
 
+// Those that have to be told at once; the others forget everything before they run a space,
+// as when a new generation has begun.
 static u64
-other_harts(void)
+running_harts(void)
 {
-  return atomic_load(&harts_online) & ~(1UL << this_hart()->index);
+  u64 run = atomic_load(&running);
+  for(u32 i = 0; i < nharts; i++)
+    if(!(run >> i & 1))
+      atomic_store(&harts[i].asid_generation, 0);
+  atomic_fence();
+  return run | atomic_load(&running);
 }
 
 void
 pmap_fence_exec(void)
 {
-  preempt_off();
-  fence_instructions();
-  if(other_harts())
-    fence_remote_instructions(other_harts());
-  preempt_on();
+  fence_remote_instructions(running_harts());
 }
 
 void
 pmap_fence_everything(void)
 {
-  kmap_fence(0, ~0UL);
+  fence_remote(running_harts(), 0, ~0UL);
 }
 
 // A change of the kernel's own map: global entries, every hart.
@@ -217,7 +229,6 @@ kmap_fence(va_t start, u64 size)
     for(u64 off = 0; off < size; off += PAGE_SIZE)
       fence_page_global(start + off);
   ledger_fenced(many ? 0 : start, many ? ~0UL : start + size, LEDGER_ANY);
-  if(other_harts())
-    fence_remote(other_harts(), start, size);
+  fence_remote(atomic_load(&harts_online) & ~(1UL << this_hart()->index), start, size);
   preempt_on();
 }

@@ -424,6 +424,43 @@ instructions_are_fetched_anew(void)
   end();
 }
 
+static void
+forget_use(va_t va)
+{
+  pte_t *e = pmap_find(&space->pmap, va);
+  pmap_forget_use(e);
+  pmap_unlock(e);
+}
+
+// The others forget everything before they run a space again.
+static void
+only_who_runs_a_space_is_fenced(void)
+{
+  start();
+  va_t a = (va_t)vm_map(space, GiB, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0, NULL);
+  u64 v;
+  on_hart(1);
+  run_space(space);
+  assert_int_equal(user_store(a, 1), FAULT_OK);
+  run_space(NULL);
+  on_hart(0);
+  forget_use(a);
+  mmu.told = 0;
+  pmap_fence_everything();
+  pmap_fence_exec();
+  assert_int_equal(mmu.told, 1 << 0);
+  on_hart(1);
+  u64 before = mmu.exec_fences;
+  run_space(space);
+  assert_true(mmu.exec_fences > before);
+  assert_int_equal(user_load(a, &v), FAULT_OK);
+  assert_true(pte_used(entry(a)));             // it asked the table
+  pmap_fence_everything();
+  assert_int_equal(mmu.told, 1 << 0 | 1 << 1);
+  on_hart(0);
+  end();
+}
+
 int
 main(void)
 {
@@ -434,6 +471,7 @@ main(void)
     TEST(shootdowns, .harts = 3, .asid_bits = NO_ASIDS),
     TEST(missing_fences_are_noticed, .harts = 3),
     TEST(no_fence_for_a_new_page), TEST(instructions_are_fetched_anew, .harts = 2),
+    TEST(only_who_runs_a_space_is_fenced, .harts = 3),
   };
   return cmocka_run_group_tests_name("pmap", tests, NULL, NULL);
 }

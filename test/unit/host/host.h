@@ -108,6 +108,7 @@ struct mmu {
   // What the hardware forgets to do: tests of the tests.
   bool skip_local, skip_remote, skip_asid, skip_upper;
   u64 fences, remote_fences, walks, exec_fences;
+  u64 told;                    // harts that were in a remote fence's mask
 };
 extern struct mmu mmu;
 

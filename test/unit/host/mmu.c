@@ -310,8 +310,9 @@ void
 fence_remote(u64 harts_mask, va_t start, u64 size)
 {
   mmu.remote_fences++;
-  if(harts_mask >> nharts || harts_mask >> current->hart->index & 1)
-    panic("remote fence for harts %lx from %u", harts_mask, current->hart->index);
+  mmu.told |= harts_mask;
+  if(harts_mask >> nharts)
+    panic("remote fence for harts %lx", harts_mask);
   for(u32 i = 0; i < nharts && !mmu.skip_remote; i++){
     if(!(harts_mask >> i & 1))
       continue;
@@ -325,4 +326,10 @@ fence_remote(u64 harts_mask, va_t start, u64 size)
 }
 
 void fence_instructions(void) { mmu.exec_fences++; }
-void fence_remote_instructions(u64 harts_mask) { mmu.exec_fences++; }
+
+void
+fence_remote_instructions(u64 harts_mask)
+{
+  mmu.told |= harts_mask;
+  mmu.exec_fences++;
+}
