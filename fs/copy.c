@@ -45,5 +45,5 @@ file_copy(struct file *out, u64 *to, struct file *in, u64 *from, u64 n)
       *from += r;
     }
   }
-  return total ? (i64)total : r;
+  return total || n == 0 ? (i64)total : r;
 }

@@ -116,12 +116,13 @@ discard(struct filelock *l)
   cache_free(&lock_cache, l);
 }
 
+// `kinds`: a bit for each kind
 static void
-discard_all(struct inode *i, const void *owner)
+discard_all(struct inode *i, const void *owner, u32 kinds)
 {
   struct filelock *l, *next;
   list_for_safe(l, next, &i->locks, link)
-    if(l->owner == owner)
+    if(l->owner == owner && (kinds >> l->kind & 1))
       discard(l);
 }
 
@@ -155,7 +156,8 @@ apply(struct inode *i, const struct filelock *want, struct filelock *new, struct
   bool used = false;
   *new = *want;
   list_for_safe(l, next, &i->locks, link){
-    if(l->owner != want->owner || l->last + 1 < new->first || new->last + 1 < l->first)
+    if(l->owner != want->owner || l->kind != want->kind ||
+       l->last + 1 < new->first || new->last + 1 < l->first)
       continue;
     if(l->type == want->type){
       new->first = min(l->first, new->first);
@@ -183,7 +185,7 @@ filelock_set(struct inode *i, const struct filelock *want, bool wait)
   bool used = false;
   spin_lock(&locks);
   if(e == 0 && want->kind == LOCK_WHOLE){
-    discard_all(i, want->owner);       // flock gives up the old lock before it waits
+    discard_all(i, want->owner, 1 << LOCK_WHOLE);  // flock gives up the old lock before it waits
     wake_waiters_on(i);
   }
   if(e == 0 && want->type != F_UNLCK)
@@ -287,7 +289,7 @@ void
 filelock_drop_slow(struct inode *i, const void *owner)
 {
   spin_lock(&locks);
-  discard_all(i, owner);
+  discard_all(i, owner, ~0U);
   wake_waiters_on(i);
   spin_unlock(&locks);
 }

@@ -62,6 +62,13 @@ make_link(struct inode *dir, const struct name *n, const struct wish *wish)
   return e;
 }
 
+// A slash behind the name of what is no directory: there is nothing to make.
+static int
+make_nothing(struct inode *dir, const struct name *n, const struct wish *wish)
+{
+  return -ENOENT;
+}
+
 static int
 make_locked(struct inode *dir, const struct name *n, const struct wish *wish,
             int (*make)(struct inode *, const struct name *, const struct wish *))
@@ -89,8 +96,8 @@ make_name(struct inode *base, const char *path, const struct wish *wish,
     e = -ENOTDIR;
   if(e == 0 && !walk_ends_in_name(&w))
     e = -EEXIST;
-  if(e == 0 && w.slash && !S_ISDIR(wish->mode))
-    e = -ENOENT;
+  if(w.slash && !S_ISDIR(wish->mode))
+    make = make_nothing;
   if(e == 0){
     rw_write_lock(&w.dir->lock);
     e = make_locked(w.dir, &w.last, wish, make);

@@ -115,8 +115,6 @@ create(struct walk *w, u32 flags, u32 mode, struct inode **out)
 {
   if(!S_ISDIR(w->dir->mode))
     return -ENOTDIR;
-  if(w->slash)
-    return -EISDIR;
   rw_write_lock(&w->dir->lock);
   int e = create_locked(w->dir, &w->last, flags, mode, out);
   rw_write_unlock(&w->dir->lock);
@@ -134,6 +132,8 @@ walk_create(struct walk *w, u32 flags, u32 mode, struct inode **out)
     if(e)
       return e;
     bool named = walk_ends_in_name(w), must_be_new = flags & O_EXCL;
+    if(named && w->slash)
+      return S_ISDIR(w->dir->mode) ? -EISDIR : -ENOTDIR;
     e = named && must_be_new ? -ENOENT : walk_lookup(w, &i);
     if(e == -ENOENT && named){
       e = create(w, flags, mode, &i);

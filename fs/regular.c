@@ -123,6 +123,15 @@ write_through(struct file *f, u64 start, i64 n)
   return e ? e : n;
 }
 
+bool
+file_may_grow(const struct inode *i, u64 size)
+{
+  if(likely(size <= max(i->object.size, current->process->limits[RLIMIT_FSIZE].soft)))
+    return true;
+  signal_raise(SIGXFSZ);
+  return false;
+}
+
 // Of n bytes, those that the limit on a file's size allows.  => false: not even one
 static bool
 within_limit(struct file *f, u64 pos, u64 *n)
@@ -132,9 +141,7 @@ within_limit(struct file *f, u64 pos, u64 *n)
   if(likely(limit == LIMIT_NONE) || *n == 0)
     return true;
   *n = min(*n, limit - min(at, limit));
-  if(*n == 0)
-    signal_raise(SIGXFSZ);
-  return *n > 0;
+  return *n > 0 || file_may_grow(f->inode, LIMIT_NONE);
 }
 
 static i64
@@ -176,9 +183,9 @@ vfs_allocate(struct inode *i, u64 off, u64 len)
 {
   if(!S_ISREG(i->mode) || i->object.refs == 0)
     return S_ISDIR(i->mode) ? -EISDIR : S_ISFIFO(i->mode) ? -ESPIPE : -ENODEV;
-  if(off + len > FILE_SIZE_MAX)
-    return -EFBIG;
   u64 before = i->object.size;
+  if(off + len > FILE_SIZE_MAX || !file_may_grow(i, off + len))
+    return -EFBIG;
   int e = 0;
   for(u64 at = off, next; e == 0 && at < off + len; at = next){
     if((e = flusher_admit(&i->object)))

@@ -39,7 +39,7 @@ enum { NAME_MAX = 255, PATH_MAX = 4096, SYMLINKS_MAX = 40 };
 enum {
   O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_EXCL = 0200,
   O_NOCTTY = 0400, O_TRUNC = 01000, O_APPEND = 02000, O_NONBLOCK = 04000,
-  O_DSYNC = 010000, O_SYNC = 04010000,
+  O_DSYNC = 010000, O_SYNC = 04010000, O_LARGEFILE = 0100000,
   O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_CLOEXEC = 02000000, O_PATH = 010000000,
   O_TMPFILE = 020000000 | O_DIRECTORY,
 };
@@ -279,6 +279,8 @@ int vfs_link(struct inode *i, struct inode *base, const char *path);    // a nam
 int vfs_unlink(struct inode *base, const char *path, bool directory);
 int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
+// May it get this size? => false: RLIMIT_FSIZE is in the way, SIGXFSZ is sent
+bool file_may_grow(const struct inode *i, u64 size);
 int vfs_truncate(struct inode *i, u64 size);
 
 // To write to a file, or to run it, is announced before and ended after. => 0 or -ETXTBSY

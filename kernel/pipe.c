@@ -26,6 +26,7 @@ enum { RING_PAGES = PIPE_SIZE / PAGE_SIZE, PIPE_BUF = 4096 };
 struct pipe {
   struct spinlock lock;             // below
   u64 head, tail;                   // bytes taken out and put in, ever
+  u64 size;                         // how many it holds
   char *page[RING_PAGES];           // of byte b: page[b / PAGE_SIZE % RING_PAGES]
   u32 readers, writers;             // open ends
   u32 users;                        // open files, and who is opening one: inode->lock
@@ -42,6 +43,7 @@ pipe_construct(void *mem)
 {
   struct pipe *p = mem;
   memset(p, 0, sizeof *p);
+  p->size = PIPE_SIZE;
   spin_init(&p->lock, "pipe");
   waitq_init(&p->readable);
   waitq_init(&p->writable);
@@ -54,7 +56,7 @@ static struct cache node_cache = CACHE("pipe inode", sizeof(struct inode), NULL)
 // ---- The ring; p->lock held ----
 
 static u64 filled(const struct pipe *p) { return p->tail - p->head; }
-static u64 room(const struct pipe *p) { return PIPE_SIZE - filled(p); }
+static u64 room(const struct pipe *p) { return p->size - filled(p); }
 
 static char **
 page_slot(struct pipe *p, u64 byte)
@@ -261,6 +263,25 @@ pipe_ioctl(struct file *f, u64 cmd, u64 arg)
   return store_user_u32(arg, n);
 }
 
+i64
+pipe_set_size(struct file *f, u32 size)
+{
+  struct pipe *p = f->priv;
+  u64 to = PAGE_SIZE;
+  if(f->ops != &pipe_ops)
+    return -EBADF;
+  while(to < size)
+    to *= 2;
+  if(to > PIPE_SIZE)
+    return to > 1UL << 31 ? -EINVAL : -EPERM;
+  spin_lock(&p->lock);
+  i64 r = size == 0 ? (i64)p->size : filled(p) > to ? -EBUSY : (i64)(p->size = to);
+  spin_unlock(&p->lock);
+  wake_all(&p->writable);
+  poll_notify(&p->news, POLLOUT);
+  return r;
+}
+
 bool
 pipe_peek(struct inode *i, u64 visitor, struct text *t)
 {
@@ -304,6 +325,7 @@ pipe_free(struct pipe *p)
     if(p->page[k])
       free_page(&p->page[k]);
   p->head = p->tail = 0;
+  p->size = PIPE_SIZE;
   p->reader_opens = p->writer_opens = 0;
   cache_free(&pipe_cache, p);
 }

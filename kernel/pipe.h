@@ -19,6 +19,10 @@ int pipe_create(struct file *end[2], u32 flags);
 // => 0, -ENXIO, -ENOMEM, -EINTR
 int fifo_open(struct file *f, struct inode *i);
 
+// How much the pipe f holds is from now on the next power of two of pages; size 0: only
+// tell. => how much, -EBADF: no pipe; -EBUSY: more is in it; -EPERM: more than PIPE_SIZE
+i64 pipe_set_size(struct file *f, u32 size);
+
 // All that is in an open pipe, which stays there, unless the visitor has been here last.
 // => is he new?
 bool pipe_peek(struct inode *i, u64 visitor, struct text *t);

@@ -20,6 +20,12 @@ unlocked(const struct area *a)
 }
 
 static bool
+readable(const struct area *a)
+{
+  return a->prot & PROT_READ;
+}
+
+static bool
 private_anonymous(const struct area *a)
 {
   return a->object == NULL;
@@ -105,7 +111,7 @@ static const struct advice {
   [MADV_KEEPONFORK] = { FLAGS, .clear = AREA_WIPEONFORK },
   [MADV_COLD] = { HINT, .fits = unlocked },
   [MADV_PAGEOUT] = { SPECIAL, .special = vm_page_out },
-  [MADV_POPULATE_READ] = { POPULATE, .access = ACCESS_READ },
+  [MADV_POPULATE_READ] = { POPULATE, .fits = readable, .access = ACCESS_READ },
   [MADV_POPULATE_WRITE] = { POPULATE, .access = ACCESS_WRITE },
   [MADV_DONTNEED_LOCKED] = { DISCARD },
   [MADV_COLLAPSE] = { SPECIAL, .special = vm_collapse },
@@ -114,10 +120,13 @@ static const struct advice {
 static int
 advise(const struct advice *how, struct space *s, va_t addr, u64 len)
 {
+  int e;
   switch(how->what){
   case DISCARD:
     return vm_discard(s, addr, len, how->fits);
   case POPULATE:
+    if(how->fits && (e = vm_change_flags(s, addr, len, 0, 0, how->fits)) != 0)
+      return e;
     return vm_populate(s, addr, len, how->access);
   case SPECIAL:
     return how->special(s, addr, len);

@@ -50,13 +50,15 @@ add_dirent(struct dir_sink *d, const char *name, u32 len, u64 ino, u32 mode, u64
 
 // => bytes, 0 at the end, -EINVAL if not even one entry fits
 static i64
-read_entries(struct file *f, struct dirent_sink *s)
+read_entries(struct file *f, struct dirent_sink *s, va_t to)
 {
   if(f->ops->readdir == NULL)
     return -ENOTDIR;
   sleep_lock(&f->lock);
   s->next = f->pos;
   int e = f->ops->readdir(f, &s->sink);
+  if(e == 0 && copy_to_user(to, s->buf, s->used))
+    e = -EFAULT;
   if(e == 0)
     f->pos = s->next;
   sleep_unlock(&f->lock);
@@ -70,9 +72,7 @@ get_entries(struct file *f, const u64 *a)
 {
   struct dirent_sink s = { .sink = { add_dirent }, .size = min((u32)a[2], (u32)PAGE_SIZE) };
   s.buf = kmalloc(PAGE_SIZE);
-  i64 n = s.buf ? read_entries(f, &s) : -ENOMEM;
-  if(n > 0 && copy_to_user(a[1], s.buf, n))
-    n = -EFAULT;
+  i64 n = s.buf ? read_entries(f, &s, a[1]) : -ENOMEM;
   kfree(s.buf);
   return n;
 }

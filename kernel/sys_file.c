@@ -40,7 +40,7 @@ i64 sys_write(const u64 *a) { return one(a[0], file_write, a[1], a[2], NULL); }
 static i64
 one_at(int fd, transfer *op, va_t buf, u64 n, u64 pos)
 {
-  return (i64)pos < 0 ? -EINVAL : one(fd, op, buf, n, &pos);
+  return ((i64)pos | (i64)(pos + n)) < 0 ? -EINVAL : one(fd, op, buf, n, &pos);
 }
 
 i64 sys_pread64(const u64 *a) { return one_at(a[0], file_read, a[1], a[2], a[3]); }
@@ -115,18 +115,26 @@ i64 sys_preadv(const u64 *a) { return vector_at(a[0], file_read, a[1], a[2], a[3
 i64 sys_pwritev(const u64 *a) { return vector_at(a[0], file_write, a[1], a[2], a[3]); }
 
 // With position -1: the file's own.  Of the flags, one asks for haste: we make it anyway.
-enum { RWF_HIPRI = 1 };
+enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4 };
 
 static i64
 vector2(const u64 *a, transfer *op)
 {
-  if(a[5] & ~(u64)RWF_HIPRI)
+  if(a[5] & ~(u64)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
     return -EOPNOTSUPP;
   return a[3] == ~0UL ? vector(a[0], op, a[1], a[2], NULL) : vector_at(a[0], op, a[1], a[2], a[3]);
 }
 
 i64 sys_preadv2(const u64 *a) { return vector2(a, file_read); }
-i64 sys_pwritev2(const u64 *a) { return vector2(a, file_write); }
+
+i64
+sys_pwritev2(const u64 *a)
+{
+  i64 done = vector2(a, file_write);
+  i64 e = done > 0 && (a[5] & (RWF_DSYNC | RWF_SYNC)) ?
+          (a[5] & RWF_SYNC ? sys_fsync(a) : sys_fdatasync(a)) : 0;
+  return e < 0 && e != -EINVAL ? e : done;       // what cannot be synced need not be
+}
 
 static i64
 seek(struct file *f, const u64 *a)
@@ -212,15 +220,6 @@ get_flags(int fd)
   return flags;
 }
 
-// A pipe has the size it has; who asks for less gets more.
-static i64
-pipe_size(struct file *f, u64 least)
-{
-  if(!S_ISFIFO(f->inode->mode))
-    return -EBADF;
-  return least <= PIPE_SIZE ? PIPE_SIZE : -EPERM;
-}
-
 static bool
 is_lock_command(u32 cmd)
 {
@@ -238,7 +237,7 @@ fcntl_file(int fd, u32 cmd, u64 arg)
     f->flags = (f->flags & ~STATUS_FLAGS) | (arg & STATUS_FLAGS);
     e = 0;
   } else if(f && (cmd == F_GETPIPE_SZ || cmd == F_SETPIPE_SZ)){
-    e = pipe_size(f, cmd == F_SETPIPE_SZ ? arg : 0);
+    e = pipe_set_size(f, cmd == F_GETPIPE_SZ ? 0 : max((u32)arg, 1U));
   } else if(f && is_lock_command(cmd)){
     e = fcntl_lock(fd, f, cmd, arg);
   }
@@ -311,7 +310,7 @@ truncate(struct file *f, const u64 *a)
 {
   if((i64)a[1] < 0 || (f->flags & O_ACCMODE) == O_RDONLY)
     return -EINVAL;
-  return vfs_truncate(f->inode, a[1]);
+  return file_may_grow(f->inode, a[1]) ? vfs_truncate(f->inode, a[1]) : -EFBIG;
 }
 
 i64 sys_ftruncate(const u64 *a) { return on_file(a, truncate); }
@@ -353,6 +352,22 @@ static i64 sync_super(struct file *f, const u64 *a) { return super_sync(f->inode
 i64 sys_fsync(const u64 *a) { return on_file(a, sync_all); }
 i64 sys_fdatasync(const u64 *a) { return on_file(a, sync_data); }
 i64 sys_syncfs(const u64 *a) { return on_file(a, sync_super); }
+
+// Which of the pages are on their way, and who waits: all that are dirty go, and it does.
+static i64
+sync_part(struct file *f, const u64 *a)
+{
+  enum { SYNC_FLAGS = 7 };
+  u64 off = a[1], n = a[2];
+  if((u32)a[3] & ~SYNC_FLAGS || (i64)(off | n | (off + n)) < 0)
+    return -EINVAL;
+  if(S_ISFIFO(f->inode->mode) || S_ISCHR(f->inode->mode))
+    return -ESPIPE;
+  return (u32)a[3] && S_ISREG(f->inode->mode) ?
+         file_sync_range(f, off, n ? off + n : ~0UL, true) : 0;
+}
+
+i64 sys_sync_file_range(const u64 *a) { return on_file(a, sync_part); }
 
 enum { READAHEAD_MAX = 2 * MiB };      // of one call, as in Linux
 

@@ -11,6 +11,7 @@
 #include "mm/space.h"
 
 #define PROT_ALL ((u32)(PROT_READ | PROT_WRITE | PROT_EXEC))
+#define PROT_SEM 8U                  // for atomic operations, as all memory is
 
 i64
 sys_brk(const u64 *a)
@@ -76,10 +77,12 @@ i64
 sys_mmap(const u64 *a)
 {
   u64 len = a[1], offset = a[5];
-  u32 prot = (u32)a[2] & PROT_ALL, flags = (u32)a[3], kind = flags & MAP_SHARED_VALIDATE;
+  u32 prot = (u32)a[2] & PROT_ALL, flags = (u32)a[3], kind = flags & MAP_TYPE;
   i64 at;
-  if(len == 0 || (offset & PAGE_MASK) || kind == 0)
+  if(len == 0 || (offset & PAGE_MASK) || kind == 0 || kind > MAP_SHARED_VALIDATE)
     return -EINVAL;
+  if(flags & MAP_HUGETLB)              // nobody has set any aside
+    return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
   if((flags & MAP_GROWSDOWN) && (flags & GROWS) != GROWS)
     return -EINVAL;
   flags &= ~(u32)MAP_MAYWRITE;
@@ -108,7 +111,7 @@ sys_munmap(const u64 *a)
 i64
 sys_mprotect(const u64 *a)
 {
-  u32 prot = (u32)a[2];
+  u32 prot = (u32)a[2] & ~PROT_SEM;
   return prot & ~PROT_ALL ? -EINVAL : vm_protect(current->space, a[0], a[1], prot);
 }
 

@@ -23,7 +23,7 @@ sys_openat(const u64 *a)
 {
   struct user_path p;
   struct file *f;
-  u32 flags = a[2];
+  u32 flags = a[2] | O_LARGEFILE;      // as all are
   if(flags & O_PATH)                   // a place: nothing is made or changed there
     flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   if((flags & O_ACCMODE) == O_ACCMODE || ((flags & O_CREAT) && (flags & O_TMPFILE)) ||

@@ -135,7 +135,7 @@ truncate(struct inode *i, const u64 *a)
   i64 e = inode_claim(i, 1);
   if(e)
     return e;
-  e = vfs_truncate(i, a[0]);
+  e = file_may_grow(i, a[0]) ? vfs_truncate(i, a[0]) : -EFBIG;
   inode_unclaim(i, 1);
   return e;
 }

@@ -11,7 +11,7 @@
 #include "fs/vfs.h"
 
 // Clocks below 0 are of processes and threads: ~number << 3, bit 2 for a thread.
-enum { CLOCK_OF_THREAD = 4, CLOCK_MINE = -6, CLOCK_MY_THREAD = -2 };
+enum { CLOCK_NONE = 3, CLOCK_OF_THREAD = 4, CLOCK_MINE = -6, CLOCK_MY_THREAD = -2 };
 
 u64
 monotonic_now(void)
@@ -23,7 +23,7 @@ static int
 cpu_clock_read(i32 clock, u64 *ns)
 {
   u32 tid = (u32)~(clock >> 3);
-  struct task *t = task_find(tid ? tid : current->tid);
+  struct task *t = (clock & CLOCK_NONE) == CLOCK_NONE ? NULL : task_find(tid ? tid : current->tid);
   if(t == NULL)
     return -EINVAL;
   struct used u = clock & CLOCK_OF_THREAD ? task_used(t) : process_used(t->process);

@@ -26,7 +26,8 @@
   X(67, pread64) X(68, pwrite64) X(69, preadv) X(70, pwritev) X(71, sendfile) \
   X(72, pselect6)                                                             \
   X(73, ppoll) X(78, readlinkat) X(79, newfstatat) X(80, fstat) X(81, sync)   \
-  X(82, fsync) X(83, fdatasync) X(88, utimensat) X(166, umask)                \
+  X(82, fsync) X(83, fdatasync) X(84, sync_file_range)                        \
+  X(88, utimensat) X(166, umask)                                              \
   X(19, eventfd2) X(20, epoll_create1) X(21, epoll_ctl) X(22, epoll_pwait)    \
   X(441, epoll_pwait2) X(85, timerfd_create) X(86, timerfd_settime)           \
   X(87, timerfd_gettime)                                                      \

@@ -23,7 +23,7 @@ from outside import PAGE, R, U, V, W, X, Snapshot
 HERE = pathlib.Path(__file__).parent
 SOURCES = sorted((HERE / "programs").glob("*.c"))
 FLAGS = {"nolibc": ["-nostdlib"]}
-NATIVE = {"edges", "mapping", "nice", "proc"}
+NATIVE = {"corners", "edges", "mapping", "nice", "proc"}
 SHARED = [HERE / "programs" / f"{name}.c" for name in ("pager", "stdio", "threads")] + [
     HERE / "shared" / "dynamic.c"]
 TWINS = HERE / "shared" / "twins.c"
