@@ -181,6 +181,8 @@ reparent_children(struct process *p)
     list_remove(&child->sibling);
     list_append(&init_process->children, &child->sibling);
     job_lost_parent(child, p);
+    if(child->death_signal)
+      signal_send_locked(child, NULL, &(struct siginfo){ .signo = child->death_signal });
     if(child->zombie || child->news)
       process_news(child);
   }

@@ -119,8 +119,11 @@ sys_prlimit64(const u64 *a)
   struct rlimit to, old;
   if(resource >= RLIMITS)
     return -EINVAL;
-  if(pid != 0 && pid != current->process->pid)
-    return -EPERM;
+  if(pid != 0 && pid != current->process->pid){
+    struct task *t = task_find(pid);
+    task_put(t);
+    return t ? -EPERM : -ESRCH;
+  }
   if(a[2] && copy_from_user(&to, a[2], sizeof to))
     return -EFAULT;
   old = limit_get(resource);
@@ -128,6 +131,20 @@ sys_prlimit64(const u64 *a)
   if(err)
     return err;
   return a[3] && copy_to_user(a[3], &old, sizeof old) ? -EFAULT : 0;
+}
+
+i64
+sys_getrlimit(const u64 *a)
+{
+  u64 b[4] = { 0, a[0], 0, a[1] };
+  return a[1] ? sys_prlimit64(b) : -EFAULT;
+}
+
+i64
+sys_setrlimit(const u64 *a)
+{
+  u64 b[4] = { 0, a[0], a[1], 0 };
+  return a[1] ? sys_prlimit64(b) : -EFAULT;
 }
 
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };

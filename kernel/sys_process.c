@@ -167,26 +167,6 @@ sys_waitid(const u64 *a)
 i64 sys_getpid(const u64 *a) { return current->process->pid; }
 i64 sys_getppid(const u64 *a) { return current->process->ppid; }
 i64 sys_gettid(const u64 *a) { return current->tid; }
-i64 sys_getuid(const u64 *a) { return current->process->uid; }
-i64 sys_geteuid(const u64 *a) { return current->process->uid; }
-i64 sys_getgid(const u64 *a) { return current->process->gid; }
-i64 sys_getegid(const u64 *a) { return current->process->gid; }
-
-// The real, effective and saved one are the same.
-static i64
-put_ids(const u64 *a, u32 id)
-{
-  for(u32 k = 0; k < 3; k++)
-    if(store_user_u32(a[k], id))
-      return -EFAULT;
-  return 0;
-}
-
-i64 sys_getresuid(const u64 *a) { return put_ids(a, current->process->uid); }
-i64 sys_getresgid(const u64 *a) { return put_ids(a, current->process->gid); }
-
-// No supplementary groups.
-i64 sys_getgroups(const u64 *a) { return (i32)a[0] < 0 ? -EINVAL : 0; }
 
 // Who is root has all capabilities and keeps them, who is not has none (capget(2)).
 enum { CAP_VERSION = 0x20080522 };
@@ -303,7 +283,7 @@ sys_setsid(const u64 *a)
 
 // ---- The rest ----
 
-enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_GET_NAME = 16 };
 
 i64
 sys_prctl(const u64 *a)
@@ -311,6 +291,13 @@ sys_prctl(const u64 *a)
   struct task *t = current;
   char name[sizeof t->comm] = { 0 };
   switch((int)a[0]){
+  case PR_SET_PDEATHSIG:
+    if(a[1] > SIGNALS)
+      return -EINVAL;
+    t->process->death_signal = a[1];
+    return 0;
+  case PR_GET_PDEATHSIG:
+    return store_user_u32(a[1], t->process->death_signal);
   case PR_SET_NAME: {
     i64 n = copy_str_from_user(name, a[1], sizeof name - 1);
     if(n == -EFAULT)

@@ -45,6 +45,9 @@
   X(154, setpgid)                                                             \
   X(155, getpgid) X(156, getsid) X(157, setsid) X(158, getgroups)             \
   X(167, prctl) X(168, getcpu) X(172, getpid) X(173, getppid)                 \
+  X(143, setregid) X(144, setgid) X(145, setreuid) X(146, setuid)             \
+  X(147, setresuid) X(149, setresgid) X(151, setfsuid) X(152, setfsgid)       \
+  X(159, setgroups)                                                           \
   X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)               \
   X(178, gettid) X(220, clone) X(221, execve) X(260, wait4)                   \
   X(435, clone3) X(281, execveat) X(148, getresuid) X(150, getresgid)         \
@@ -70,7 +73,8 @@
   X(113, clock_gettime) X(114, clock_getres) X(115, clock_nanosleep)          \
   X(128, restart_syscall) X(153, times) X(169, gettimeofday)                  \
   /* the rest: sys_misc.c */                                                  \
-  X(116, syslog) X(142, reboot) X(160, uname) X(165, getrusage)               \
+  X(116, syslog) X(142, reboot) X(160, uname) X(163, getrlimit)               \
+  X(164, setrlimit) X(165, getrusage)                                         \
   X(179, sysinfo) X(261, prlimit64) X(278, getrandom)
 
 // Our own, far from all that Linux has or will have: docs/checkpoint.md

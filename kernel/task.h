@@ -78,6 +78,7 @@ struct process {
   u32 parked;                       // many do
   struct offer *offer;              // to go on in another one's place, or NULL
   bool execed;                      // has called execve since the fork
+  int death_signal;                 // to be sent when the parent has gone, or 0
   bool immune;                      // to signals: init and the kernel's own tasks
   int news;                         // wait status of a stop or continue not yet reported
   struct sigpending pending;        // to the process

@@ -100,6 +100,20 @@ run_program(const struct node *n, size_t assignments, struct list *argv, bool in
   exec_program((char **)argv->p, argv->n);
 }
 
+// exec: a program takes the shell's place; without one, the redirections stay.
+static int
+run_exec(const struct node *n, size_t assignments, const struct list *argv)
+{
+  struct list rest = { argv->p + 1, argv->n - 1, 0 };
+
+  if(rest.n > 0){
+    job_control_end();
+    run_program(n, assignments, &rest, true);
+  }
+  assign(n, assignments);
+  return !redirect(n);
+}
+
 // in_child: this process has nothing else to do.
 static int
 run_simple(const struct node *n, bool in_child)
@@ -117,7 +131,10 @@ run_simple(const struct node *n, bool in_child)
     fn = find_builtin(argv.p[0]);
   if(fn && argv.n == 0)
     assign(n, assignments);
-  status = fn ? run_in_shell(n, fn, &argv) : run_program(n, assignments, &argv, in_child);
+  if(argv.n > 0 && strcmp(argv.p[0], "exec") == 0)
+    status = run_exec(n, assignments, &argv);
+  else
+    status = fn ? run_in_shell(n, fn, &argv) : run_program(n, assignments, &argv, in_child);
   if(argv.n == 0 && status == 0)
     status = shell.captured;
   list_free(&argv, true);

@@ -51,8 +51,42 @@ DEPARTURES = {
 }
 
 
-# What it cannot run: it does not tell anybody of the death of threads.
+# What it cannot run: it does not tell anybody of the death of threads, and who runs it may
+# not be root.
 EXPECTED = {
+    "ids": ("""\
+prlimit(99999, RLIMIT_AS, NULL, NULL): No such process
+syscall(SYS_setrlimit, RLIMIT_CORE, NULL): Bad address
+syscall(SYS_getrlimit, RLIMIT_NOFILE, NULL): Bad address
+syscall(SYS_getrlimit, 99, &r): Invalid argument
+syscall(SYS_setrlimit, RLIMIT_NPROC, &r): 0
+syscall(SYS_getrlimit, RLIMIT_NPROC, &r): 0
+1 2
+prctl(PR_SET_PDEATHSIG, 65): Invalid argument
+prctl(PR_GET_PDEATHSIG, 8): Bad address
+signal 10, code 0, child's 0
+setuid(0): 0
+setuid(-1): Invalid argument
+setreuid(-1, -1): 0
+setresgid(0, -1, 0): 0
+seteuid(7): Operation not permitted
+setgid(5): 0
+setgroups(2, groups): Operation not permitted
+setgroups(1, groups): 0
+setgroups(0, NULL): 0
+setgroups(1, (void *)-8): Bad address
+setgroups(70000, groups): Invalid argument
+setfsuid(7): 0
+setfsuid(-1): 0
+setresuid(1000, 1000, 1000): 0
+getresuid(&real, &effective, &saved): 0
+1000 1000 1000 5
+setuid(0): Operation not permitted
+setgid(0): Operation not permitted
+setreuid(1000, -1): 0
+setgroups(0, NULL): Operation not permitted
+kill(getppid(), 0): Operation not permitted
+""", 0),
     "robust": ("process: Owner died\nthread: Owner died\nwhile waiting: Owner died\n"
                "in order again: Success\n", 0),
 }

@@ -46,6 +46,10 @@ LINES = [
     ("echo \"$(echo \"a $(echo \"b  )\")\")\" c", "a b  ) c"),
     ("echo out; echo err >&2 2> e; cat e", "*"),
     ("seq 9 | (head -n 2; tail -n 1)", "1\n2\n9"),
+    ("(exec echo in place; echo not)", "in place"),
+    ("echo 'exec >out; echo one; exec echo two' > s; sh s; cat out", "one\ntwo"),
+    ("sh -c 'exec nosuchprogram; echo on' 2> e; echo $?", "127"),
+    ("(exec < nosuch; echo $?) 2> e", "1"),
     ("seq 9 > f; (head -n 2; head -n 1) < f", "1\n2\n3"),
 ]
 

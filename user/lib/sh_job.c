@@ -106,6 +106,14 @@ job_find(const char *name)
 
 // ---- Processes ----
 
+void
+job_control_end(void)
+{
+  if(shell.has_terminal)
+    set_signals(SIG_DFL);
+  shell.has_terminal = false;
+}
+
 // With job control, a job in the background that reads from the terminal is stopped;
 // without, it has nothing to read.
 static void
@@ -117,8 +125,7 @@ enter_child(struct job *j)
     sys_setpgid(0, j->pgid);
     if(!j->background)
       terminal_give(sys_getpgid(0));
-    set_signals(SIG_DFL);
-    shell.has_terminal = false;
+    job_control_end();
   }
   jobs.n = 0;                    // they are not this process's
   if(j->background && !controlled){

@@ -95,6 +95,7 @@ struct job {
 void terminal_init(void);
 void terminal_take(void);                           // to read a line
 struct job *job_new(const struct node *n, bool background);
+void job_control_end(void);                         // this process is to be another program
 long job_fork(struct job *j);                       // as fork; negative after a complaint
 int job_wait(struct job *j);                        // => exit status; j is gone, or stopped
 int job_continue(struct job *j, bool background);   // => exit status, as job_wait

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// Whose a process is, as root may change it, and whom it outlives.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TEST(call) say(#call, (errno = 0, (long)(call)))
+
+static void
+say(const char *what, long r)
+{
+  if(r == -1)
+    printf("%s: %s\n", what, strerror(errno));
+  else
+    printf("%s: %ld\n", what, r);
+  fflush(stdout);
+}
+
+static void
+changes(void)
+{
+  gid_t groups[2] = { 5, 6 };
+  uid_t real, effective, saved;
+  TEST(setuid(0));
+  TEST(setuid(-1));
+  TEST(setreuid(-1, -1));
+  TEST(setresgid(0, -1, 0));
+  TEST(seteuid(7));                    // would part it from the real one
+  TEST(setgid(5));
+  TEST(setgroups(2, groups));
+  TEST(setgroups(1, groups));
+  TEST(setgroups(0, NULL));
+  TEST(setgroups(1, (void *)-8));
+  TEST(setgroups(70000, groups));
+  TEST(setfsuid(7));
+  TEST(setfsuid(-1));
+  TEST(setresuid(1000, 1000, 1000));
+  TEST(getresuid(&real, &effective, &saved));
+  printf("%d %d %d %d\n", real, effective, saved, getegid());
+  TEST(setuid(0));
+  TEST(setgid(0));
+  TEST(setreuid(1000, -1));
+  TEST(setgroups(0, NULL));
+  TEST(kill(getppid(), 0));
+}
+
+// Who asked for it gets a signal when his parent has gone.
+static void
+orphan(void)
+{
+  int p[2], sig = -1;
+  char c;
+  pipe(p);
+  TEST(prctl(PR_SET_PDEATHSIG, 65));
+  TEST(prctl(PR_GET_PDEATHSIG, 8));
+  if(fork() == 0){
+    if(fork() == 0){
+      sigset_t set;
+      siginfo_t si;
+      sigemptyset(&set);
+      sigaddset(&set, SIGUSR1);
+      sigprocmask(SIG_BLOCK, &set, NULL);
+      prctl(PR_SET_PDEATHSIG, SIGUSR1);
+      if(fork() == 0){
+        prctl(PR_GET_PDEATHSIG, &sig);
+        _exit(sig);                    // not inherited
+      }
+      wait(&sig);
+      write(p[1], "x", 1);
+      sigwaitinfo(&set, &si);
+      printf("signal %d, code %d, child's %d\n", si.si_signo, si.si_code, sig);
+      fflush(stdout);
+      _exit(0);
+    }
+    read(p[0], &c, 1);
+    _exit(0);
+  }
+  wait(NULL);
+  close(p[1]);
+  read(p[0], &c, 1);                   // until the grandchild has gone
+}
+
+int
+main(void)
+{
+  struct rlimit r = { 1, 2 };
+  TEST(prlimit(99999, RLIMIT_AS, NULL, NULL));
+  TEST(syscall(SYS_setrlimit, RLIMIT_CORE, NULL));
+  TEST(syscall(SYS_getrlimit, RLIMIT_NOFILE, NULL));
+  TEST(syscall(SYS_getrlimit, 99, &r));
+  TEST(syscall(SYS_setrlimit, RLIMIT_NPROC, &r));
+  r.rlim_cur = 0;
+  TEST(syscall(SYS_getrlimit, RLIMIT_NPROC, &r));
+  printf("%ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+  orphan();
+  changes();
+  return 0;
+}
