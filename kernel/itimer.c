@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// setitimer and getitimer.  Time that passes is an alarm's affair.  Time that is used
-// is counted tick by tick, and the task that used it sends the signal to its process
-// on its way to user mode.
+// setitimer and getitimer, and the limit on time that is used.  Time that passes is an
+// alarm's affair.  Time that is used is counted tick by tick, and the task that used it
+// sends the signal to its process on its way to user mode.
 //
 // Locks: family_lock for the timers of a process; it->lock for what interrupts change.
 
@@ -18,16 +18,17 @@
 #include "kernel/timespec.h"
 #include "mm/slab.h"
 
-enum { REAL = 0, VIRTUAL = 1, PROF = 2, TIMERS = 3 };
+enum { REAL = 0, VIRTUAL = 1, PROF = 2, TIMERS = 3, LIMIT = 3, COUNTERS = 4 };
 
-static const int signals[TIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
+static const int signals[COUNTERS] = { SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU };
 
 struct itimers {
   struct process *process;
   struct alarm alarm;
   struct spinlock lock;            // interrupts off: below
-  u64 left[TIMERS];                // ns; of REAL: when it fires, since boot.  0: off
-  u64 interval[TIMERS];            // ns, 0: once
+  u64 left[COUNTERS];              // ns; of REAL: when it fires, since boot.  0: off
+  u64 interval[COUNTERS];          // ns, 0: once
+  u64 seconds;                     // used when LIMIT fires next
   u32 fired;                       // bit n: timer n's signal is to be sent
 };
 
@@ -63,7 +64,7 @@ itimers_tick(struct process *p, bool user, u64 ns)
 {
   struct itimers *it = p->itimers;
   spin_lock(&it->lock);
-  for(u32 n = user ? VIRTUAL : PROF; n < TIMERS; n++){
+  for(u32 n = user ? VIRTUAL : PROF; n < COUNTERS; n++){
     if(it->left[n] > ns){
       it->left[n] -= ns;
     } else if(it->left[n] > 0){
@@ -87,9 +88,12 @@ itimers_send(struct process *p)
   if(!itimers_due(p))
     return;
   u32 fired = atomic_swap(&p->itimers->fired, 0);
-  for(u32 n = VIRTUAL; n < TIMERS; n++)
+  for(u32 n = VIRTUAL; n < COUNTERS; n++){
+    bool last = n == LIMIT && p->itimers->seconds >= p->limits[RLIMIT_CPU].hard;
     if(fired >> n & 1)
-      signal_send_kernel(p, signals[n]);
+      signal_send_kernel(p, last ? SIGKILL : signals[n]);
+  }
+  p->itimers->seconds += fired >> LIMIT & 1;
 }
 
 // ---- Life ----
@@ -102,7 +106,7 @@ itimers_stop(struct process *p)
     return;
   start_alarm(it, 0, 0);
   spin_lock(&it->lock);
-  it->left[VIRTUAL] = it->left[PROF] = it->fired = 0;
+  it->left[VIRTUAL] = it->left[PROF] = it->left[LIMIT] = it->fired = 0;
   spin_unlock(&it->lock);
 }
 
@@ -172,6 +176,21 @@ set_locked(struct itimers *it, u32 n, u64 value, u64 interval)
   it->left[n] = value;
   it->interval[n] = interval;
   spin_unlock(&it->lock);
+}
+
+int
+itimers_limit(struct process *p, struct used used)
+{
+  u64 limit = p->limits[RLIMIT_CPU].soft, had = used.user + used.kernel;
+  u64 ns = limit == LIMIT_NONE ? 0 : min(max(limit, 1UL), NEVER / SECOND) * SECOND;
+  bool on = spin_lock_irq(&family_lock);
+  struct itimers *it = get_itimers(p);
+  if(it){
+    it->seconds = limit;
+    set_locked(it, LIMIT, ns > had ? ns - had : ns > 0, SECOND);
+  }
+  spin_unlock_irq(&family_lock, on);
+  return it ? 0 : -ENOMEM;
 }
 
 i64

@@ -57,6 +57,10 @@ process_create(struct process *parent)
     cache_free(&processes, p);
     return NULL;
   }
+  if(p->limits[RLIMIT_CPU].soft != LIMIT_NONE && itimers_limit(p, (struct used){ 0 })){
+    process_put(p);
+    return NULL;
+  }
   return p;
 }
 

@@ -6,6 +6,7 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/files.h"
+#include "kernel/itimer.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
@@ -89,8 +90,7 @@ limit_get(u32 resource)
   return r;
 }
 
-// Most bound nothing here, or not root, and are only told again.  CPU time is not
-// watched, so it cannot be limited.
+// Most bound nothing here, or not root, and are only told again.
 static int
 limit_set(u32 resource, struct rlimit to)
 {
@@ -99,8 +99,7 @@ limit_set(u32 resource, struct rlimit to)
   if(to.soft > to.hard)
     return -EINVAL;
   if((to.hard > p->limits[resource].hard && p->uid != 0) ||
-     (to.hard > FILES_LIMIT_MAX && resource == RLIMIT_NOFILE) ||
-     (to.soft != LIMIT_NONE && resource == RLIMIT_CPU))
+     (to.hard > FILES_LIMIT_MAX && resource == RLIMIT_NOFILE))
     return -EPERM;
   p->limits[resource] = to;
   switch(resource){
@@ -108,6 +107,7 @@ limit_set(u32 resource, struct rlimit to)
   case RLIMIT_NOFILE: current->files->limit = (u32)to.soft; break;
   case RLIMIT_AS: s->size_max = to.soft; break;
   case RLIMIT_DATA: s->heap_max = to.soft; break;
+  case RLIMIT_CPU: return itimers_limit(p, process_used(p));
   }
   return 0;
 }

@@ -55,6 +55,9 @@ DEPARTURES = {
 # not be root.
 EXPECTED = {
     "ids": ("""\
+setrlimit(RLIMIT_CPU, &r): 0
+child: signal 24
+1 warnings, signal 9
 prlimit(99999, RLIMIT_AS, NULL, NULL): No such process
 syscall(SYS_setrlimit, RLIMIT_CORE, NULL): Bad address
 syscall(SYS_getrlimit, RLIMIT_NOFILE, NULL): Bad address

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose a process is, as root may change it, and whom it outlives.
+// Whose a process is, as root may change it, whom it outlives, and how long it may run.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -91,10 +91,48 @@ orphan(void)
   read(p[0], &c, 1);                   // until the grandchild has gone
 }
 
+static volatile sig_atomic_t warnings;
+
+static void
+warned(int sig)
+{
+  warnings++;
+}
+
+// A second of CPU time is for free, after that there is a warning, then the end.
+static void
+time_is_up(void)
+{
+  struct rlimit r = { 1, 2 };
+  int p[2], n = 0, status;
+  pipe(p);
+  if(fork() == 0){
+    TEST(setrlimit(RLIMIT_CPU, &r));
+    if(fork() == 0)
+      for(;;)
+        ;
+    wait(&status);
+    printf("child: signal %d\n", WTERMSIG(status));
+    fflush(stdout);
+    signal(SIGXCPU, warned);
+    for(;;)
+      if(warnings > n){
+        n++;
+        write(p[1], "w", 1);
+      }
+  }
+  close(p[1]);
+  wait(&status);
+  for(char c; read(p[0], &c, 1) == 1;)
+    n++;
+  printf("%d warnings, signal %d\n", n, WTERMSIG(status));
+}
+
 int
 main(void)
 {
   struct rlimit r = { 1, 2 };
+  time_is_up();
   TEST(prlimit(99999, RLIMIT_AS, NULL, NULL));
   TEST(syscall(SYS_setrlimit, RLIMIT_CORE, NULL));
   TEST(syscall(SYS_getrlimit, RLIMIT_NOFILE, NULL));
