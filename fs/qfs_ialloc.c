@@ -203,8 +203,11 @@ give(struct qfs *fs, u64 ino, struct qfs_inode *orphan)
   if(bitmap){
     ((u64 *)frame_kva(bitmap))[i / 64] &= ~(1UL << (i % 64));
     fs->inode_goal = min(fs->inode_goal, ino);
-    if(orphan)
+    if(orphan){
+      orphan->disk->mode = 0;      // who finds the number free finds nobody there
+      qfs_meta_dirty(fs, orphan->home);
       qfs_orphan_remove(fs, orphan);
+    }
     qfs_meta_dirty(fs, bitmap);
   }
   spin_unlock(&fs->bits_lock);

@@ -307,10 +307,6 @@ dispose(struct qfs *fs, struct qfs_inode *qi, bool wait)
   if(e)
     return e;
   e = qfs_ifree(fs, qi->vfs.ino, qi);
-  if(e == 0){
-    qi->disk->mode = 0;
-    qfs_meta_dirty(fs, qi->home);
-  }
   qfs_end(fs);
   if(e == 0)
     free_memory(qi);

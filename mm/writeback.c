@@ -141,10 +141,21 @@ object_harvest(struct object *o, u64 first, u64 end)
 
 // ---- Writing ----
 
+// A dirty page of the tree, whose lock is held, is to be written; with a pin.  Others make it
+// BUSY without that lock.  => false: somebody has taken it
 static bool
-taken(u64 word)
+try_writing(struct frame *f)
 {
-  return word & (FRAME_BUSY | FRAME_WRITING);
+  const u64 begin = PIN_1 + FRAME_WRITING - FRAME_DIRTY;
+  if(atomic_load(&f->word) & (FRAME_BUSY | FRAME_WRITING))
+    return false;
+  u64 w = atomic_add_full(&f->word, begin);
+  assert(w & FRAME_DIRTY);       // and only here it goes
+  if(likely(!(w & FRAME_BUSY)))
+    return true;
+  atomic_add_full(&f->word, -begin);
+  frame_state_changed();
+  return false;
 }
 
 // The first run of neighbouring dirty pages in [index, end), pinned, WRITING and no
@@ -160,12 +171,9 @@ take_run(struct object *o, u64 index, u64 end, struct frame **v, struct frame **
   u32 found = radix_gather(&o->pages, &index, end - 1, true, pfn, RUN_MAX);
   for(u32 first = 0; n < found; n++){
     struct frame *f = v[n] = pfn_frame(pfn[n]);
-    u64 w = atomic_load(&f->word);
     first = n ? first : f->index;
-    if(taken(w) || f->index != first + n)
+    if(f->index != first + n || !try_writing(f))
       break;
-    assert(w & FRAME_DIRTY);     // and only here it goes
-    atomic_add_full(&f->word, PIN_1 + FRAME_WRITING - FRAME_DIRTY);
   }
   if(n > 0)
     radix_mark_run(&o->pages, v[0]->index, n, false);

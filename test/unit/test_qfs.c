@@ -263,7 +263,17 @@ static void on_a_bad_disk(void) { steps(false, 40); }
 
 // ---- Many at once ----
 
-static u64 added[FILES], working;
+static void
+at_once(void (*fn)(void *), u32 often)
+{
+  for(u32 t = 1; t <= TASKS; t++)
+    host_spawn(t, fn, (void *)(u64)t);
+  preemption = often;
+  host_join();
+  preemption = 0;
+}
+
+static u64 added[FILES];
 
 // Whoever gets an inode gets it whole, and there is one only: nothing that is added
 // to it is lost, though it may leave memory at any time.
@@ -284,7 +294,6 @@ add_ones(void *arg)
     if(below(3) == 0)
       super_shrink(super, FILES);
   }
-  working--;
 }
 
 static void
@@ -296,12 +305,7 @@ many_openers(void)
     assert_int_equal(create(k, &i), 0);
     inode_put(i);
   }
-  working = TASKS;
-  for(u32 t = 1; t <= TASKS; t++)
-    host_spawn(t, add_ones, NULL);
-  preemption = 20;
-  host_join();
-  preemption = 0;
+  at_once(add_ones, 20);
   for(u32 k = 0; k < FILES; k++){
     assert_int_equal(lookup(k, &i), 0);
     assert_int_equal(i->uid, added[k]);
@@ -334,9 +338,8 @@ grow(struct inode *i)
 static void
 go_through_files(void *arg)
 {
-  u32 mine = (u32)(u64)arg;
   for(u64 n = host_rounds(60); n > 0; n--){
-    u32 k = mine * 4 + (u32)below(4);
+    u32 k = (u32)(u64)arg * 4 + (u32)below(4);
     struct inode *i;
     int e = lookup(k, &i);
     e = e == -ENOENT ? create(k, &i) : e;
@@ -363,23 +366,38 @@ replay(struct disk_event *v, u64 n)
 static void
 changes_during_commits(void)
 {
-  enum { STATES = 60 };
   start();
   static u8 base[DISK];
   memcpy(base, disk_bytes, disk_size);
   disk_record(true);
-  for(u32 t = 1; t <= TASKS; t++)
-    host_spawn(t, go_through_files, (void *)(u64)t);
-  preemption = 20;
-  host_join();
-  preemption = 0;
+  at_once(go_through_files, 20);
   end();
   disk_record(false);
-  for(u32 s = 0; s < STATES; s++){
+  for(u32 s = 0; s < 60; s++){
     memcpy(disk_bytes, base, disk_size);
     replay(disk_events, below(disk_nevents));
     disk_expect_consistent();
   }
+}
+
+static void
+come_and_go(void *arg)
+{
+  for(u64 n = host_rounds(600); n > 0; n--){
+    struct inode *i;
+    assert_int_equal(create((u32)(u64)arg, &i), 0);
+    assert_int_equal(unlink((u32)(u64)arg, i), 0);
+    inode_put(i);
+  }
+}
+
+// A file that goes leaves its number to the next one, or as free, whatever happens just then.
+static void
+numbers_come_and_go(void)
+{
+  start();
+  at_once(come_and_go, 4);
+  end();
 }
 
 // ---- Without share counts ----
@@ -569,6 +587,7 @@ main(void)
     TEST(without_memory, .frames = 3000, .reaper = true, .harts = 2),
     TEST(on_a_bad_disk, .frames = 3000),
     TEST(many_openers, .frames = 3000, .harts = TASKS + 1),
+    TEST(numbers_come_and_go, .frames = 3000, .harts = TASKS + 1),
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
     TEST(older_disk, .frames = 3000),
     TEST(many_names, .frames = 20000),

@@ -339,6 +339,32 @@ fault_while_the_file_grows(void)
   }
 }
 
+static void
+cut_off(void *arg)
+{
+  store_truncate(file, 0);
+}
+
+// At any moment of a write-back the file may be cut: its page is then written, or not, but
+// somebody gives it back.
+static void
+cut_while_it_is_written(void)
+{
+  preemption = 4;
+  for(u64 n = host_rounds(3000); n > 0; n--){
+    struct frame *f;
+    file = store_create(PAGE_SIZE, 1);
+    assert_int_equal(object_page(&file->object, 0, &f), 0);
+    assert_int_equal(object_make_dirty(&file->object, f), 0);
+    frame_put(f, PIN_1);
+    host_spawn(1, cut_off, NULL);
+    assert_int_equal(object_sync(&file->object, 0, ~0UL), 0);
+    host_join();
+    store_put(file);
+    expect_no_lies();
+  }
+}
+
 // ---- Areas cut and joined, pages dropped, while others are written back ----
 
 static void
@@ -423,6 +449,7 @@ main(void)
     TEST(writeback_under_stores, .harts = HARTS),
     TEST(truncate_under_stores, .harts = HARTS),
     TEST(fault_while_the_file_grows, .harts = HARTS),
+    TEST(cut_while_it_is_written, .harts = HARTS),
     TEST(writeback_under_changes, .harts = HARTS),
   };
   return cmocka_run_group_tests_name("race", tests, NULL, NULL);
