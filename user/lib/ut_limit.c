@@ -6,7 +6,7 @@
 
 #include "user/usertest.h"
 
-enum { MIB = 1024 * 1024, MOST_CHILDREN = 1000 };
+enum { MIB = 1024 * 1024, MOST_CHILDREN = 100000 };
 
 // Caches fill while tests run: so much may be missing afterwards.
 enum { SLACK = 2 * MIB };
