@@ -93,13 +93,33 @@ file_unreserve(struct file *f)
     object_unfix(&f->inode->object);
 }
 
+int
+inode_seal(struct inode *i, u32 seals)
+{
+  int e = 0;
+  rw_write_lock(&i->lock);             // no write is half-way
+  if(!i->seals || (seals & ~(u32)F_SEAL_ALL))
+    e = -EINVAL;
+  else if(i->seals & F_SEAL_SEAL)
+    e = -EPERM;
+  else if((seals & ~i->seals & F_SEAL_WRITE) && object_fix(&i->object))
+    e = -EBUSY;
+  else
+    i->seals |= seals;
+  rw_write_unlock(&i->lock);
+  return e;
+}
+
 static int
 truncate_locked(struct inode *i, u64 size)
 {
   int e = 0;
-  if(i->object.fixed)
+  bool more = size > i->object.size, less = size < i->object.size;
+  if(i->seals & ((more ? F_SEAL_GROW : 0) | (less ? F_SEAL_SHRINK : 0)))
+    return -EPERM;
+  if(i->object.fixed && !i->seals)
     return -ETXTBSY;
-  if(size > i->object.size)
+  if(more)
     e = object_extend(&i->object, size);
   else
     object_truncate(&i->object, size);

@@ -101,14 +101,19 @@ write_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
   *done = 0;
   if(unlikely(err))
     return err;
-  err = -EFBIG;
   rw_write_lock(&i->lock);
+  u64 end = FILE_SIZE_MAX, size = i->object.size;
+  err = -EFBIG;
+  if(i->seals & F_SEAL_GROW){          // as Linux: of the last page all or nothing
+    end = *pos + some > size ? page_down(size) : size;
+    err = -EPERM;
+  }
   if(f->flags & O_APPEND)
     *pos = i->object.size;
   if(unlikely(i->object.fixed))
-    err = -ETXTBSY;
-  else if(*pos < FILE_SIZE_MAX)
-    err = object_write(&i->object, *pos, buf, min(some, FILE_SIZE_MAX - *pos), done);
+    err = inode_fixed_error(i);
+  else if(*pos < end)
+    err = object_write(&i->object, *pos, buf, min(some, end - *pos), done);
   if(*done > 0)
     inode_modified(i);
   rw_write_unlock(&i->lock);
@@ -163,7 +168,9 @@ allocate_locked(struct inode *i, u64 off, u64 end)
 {
   int e = 0;
   if(i->object.fixed)
-    return -ETXTBSY;
+    return inode_fixed_error(i);
+  if(end > i->object.size && (i->seals & F_SEAL_GROW))
+    return -EPERM;
   if(end > i->object.size)
     e = object_extend(&i->object, end);
   for(u64 at = page_down(off); e == 0 && at < end; at += PAGE_SIZE){
@@ -208,7 +215,7 @@ punch_locked(struct inode *i, u64 off, u64 end)
   struct object *o = &i->object;
   u64 first = page_up(off), last = end < o->size ? page_down(end) : page_up(o->size);
   if(o->fixed)
-    return -ETXTBSY;
+    return inode_fixed_error(i);
   inode_modified(i);
   end = min(end, o->size);
   if(first > last)

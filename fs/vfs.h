@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "kernel/errno.h"
 #include "kernel/list.h"
 #include "kernel/lock.h"
 #include "kernel/types.h"
@@ -115,6 +116,7 @@ struct inode {
   u64 stored_size;                // that the file system knows of
   struct list link;               // super->inodes, under super->lock
   bool linkable;                  // has no name yet, and may get one
+  u8 seals;                       // F_SEAL_*; SEALABLE: it can have some. lock
   i32 writers;                    // open files that may write; or, negative, that run it
   bool dirty;                     // attributes differ from the disk's: ops->update is due
   struct pipe *pipe;              // of an open FIFO
@@ -279,6 +281,21 @@ int vfs_link(struct inode *i, struct inode *base, const char *path);    // a nam
 int vfs_unlink(struct inode *base, const char *path, bool directory);
 int vfs_rename(struct inode *ob, const char *old, struct inode *nb, const char *new, u32 flags);
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
+// What programs may forbid for memory without a name, for ever: fcntl(F_ADD_SEALS). Sealed
+// against writing it is `fixed`.
+enum {
+  F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8, F_SEAL_ALL = 15,
+  SEALABLE = 64,
+};
+int inode_seal(struct inode *i, u32 seals);      // => 0, -EINVAL: not for i, -EPERM, -EBUSY
+
+// What a store to i, which is fixed, fails with.
+static inline int
+inode_fixed_error(const struct inode *i)
+{
+  return i->seals ? -EPERM : -ETXTBSY;
+}
+
 // May it get this size? => false: RLIMIT_FSIZE is in the way, SIGXFSZ is sent
 bool file_may_grow(const struct inode *i, u64 size);
 int vfs_truncate(struct inode *i, u64 size);

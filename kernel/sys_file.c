@@ -207,7 +207,8 @@ sys_pipe2(const u64 *a)
 
 enum {
   F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030,
-  F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032, FD_CLOEXEC = 1,
+  F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032, F_ADD_SEALS = 1033, F_GET_SEALS = 1034,
+  FD_CLOEXEC = 1,
 };
 enum { STATUS_FLAGS = O_APPEND | O_NONBLOCK };    // what F_SETFL can change
 
@@ -238,6 +239,10 @@ fcntl_file(int fd, u32 cmd, u64 arg)
     e = 0;
   } else if(f && (cmd == F_GETPIPE_SZ || cmd == F_SETPIPE_SZ)){
     e = pipe_set_size(f, cmd == F_GETPIPE_SZ ? 0 : max((u32)arg, 1U));
+  } else if(f && cmd == F_ADD_SEALS){
+    e = (f->flags & O_ACCMODE) == O_RDONLY ? -EPERM : inode_seal(f->inode, arg);
+  } else if(f && cmd == F_GET_SEALS){
+    e = f->inode->seals ? f->inode->seals & ~SEALABLE : -EINVAL;
   } else if(f && is_lock_command(cmd)){
     e = fcntl_lock(fd, f, cmd, arg);
   }

@@ -40,7 +40,7 @@ file_object(struct file *f, u32 prot, u32 *flags, struct object **out)
   if(*flags & MAP_SHARED){
     bool fixed = f->inode->object.fixed;
     if((prot & PROT_WRITE) && (access != O_RDWR || fixed))
-      return fixed ? -ETXTBSY : -EACCES;
+      return fixed ? inode_fixed_error(f->inode) : -EACCES;
     if(access == O_RDWR && !fixed)
       *flags |= MAP_MAYWRITE;
   }

@@ -90,8 +90,9 @@ sys_mount(const u64 *a)
 i64
 sys_umount2(const u64 *a)
 {
+  enum { MNT_FORCE = 1 };              // nothing here could be waited for
   struct user_path p;
-  if(a[1])
+  if((u32)a[1] & ~MNT_FORCE)
     return -EINVAL;
   int e = user_path_get(&p, AT_FDCWD, a[0]);
   if(e == 0)

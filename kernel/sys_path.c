@@ -39,7 +39,7 @@ sys_openat(const u64 *a)
 
 // ---- memfd_create ----
 
-enum { MFD_CLOEXEC = 1, MFD_EXEC = 0x10, MFD_NAME_MAX = 249 };
+enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 0x10, MFD_NAME_MAX = 249 };
 
 // The name is for the eyes of people who look at /proc elsewhere.
 i64
@@ -49,13 +49,15 @@ sys_memfd_create(const u64 *a)
   struct inode *i;
   struct file *f;
   u32 flags = a[1];
-  if(flags & ~(MFD_CLOEXEC | MFD_EXEC))
+  if(flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC))
     return -EINVAL;
   i64 e = copy_str_from_user(name, a[0], sizeof name);
   if(e >= 0)
     e = tmpfs_nameless(&i);
-  if(e == 0)
+  if(e == 0){
+    i->seals = SEALABLE | (flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
     e = inode_open(i, O_RDWR, &f);
+  }
   if(e)
     return e == -ENAMETOOLONG ? -EINVAL : e;
   return fd_install(f, 0, flags & MFD_CLOEXEC ? O_CLOEXEC : 0);

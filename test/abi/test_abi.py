@@ -65,6 +65,11 @@ syscall(SYS_getrlimit, 99, &r): Invalid argument
 syscall(SYS_setrlimit, RLIMIT_NPROC, &r): 0
 syscall(SYS_getrlimit, RLIMIT_NPROC, &r): 0
 1 2
+mount("none", "mounted", "tmpfs", 0, NULL): 0
+umount2("mounted", 1 << 20): Invalid argument
+umount2("mounted", MNT_FORCE): 0
+umount2("mounted", MNT_FORCE): Invalid argument
+rmdir("mounted"): 0
 prctl(PR_SET_PDEATHSIG, 65): Invalid argument
 prctl(PR_GET_PDEATHSIG, 8): Bad address
 signal 10, code 0, child's 0

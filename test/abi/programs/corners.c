@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What calls do at their corners: names with a slash behind them, nothing to copy, limits
-// on the size of files, locks of several kinds, pipes of other sizes, protections.
+// on the size of files, locks of several kinds, pipes of other sizes, seals, protections.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -187,6 +187,58 @@ pipes(void)
 }
 
 static long
+maps_of(int fd, int prot, int flags)
+{
+  void *p = mmap(NULL, PAGE, prot, flags, fd, 0);
+  return p == MAP_FAILED ? -1 : munmap(p, PAGE);
+}
+
+// Memory that shall not change any more.
+static void
+seals(void)
+{
+  int fd = memfd_create("sealed", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+  int plain = memfd_create("plain", 0);
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int reader = open(path, O_RDONLY);
+  TEST(fcntl(plain, F_GET_SEALS));
+  TEST(fcntl(plain, F_ADD_SEALS, F_SEAL_GROW));
+  TEST(ftruncate(plain, 10));
+  TEST(fcntl(0, F_GET_SEALS));
+  TEST(fcntl(fd, F_GET_SEALS));
+  TEST(fcntl(reader, F_ADD_SEALS, F_SEAL_GROW));
+  TEST(fcntl(fd, F_ADD_SEALS, 0x1000));
+  TEST(ftruncate(fd, 5000));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+  TEST(ftruncate(fd, 6000));
+  TEST(fallocate(fd, 0, 0, 6000));
+  TEST(pwrite(fd, "text", 4, 4998));
+  TEST(pwrite(fd, "text", 4, 4996));
+  TEST(pwrite(fd, "text", 4, 4094));
+  TEST(pwrite(fd, "text", 4, 9000));
+  TEST(ftruncate(fd, 4096));
+  TEST(pwrite(fd, "text", 4, 4094));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+  TEST(ftruncate(fd, 4000));
+  TEST(ftruncate(fd, 4096));
+  char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  munmap(p, PAGE);
+  TEST(fcntl(fd, F_GET_SEALS));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+  TEST(pwrite(fd, "x", 1, 0));
+  TEST(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE));
+  TEST(maps_of(fd, RW, MAP_SHARED));
+  TEST(maps_of(fd, RW, MAP_PRIVATE));
+  TEST(maps_of(reader, PROT_READ, MAP_SHARED));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL));
+  TEST(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL));
+  TEST(fcntl(fd, F_GET_SEALS));
+}
+
+static long
 maps(int flags)
 {
   return mmap(NULL, PAGE, RW, flags, -1, 0) == MAP_FAILED ? -1 : 0;
@@ -220,6 +272,7 @@ main(void)
   sizes();
   through();
   pipes();
+  seals();
   memory();
   return 0;
 }

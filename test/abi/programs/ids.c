@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose a process is, as root may change it, whom it outlives, and how long it may run.
+// What is root's to do: whose a process is, how long it may run, and what it outlives;
+// unmounting by force.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,6 +131,17 @@ time_is_up(void)
   printf("%d warnings, signal %d\n", n, WTERMSIG(status));
 }
 
+static void
+force(void)
+{
+  mkdir("mounted", 0755);
+  TEST(mount("none", "mounted", "tmpfs", 0, NULL));
+  TEST(umount2("mounted", 1 << 20));
+  TEST(umount2("mounted", MNT_FORCE));
+  TEST(umount2("mounted", MNT_FORCE));
+  TEST(rmdir("mounted"));
+}
+
 int
 main(void)
 {
@@ -141,6 +155,7 @@ main(void)
   r.rlim_cur = 0;
   TEST(syscall(SYS_getrlimit, RLIMIT_NPROC, &r));
   printf("%ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+  force();
   orphan();
   changes();
   return 0;
