@@ -19,9 +19,9 @@ struct rate {
 struct demand {
   u64 begun;                   // in which turn
   struct rate used;            // pages that the hand found used, by its turns
-  struct rate in;              // pages that were read from slots for it, likewise
+  struct rate in;              // pages that were read for it, likewise, but files' in order
   struct rate faults;          // that waited for a disk, by the second
-  struct rate lost;            // private pages that went to slots, by the tick of load control
+  struct rate lost;            // pages that were taken from it, by the tick of load control
 };
 
 enum { LOAD_TICK_NS = 250000000, SECOND_NS = 1000000000 };

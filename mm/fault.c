@@ -29,6 +29,7 @@
 #include "kernel/task.h"
 #include "mm/area.h"
 #include "mm/entry.h"
+#include "mm/load.h"
 #include "mm/local.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
@@ -456,13 +457,17 @@ static __attribute__((noinline)) int
 wait_long(struct space *s, va_t va, struct wanted *w, int what)
 {
   u64 start = machine_time_ns();
-  bool major = what == NEED_SLOTS || (what == NEED_PAGE && object_has_store(w->object));
+  bool jumps = false;
+  bool major = what == NEED_SLOTS ||
+               (what == NEED_PAGE && object_page_away(w->object, w->index, &jumps));
   w->after |= WAITED | (major ? MAJOR : 0);
   enum fault waited = wait_for(s, va, w, what);
   if(what <= NEED_FRAME){
     vm_count(VM_WAITS + (what - NEED_MEMORY));
     vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
   }
+  if(jumps)
+    load_read(s, 1, machine_time_ns() - start);
   return (int)waited;
 }
 

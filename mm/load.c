@@ -5,9 +5,9 @@
 // suspended, so that the working sets of the others fit, and take their turn later: a
 // slice each, long enough to bring a set in and use it for a while.
 //
-// It is thrashing if tasks have waited longer for pages from swap than they have
-// computed, and at least two spaces lost pages and wanted some back.  Who has run longest
-// goes first, and comes back last.  The pages of the suspended go before all others.
+// It is thrashing if tasks have waited longer for pages, of swap or of files out of order,
+// than they have computed, and at least two spaces lost pages and wanted some back.  Who has
+// run longest goes first, and comes back last.  The pages of the suspended go before all others.
 //
 // Lock: all_spaces_lock for who is suspended: a space on the list stays while it is held.
 
@@ -27,7 +27,7 @@ enum {
 };
 
 static struct {
-  u64 waited;                  // ns for pages from slots, all tasks since the last tick; atomic
+  u64 waited;                  // ns for pages, all tasks since the last tick; atomic
   u64 last, computed;          // tick, and the ticks all harts had spent in user mode then
   u64 round;                   // of the survey
   u64 turn;                    // when the last one was resumed in exchange for another

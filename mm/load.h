@@ -8,7 +8,8 @@
 
 struct space;
 
-// n pages were read from slots for s, which took so long.
+// n pages were read for s, which took so long; not counting those of files that it goes
+// through in order, and so has not lost before.
 void load_read(struct space *s, u32 n, u64 ns);
 
 // The reaper's: when to look again (~0: no need), and that look.

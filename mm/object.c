@@ -320,6 +320,17 @@ end_fill(struct object *o, struct frame **f, u32 n, int err)
     frame_put(f[i], PIN_1);
 }
 
+bool
+object_page_away(struct object *o, u64 index, bool *jumps)
+{
+  spin_lock(&o->lock);
+  u64 value = radix_get(&o->pages, index);
+  bool away = value & AWAY || (value == 0 && object_has_store(o));
+  *jumps = away && (value || index != o->next_read);
+  spin_unlock(&o->lock);
+  return away;
+}
+
 // Fill f from the store and, unless `alone`, missing pages that follow it: what is only
 // read ahead must not fail the page that was asked for.
 // => 0; -EAGAIN: try again, alone; -EIO ...

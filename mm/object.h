@@ -105,6 +105,9 @@ void object_put(struct object *o);      // may sleep; no mm lock held; NULL is n
 //    0, -ENOMEM, -EIO ...; -ERANGE: past the end (cut off meanwhile).  May sleep.
 int object_page(struct object *o, u64 index, struct frame **out);
 
+// Has that page to be read first?  *jumps: not as the next in the order of a file.
+bool object_page_away(struct object *o, u64 index, bool *jumps);
+
 // The page at index, about to be overwritten as a whole: not read if it is not
 // there.  => as object_page, but *fresh tells that it was made, holds anything, is
 // dirty, and is BUSY until the caller has filled it and calls frame_unbusy.

@@ -37,6 +37,7 @@ take_entry(struct gather *g, pte_t *e, va_t va, struct frame *f, enum take what)
     return;
   if(what == TAKE_IDLE && local_keeps(g->space, va))
     return;
+  rate_add(&g->space->demand.lost, demand_tick(), what == TAKE_IDLE);
   atomic_add(&g->space->resident, -1UL);
   gather_page(g, f, pte_dirty(pmap_set(e, 0)));
   gather_range(g, va, va + PAGE_SIZE);

@@ -3,12 +3,14 @@
 // thrash: use so much memory in some order, every page stamped with what it is and how
 // often it was written, and every touch checked.  For memory that is too small.
 //
-//   thrash [-p pattern] [-t touches] [-l seconds] [-f children] [-w percent] [-s seed] MiB
+//   thrash [-p pattern] [-t touches] [-l seconds] [-f children | -o file] [-w percent]
+//          [-s seed] MiB
 //
 // Patterns: seq (in order, again and again), rand, stride (every 17th), zipf (few often),
 // phase (a quarter at a time).  Children fork from the stamped region and do the same to
 // their copy.  -w: how many touches in a hundred are writes, 50.  -l: for so long instead of
-// so often; then every process says how many touches it made.
+// so often; then every process says how many touches it made.  -o: the memory is that of a
+// file, which is made for it.
 
 #include "user/ulib.h"
 #include "user/user.h"
@@ -117,13 +119,24 @@ work(uint64 (*page)(uint64 i))
     printf("thrash: %lu touches: ok\n", i);
 }
 
+// fd: of a file, or -1
 static void *
-map(uint64 bytes)
+map(uint64 bytes, int fd)
 {
-  long r = sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  long r = sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
   if(r < 0)
     die("mmap: %s", error_text(r));
   return (void *)r;
+}
+
+static int
+file_of(const char *name, uint64 bytes)
+{
+  int fd = open(name, O_RDWR | O_CREAT | O_TRUNC);
+  if(fd < 0 || sys_ftruncate(fd, bytes) < 0)
+    die("cannot make %s", name);
+  return fd;
 }
 
 static bool
@@ -152,8 +165,10 @@ run(uint64 (*page)(uint64 i), long children, uint64 seed)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "p:t:l:f:w:s:",
-    "thrash [-p pattern] [-t touches] [-l seconds] [-f children] [-w percent] [-s seed] MiB" };
+  struct options o = { argc, argv, "p:t:l:f:o:w:s:",
+    "thrash [-p pattern] [-t touches] [-l seconds] [-f children | -o file] [-w percent] "
+    "[-s seed] MiB" };
+  const char *file = NULL;
   uint64 (*page)(uint64 i) = sequential;
   long mib, many = -1, children = 0, seed = 1;
   bool ok = true;
@@ -161,6 +176,10 @@ main(int argc, char **argv)
   for(int c; (c = option(&o)) != 0;){
     long *number = c == 't' ? &many : c == 'l' ? &seconds : c == 'f' ? &children :
                    c == 'w' ? &percent : &seed;
+    if(c == 'o'){
+      file = o.value;
+      continue;
+    }
     if(c != 'p'){
       ok &= parse_size(o.value, number);
       continue;
@@ -170,12 +189,13 @@ main(int argc, char **argv)
       if(strcmp(patterns[i].name, o.value) == 0)
         page = patterns[i].page;
   }
-  if(!ok || page == NULL || o.at + 1 != argc || !parse_size(argv[o.at], &mib) || mib < 1)
+  if(!ok || page == NULL || (file && children) || o.at + 1 != argc ||
+     !parse_size(argv[o.at], &mib) || mib < 1)
     usage(&o);
   pages = (uint64)mib * 1024 * 1024 / PAGE;
   touches = many < 0 ? 3 * pages : (uint64)many;
-  region = map(pages * PAGE);
-  generation = map(pages * sizeof *generation);
+  region = map(pages * PAGE, file ? file_of(file, pages * PAGE) : -1);
+  generation = map(pages * sizeof *generation, -1);
   state = (uint64)seed * 88172645463325252UL | 1;
   for(uint64 p = 0; p < pages; p++)
     write_page(p);

@@ -32,6 +32,22 @@ def test_load_control(boot, disk):
     g.vm_check()
 
 
+@pytest.mark.parametrize("where", ["/mnt", "/home"])
+def test_load_control_of_shared_pages(boot, disk, where):
+    """Six times 4 MiB of files that are mapped, in memory or on the disk."""
+    g = boot(cpus=2, mem="16M", swap=disk(96))
+    g.check("mkdir /mnt /home && mount -t tmpfs -o size=64M none /mnt")
+    before = vmstat(g)
+    out = g.check(f"for i in 1 2 3 4 5 6; do thrash -p rand -l 5 -o {where}/$i 4 & done; wait", 200)
+    after = vmstat(g)
+    touches = [int(n) for n in re.findall(r"(\d+) touches: ok", out)]
+    assert len(touches) == 6 and after["oom_kill"] == 0
+    assert after["load_suspends"] > before["load_suspends"] + 2
+    assert sum(touches) > 20 * (after["pgmajfault"] - before["pgmajfault"])
+    wait_for(lambda: vmstat(g)["load_suspended"] == 0)
+    g.vm_check()
+
+
 def test_the_shell_goes_on(boot, disk):
     """While hogs are suspended; one that is killed goes, and all do on when it is switched off."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
