@@ -96,7 +96,7 @@ make_name(struct inode *base, const char *path, const struct wish *wish,
     e = -ENOTDIR;
   if(e == 0 && !walk_ends_in_name(&w))
     e = -EEXIST;
-  if(w.slash && !S_ISDIR(wish->mode))
+  if(e == 0 && w.slash && !S_ISDIR(wish->mode))
     make = make_nothing;
   if(e == 0){
     rw_write_lock(&w.dir->lock);
