@@ -175,15 +175,25 @@ process_news(struct process *p)
   tell_parent(p, parent);
 }
 
+// The next ancestor that adopts, or init.
+static struct process *
+adopter(const struct process *p)
+{
+  struct process *to = p->parent;
+  while(to && (!to->adopts || to->exiting || to->zombie))
+    to = to->parent;
+  return to ? to : init_process;
+}
+
 static void
 reparent_children(struct process *p)
 {
-  struct process *child, *next;
+  struct process *child, *next, *to = adopter(p);
   list_for_safe(child, next, &p->children, sibling){
-    child->parent = init_process;
-    child->ppid = init_process->pid;
+    child->parent = to;
+    child->ppid = to->pid;
     list_remove(&child->sibling);
-    list_append(&init_process->children, &child->sibling);
+    list_append(&to->children, &child->sibling);
     job_lost_parent(child, p);
     if(child->death_signal)
       signal_send_locked(child, NULL, &(struct siginfo){ .signo = child->death_signal });

@@ -63,10 +63,10 @@ sys_sysinfo(const u64 *a)
 i64
 sys_getrandom(const u64 *a)
 {
-  enum { GRND_KNOWN = 7, PIECE = 256 };
+  enum { GRND_KNOWN = 7, GRND_OTHERS = 6, PIECE = 256 };     // either of two others
   u8 buf[PIECE];
   u64 n = min(a[1], (u64)0x7ffff000), done = 0;
-  if(a[2] & ~(u64)GRND_KNOWN)
+  if((a[2] & ~(u64)GRND_KNOWN) || (a[2] & GRND_OTHERS) == GRND_OTHERS)
     return -EINVAL;
   while(done < n && !current->killed){
     u64 part = min(n - done, (u64)PIECE);

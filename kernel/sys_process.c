@@ -283,7 +283,10 @@ sys_setsid(const u64 *a)
 
 // ---- The rest ----
 
-enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_GET_NAME = 16 };
+enum {
+  PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_GET_NAME = 16,
+  PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
+};
 
 i64
 sys_prctl(const u64 *a)
@@ -296,6 +299,11 @@ sys_prctl(const u64 *a)
       return -EINVAL;
     t->process->death_signal = a[1];
     return 0;
+  case PR_SET_CHILD_SUBREAPER:
+    t->process->adopts = a[1] != 0;
+    return 0;
+  case PR_GET_CHILD_SUBREAPER:
+    return store_user_u32(a[1], t->process->adopts);
   case PR_GET_PDEATHSIG:
     return store_user_u32(a[1], t->process->death_signal);
   case PR_SET_NAME: {

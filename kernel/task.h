@@ -79,6 +79,7 @@ struct process {
   struct offer *offer;              // to go on in another one's place, or NULL
   bool execed;                      // has called execve since the fork
   int death_signal;                 // to be sent when the parent has gone, or 0
+  bool adopts;                      // the orphans among its descendants become its children
   bool immune;                      // to signals: init and the kernel's own tasks
   int news;                         // wait status of a stop or continue not yet reported
   struct sigpending pending;        // to the process

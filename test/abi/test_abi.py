@@ -70,6 +70,11 @@ umount2("mounted", 1 << 20): Invalid argument
 umount2("mounted", MNT_FORCE): 0
 umount2("mounted", MNT_FORCE): Invalid argument
 rmdir("mounted"): 0
+prctl(PR_GET_CHILD_SUBREAPER, 8): Bad address
+prctl(PR_SET_CHILD_SUBREAPER, 1): 0
+prctl(PR_GET_CHILD_SUBREAPER, &on): 0
+on 1, child 0, grandchild 40
+prctl(PR_SET_CHILD_SUBREAPER, 0): 0
 prctl(PR_SET_PDEATHSIG, 65): Invalid argument
 prctl(PR_GET_PDEATHSIG, 8): Bad address
 signal 10, code 0, child's 0

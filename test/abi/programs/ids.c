@@ -94,6 +94,31 @@ orphan(void)
   read(p[0], &c, 1);                   // until the grandchild has gone
 }
 
+// Who adopts has his grandchildren for children when their parents have gone.
+static void
+adopted(void)
+{
+  int on = 7, status;
+  TEST(prctl(PR_GET_CHILD_SUBREAPER, 8));
+  TEST(prctl(PR_SET_CHILD_SUBREAPER, 1));
+  TEST(prctl(PR_GET_CHILD_SUBREAPER, &on));
+  pid_t me = getpid(), child = fork();
+  if(child == 0){
+    prctl(PR_GET_CHILD_SUBREAPER, &on);
+    if(fork() == 0){
+      while(getppid() != me)
+        usleep(1000);
+      _exit(40 + on);                  // not inherited
+    }
+    _exit(on);
+  }
+  waitpid(child, &status, 0);
+  printf("on %d, child %d, ", on, WEXITSTATUS(status));
+  wait(&status);
+  printf("grandchild %d\n", WEXITSTATUS(status));
+  TEST(prctl(PR_SET_CHILD_SUBREAPER, 0));
+}
+
 static volatile sig_atomic_t warnings;
 
 static void
@@ -156,6 +181,7 @@ main(void)
   TEST(syscall(SYS_getrlimit, RLIMIT_NPROC, &r));
   printf("%ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
   force();
+  adopted();
   orphan();
   changes();
   return 0;
