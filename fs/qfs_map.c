@@ -200,10 +200,17 @@ struct place {
   u32 height;
 };
 
+// The page does not tell: on a broken disk the inode's home may be a block of its tree, too.
+static bool
+in_root(const struct qfs_inode *qi, const struct place *p)
+{
+  return p->height == qi->height;
+}
+
 static void
 place_put(struct qfs_inode *qi, struct place *p)
 {
-  if(p->page != qi->home)
+  if(!in_root(qi, p))
     qfs_meta_put(p->page);
 }
 
@@ -247,7 +254,7 @@ descend(struct qfs_inode *qi, u64 index, struct place *p)
     p->i = slot_at(index, p->height);
     p->slot = (u64 *)frame_kva(f) + p->i;
   }
-  if(p->height == 0 && p->page != qi->home)
+  if(p->height == 0 && !in_root(qi, p))
     remember(qi, index, p->page);
   return 0;
 }
@@ -489,7 +496,7 @@ share_slots(struct qfs_inode *qi, struct place *p, u64 block, u32 n)
   u64 before = 0;
   u32 k = 0, runs = 0;
   int e = 0;
-  n = min(n, (p->page == qi->home ? QFS_ROOTS : QFS_PTRS) - p->i);
+  n = min(n, (in_root(qi, p) ? QFS_ROOTS : QFS_PTRS) - p->i);
   for(; k < n; k++){
     u64 old = p->slot[k];
     runs += old && old != before + 1;

@@ -382,10 +382,39 @@ damaged_images(void)
   assert_true(repaired > host_rounds(IMAGES) / 2);
 }
 
+// Each file's tree leads to the block that the inode itself is in.
+static void
+inodes_in_their_own_trees(void)
+{
+  struct inode *i;
+  int e;
+  make_sound();
+  memcpy(disk_bytes, sound, DISK);
+  mended = false;
+  for(u32 n = 0; n < 1000; n++){
+    struct qfs_dinode *d = some_inode();
+    if(S_ISREG(d->mode)){
+      d->height = 1;
+      d->root[0] = (u64)((u8 *)d - disk_bytes) / QFS_BLOCK;
+    }
+  }
+  assert_int_equal(mount_disk(), 0);
+  assert_int_equal(super->root->ops->lookup(super->root, "file", 4, &i), 0);
+  transfer(object_write, i, 500 * QFS_BLOCK, QFS_BLOCK, &e);
+  assert_int_equal(e, 0);
+  inode_modified(i);
+  inode_put(i);
+  unmount_disk();
+  assert_int_equal(disk_check(true), FSCK_MENDED);
+  disk_expect_consistent();
+  buffer_drop();
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
+    TEST(inodes_in_their_own_trees, .frames = 3000),
     TEST(damaged_images, .frames = 3000),
   };
   return cmocka_run_group_tests_name("fsck", tests, NULL, NULL);
