@@ -177,8 +177,18 @@ sys_sched_setscheduler(const u64 *a)
 
 i64 sys_sched_setparam(const u64 *a) { return set_parameter(a, a[1]); }
 i64 sys_sched_getscheduler(const u64 *a) { int e = check_named(a); return e ? e : SCHED_OTHER; }
-i64 sys_sched_get_priority_max(const u64 *a) { return is_policy(a[0]) ? 0 : -EINVAL; }
-i64 sys_sched_get_priority_min(const u64 *a) { return is_policy(a[0]) ? 0 : -EINVAL; }
+
+// The range of a policy's priorities, whether there is such a policy here or not.
+static i64
+bound(u64 policy, i64 real_time)
+{
+  enum { REAL_TIME = 1 << 1 | 1 << 2, OTHERS = 1 << 0 | 1 << 3 | 1 << 5 | 1 << 6 };    // Linux's
+  u32 bit = (u32)policy < 32 ? 1U << (u32)policy : 0;
+  return bit & REAL_TIME ? real_time : bit & OTHERS ? 0 : -EINVAL;
+}
+
+i64 sys_sched_get_priority_max(const u64 *a) { return bound(a[0], 99); }
+i64 sys_sched_get_priority_min(const u64 *a) { return bound(a[0], 1); }
 
 i64
 sys_sched_rr_get_interval(const u64 *a)

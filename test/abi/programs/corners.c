@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // What calls do at their corners: names with a slash behind them, nothing to copy, limits
-// on the size of files, locks of several kinds, pipes of other sizes, seals, protections.
+// on the size of files, locks of several kinds, pipes of other sizes, seals, protections,
+// priorities.
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -261,6 +263,19 @@ memory(void)
   TEST(clock_gettime(-1, &t));
 }
 
+static void
+priorities(void)
+{
+  TEST(sched_get_priority_max(SCHED_FIFO));
+  TEST(sched_get_priority_min(SCHED_RR));
+  TEST(sched_get_priority_max(SCHED_OTHER));
+  TEST(sched_get_priority_min(SCHED_BATCH));
+  TEST(sched_get_priority_max(SCHED_IDLE));
+  TEST(sched_get_priority_max(4));
+  TEST(sched_get_priority_min(33));
+  TEST(sched_get_priority_max(-1));
+}
+
 int
 main(void)
 {
@@ -274,5 +289,6 @@ main(void)
   pipes();
   seals();
   memory();
+  priorities();
   return 0;
 }
