@@ -337,16 +337,13 @@ do_group(struct frame **v, u32 n, pages_fn *fn)
   return done;
 }
 
-// Have the owner's pages places in a store, which pages of another say?
+// Has f a place in a store, which pages of another object say?  While f is BUSY its object
+// stays, and a reference must not become the last: its end would wait for f.
 static bool
-has_places(struct frame **v, u32 n)
+has_place(const struct frame *f)
 {
-  struct owner o = { NULL, NULL };
-  for(u32 i = 0; i < n && frame_kind(v[i]) == KIND_OBJECT && !owner_get(&o, v[i]); i++)
-    ;
-  bool places = o.object && o.object->ops && o.object->ops->page_mkwrite;
-  owner_put(&o);
-  return places;
+  const struct object *o = frame_kind(f) == KIND_OBJECT ? knum_ptr(f->owner) : NULL;
+  return o && o->ops && o->ops->page_mkwrite;
 }
 
 // Who writes pages with places waits for those that say where, and these may be in v: they
@@ -361,7 +358,7 @@ by_owner(struct frame **v, u32 n, pages_fn *fn)
     for(u32 i = 0, k; i < n; i = k){
       for(k = i + 1; k < n && v[k]->owner == v[i]->owner; k++)
         ;
-      if(last || !has_places(v + i, k - i))
+      if(last || !has_place(v[i]))
         done += do_group(v + i, k - i, fn);
       else
         for(u32 j = i; j < k; j++)

@@ -81,8 +81,13 @@ object_destroy(struct object *o)
 void
 object_put(struct object *o)
 {
-  if(o == NULL || atomic_add_full(&o->refs, -1UL) != 1)
-    return;
+  if(o && atomic_add_full(&o->refs, -1UL) == 1)
+    object_end(o);
+}
+
+void
+object_end(struct object *o)
+{
   if(o->ops){
     o->ops->release(o);
     return;

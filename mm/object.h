@@ -51,6 +51,7 @@ struct object {
   struct radix pages;             // index -> frame number, marked where dirty; or AWAY | slot
   u64 away;                       // how many of them are in slots only
   u64 writing;                    // pages on their way to the store
+  struct object *ended;           // the reaper's: the next of those to be ended
   u64 ahead;                      // pages behind the end that have their places: the first,
                                   // and << 32 the one past the last; 0: none.  See below
   u32 errors;                     // of writing, below

@@ -201,5 +201,8 @@ u32 object_forget_idle(struct object *o, struct frame **v, u32 n);
 // are written first.  => freed
 u64 object_evict(struct object *o, struct frame **v, u32 n);
 
+// The last reference is gone.  Waits for pages that are BUSY.
+void object_end(struct object *o);
+
 // A reference, unless the last one is gone already (all_objects_lock held).
 bool object_get_live(struct object *o);

@@ -17,6 +17,7 @@
 #include "mm/evict.h"
 #include "mm/frame.h"
 #include "mm/local.h"
+#include "mm/objects.h"
 #include "mm/policy/policy.h"
 #include "mm/reaper.h"
 #include "mm/rmap.h"
@@ -39,6 +40,7 @@ static struct {
   struct ring ring;
   const struct policy *policy;
   struct owner owner;          // of the last page looked at
+  struct object *ended;        // whose last reference was that
   bool stale;                  // USED was cleared somewhere, and no hart fenced since
   struct frame *batch[EVICT_MAX];
   u32 n;
@@ -60,12 +62,34 @@ present(struct ring *r, u64 place)
   return evict_may(f);
 }
 
+// The end of an object waits for its pages, of which some may be in the batch.
+static void
+leave_owner(void)
+{
+  struct object *o = rings.owner.object;
+  if(o && atomic_add_full(&o->refs, -1UL) == 1){
+    o->ended = rings.ended;
+    rings.ended = o;
+  }
+  rings.owner.object = NULL;
+  owner_put(&rings.owner);
+}
+
+// Nothing is taken any more.
+static void
+end_objects(void)
+{
+  leave_owner();
+  for(struct object *o; (o = rings.ended) != NULL; object_end(o))
+    rings.ended = o->ended;
+}
+
 static bool
 find_owner(struct frame *f)
 {
   if(owner_has(&rings.owner, f))
     return true;
-  owner_put(&rings.owner);
+  leave_owner();
   return owner_get(&rings.owner, f);
 }
 
@@ -174,8 +198,9 @@ evict_batch(struct ring *r, const struct policy *policy, u64 want)
   if(r->hand < hand)
     demand_turn++;
   fence_stale();
-  owner_put(&rings.owner);
-  return rings.n ? evict(rings.batch, rings.n) : 0;
+  u64 freed = rings.n ? evict(rings.batch, rings.n) : 0;
+  end_objects();
+  return freed;
 }
 
 u64
@@ -277,7 +302,6 @@ take_cold(struct frame **v)
     if(present(r, place) && use(r, place) == MODIFIED && evict_take(frame_at(r, place)))
       v[n++] = frame_at(r, place);
   }
-  owner_put(&rings.owner);
   return n;
 }
 
@@ -287,6 +311,7 @@ ring_write_ahead(void)
   struct frame *v[EVICT_MAX];
   if(requests() == ahead.io && harts_to_spare())
     vm_add(VM_WRITE_AHEAD, evict_write_ahead(v, take_cold(v)));
+  end_objects();
   ahead.io = requests();
   ahead.next = machine_time_ns() + AHEAD_NS;
 }
@@ -331,6 +356,6 @@ ring_tick(void)
     demand_turn++;
   }
   fence_stale();
-  owner_put(&rings.owner);
+  end_objects();
   next_tick = machine_time_ns() + atomic_load(&ring_tick_ms) * NS_A_MS;
 }

@@ -7,6 +7,7 @@
 #include "host/host.h"
 #include "host/store.h"
 #include "mm/object.h"
+#include "mm/ring.h"
 
 enum { PAGES = 3, RW = PROT_READ | PROT_WRITE, FIXED = MAP_FIXED | MAP_MAYWRITE };
 
@@ -252,12 +253,44 @@ stores_during_write_back(void)
     pair(a, SYNC_AND_STORE, STORED, 1);
 }
 
+static void
+unmap_shared(void *arg)
+{
+  assert_int_equal(vm_unmap(space, shared, PAGES * PAGE_SIZE), 0);
+}
+
+// The reaper may have the last reference of an object, and has taken pages of it.
+static void
+an_object_ends_under_the_reaper(void)
+{
+  bool again = true;
+  for(u64 n = 1; again; n++){
+    space = space_create();
+    run_space(space);
+    vm_map(space, shared, PAGES * PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | FIXED,
+           object_create_anon(~0UL), 0, NULL);
+    for(u32 i = 0; i < PAGES; i++)
+      assert_int_equal(user_store(shared + i * PAGE_SIZE, 7), FAULT_OK);
+    space->nneeds = 0;
+    host_spawn(1, unmap_shared, NULL);
+    switch_at(n);
+    ring_reclaim(PAGES);
+    again = switched();
+    switch_at(0);
+    host_join();
+    expect_no_lies();
+    run_space(NULL);
+    space_put(space);
+  }
+}
+
 int
 main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(all_pairs, .harts = 2, .frames = 200),
     TEST(stores_during_write_back, .harts = 2, .frames = 200),
+    TEST(an_object_ends_under_the_reaper, .harts = 2, .frames = 200),
   };
   return cmocka_run_group_tests_name("pairs", tests, NULL, NULL);
 }
