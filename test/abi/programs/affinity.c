@@ -12,16 +12,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "say.h"
 
 static cpu_set_t all;
 static volatile int stop, here = -1;
 static pid_t spinner;
-
-static void
-say(const char *what, long r)
-{
-  printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
 
 static cpu_set_t
 only(int cpu)

@@ -22,18 +22,9 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#include "say.h"
 
-#define TEST(call) say(#call, (errno = 0, (long)(call)))
 enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
-
-static void
-say(const char *what, long r)
-{
-  if(r == -1)
-    printf("%s: %s\n", what, strerror(errno));
-  else
-    printf("%s: %ld\n", what, r);
-}
 
 static int
 file(const char *name, size_t size)

@@ -27,20 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/sched.h>
-
-#define TEST(call) say(#call, (long)(call))
+#include "say.h"
 
 enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
-
-static void
-say(const char *what, long r)
-{
-  if(r == -1)
-    printf("%s: %s\n", what, strerror(errno));
-  else
-    printf("%s: %ld\n", what, r);
-  fflush(stdout);
-}
 
 // Only whether it worked.
 static int

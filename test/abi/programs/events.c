@@ -21,18 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define TEST(call) say(#call, (long)(call))
-
-static void
-say(const char *what, long r)
-{
-  if(r == -1)
-    printf("%s: %s\n", what, strerror(errno));
-  else
-    printf("%s: %ld\n", what, r);
-  fflush(stdout);
-}
+#include "say.h"
 
 static int
 control(int ep, int op, int fd, uint32_t events)

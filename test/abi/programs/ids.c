@@ -17,18 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define TEST(call) say(#call, (errno = 0, (long)(call)))
-
-static void
-say(const char *what, long r)
-{
-  if(r == -1)
-    printf("%s: %s\n", what, strerror(errno));
-  else
-    printf("%s: %ld\n", what, r);
-  fflush(stdout);
-}
+#include "say.h"
 
 static void
 changes(void)

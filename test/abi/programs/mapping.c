@@ -12,14 +12,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "say.h"
 
 enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
-
-static void
-say(const char *what, long r)
-{
-  printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
 
 static void
 say_at(const char *what, void *p, void *expected)

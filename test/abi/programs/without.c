@@ -12,12 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/capability.h>
-
-static void
-say(const char *what, long r)
-{
-  printf("%s: %ld %s\n", what, r, r < 0 ? strerror(errno) : "");
-}
+#include "say.h"
 
 static void
 sockets(void)
