@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from guest import BUILD, IMAGE, KERNEL
+from guest import BUILD, IMAGE, KERNEL, wait_for
 from outside import Snapshot, evaluate
 
 
@@ -237,6 +237,7 @@ def test_hart_started_before_its_address_is_known(boot, tmp_path):
     script.write_text(f"target remote {sock}\n"
                       "hbreak *((unsigned long)secondary_entry - 0xffffffff00000000)\n"
                       "continue\nset $pc = 0x80200000\nset $a1 = 0\ndelete\ndetach\n")
+    wait_for(sock.exists)
     subprocess.run(["gdb-multiarch", "-batch", "-nx", str(KERNEL), "-x", script], check=True,
                    capture_output=True, timeout=60)
     g.wait_prompt(30)

@@ -210,11 +210,11 @@ def test_series_survives_a_failure(boot):
     g.check("touch /out.on; mkdir /d")
     pid = start(g, "hashes 100 40 /out")
     g.run(f"checkpoint -e 1 {pid} /d/s > /said 2>&1 &")
-    wait_for(lambda: "s.1" in g.run("ls /d"))
+    wait_for(lambda: "s.1" in g.run("ls /d").split())
     g.check("mv /d /elsewhere")
     wait_for(lambda: "No such file" in g.run("cat /said"))
     g.check("mv /elsewhere /d")
-    wait_for(lambda: "s.2" in g.run("ls /d"))
+    wait_for(lambda: "s.2" in g.run("ls /d").split())
     kill(g, pid)
     assert pids(g, "checkpoint") == []
 
