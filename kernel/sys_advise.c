@@ -125,9 +125,8 @@ advise(const struct advice *how, struct space *s, va_t addr, u64 len)
   case DISCARD:
     return vm_discard(s, addr, len, how->fits);
   case POPULATE:
-    if(how->fits && (e = vm_change_flags(s, addr, len, 0, 0, how->fits)) != 0)
-      return e;
-    return vm_populate(s, addr, len, how->access);
+    e = vm_populate(s, addr, len, how->access);
+    return e || !how->fits ? e : vm_change_flags(s, addr, len, 0, 0, how->fits);
   case SPECIAL:
     return how->special(s, addr, len);
   default:
