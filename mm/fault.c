@@ -77,6 +77,12 @@ without_write(u32 prot)
   return prot & PROT_WRITE ? (prot & ~(u32)PROT_WRITE) | PROT_READ : prot;
 }
 
+static void
+fence_page(struct at at)
+{
+  pmap_fence_page(&at.space->pmap, at.va);
+}
+
 static inline void
 map(struct at at, struct frame *f, u32 prot, bool dirty)
 {
@@ -110,7 +116,7 @@ zero_fill(struct at at)
   bool replaces = *at.e != 0;
   map(at, f, entry_prot(at.area), true);
   if(unlikely(replaces))
-    pmap_fence_page(&at.space->pmap, at.va);
+    fence_page(at);
   return resolved(at, VM_ZERO_FILL);
 }
 
@@ -131,7 +137,7 @@ cow_copy(struct at at, struct frame *old, bool private)
 {
   int r = copy_page(at, old);
   if(likely(r == FAULT_OK)){
-    pmap_fence_page(&at.space->pmap, at.va);
+    fence_page(at);
     frame_put(old, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
   }
   return r;
