@@ -71,6 +71,15 @@ inode_find(struct super *s, u64 ino)
   return i;
 }
 
+bool
+inode_in_memory(struct super *s, u64 ino)
+{
+  spin_lock(&s->lock);
+  bool there = hash_find(&s->table, hash_mix(ino)) != NULL;
+  spin_unlock(&s->lock);
+  return there;
+}
+
 struct inode *
 inode_enter(struct inode *i)
 {

@@ -175,9 +175,9 @@ take_number(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **d
     return e ? e : need < before ? 1 : -EAGAIN;
   }
   *disk = in_page(*page, *ino);
-  if((*disk)->mode == 0)
+  if((*disk)->mode == 0 && !inode_in_memory(&fs->super, *ino))
     return 0;
-  qfs_meta_put(*page);           // the inode there keeps its place, whatever the bitmap says
+  qfs_meta_put(*page);           // the inode there keeps its place, whatever the disk says
   return 1;
 }
 

@@ -382,6 +382,31 @@ damaged_images(void)
   assert_true(repaired > host_rounds(IMAGES) / 2);
 }
 
+// The disk says that the number of a directory in use is free.
+static void
+number_of_one_in_memory(void)
+{
+  struct inode *dir, *new;
+  struct frame *bitmap;
+  make_sound();
+  memcpy(disk_bytes, sound, DISK);
+  assert_int_equal(mount_disk(), 0);
+  assert_int_equal(super->root->ops->lookup(super->root, "dir", 3, &dir), 0);
+  struct qfs *fs = container_of(super, struct qfs, super);
+  container_of(dir, struct qfs_inode, vfs)->disk->mode = 0;
+  assert_int_equal(object_page(&fs->meta, fs->sb->inode_file.root[0], &bitmap), 0);
+  *(u64 *)frame_kva(bitmap) &= ~(1UL << dir->ino);
+  frame_put(bitmap, PIN_1);
+  fs->inode_goal = 0;
+  assert_int_equal(super->root->ops->create(super->root, "new", 3, S_IFREG, 0, &new), 0);
+  assert_int_not_equal(new->ino, dir->ino);
+  inode_put(new);
+  assert_int_equal(dir->refs, 1);
+  inode_put(dir);
+  unmount_disk();
+  buffer_drop();
+}
+
 // Each file's tree leads to the block that the inode itself is in.
 static void
 inodes_in_their_own_trees(void)
@@ -414,6 +439,7 @@ int
 main(void)
 {
   const struct CMUnitTest tests[] = {
+    TEST(number_of_one_in_memory, .frames = 3000),
     TEST(inodes_in_their_own_trees, .frames = 3000),
     TEST(damaged_images, .frames = 3000),
   };
