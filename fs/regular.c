@@ -92,7 +92,7 @@ regular_read(struct file *f, va_t buf, u64 n, u64 *pos)
   return r;
 }
 
-static inline int
+static inline __attribute__((always_inline)) int
 write_once(struct file *f, va_t buf, u64 n, u64 *pos, u64 *done)
 {
   struct inode *i = f->inode;
