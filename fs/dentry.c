@@ -118,6 +118,15 @@ drop_shared(struct inode *i)
   atomic_add_full(&i->refs, -1UL);
 }
 
+// Nobody holds d.  => the directory's reference, or NULL
+static struct inode *
+end(struct dentry *d)
+{
+  struct inode *parent = d->parent;
+  dentry_free(d);
+  return parent;
+}
+
 // One hold less.  => the directory's reference, if that was all; or NULL
 static struct inode *
 release(struct dentry *d)
@@ -125,16 +134,12 @@ release(struct dentry *d)
   spin_lock(&tree);
   bool last = --d->holds == 0;
   spin_unlock(&tree);
-  if(!last)
-    return NULL;
-  struct inode *parent = d->parent;
-  dentry_free(d);
-  return parent;
+  return last ? end(d) : NULL;
 }
 
 // ---- In and out of the cache; the shard's lock is held ----
 
-static struct dentry *
+static inline __attribute__((always_inline)) struct dentry *
 find(struct shard *s, u64 key, struct inode *dir, const struct name *n)
 {
   struct hash_node *h = hash_find(&s->table, key);
@@ -197,26 +202,24 @@ known_name(struct inode *i, struct inode *dir, const struct name *n)
 
 // ---- What the path walk and the name operations use ----
 
-enum dentry_answer
+int
 dentry_find(struct inode *dir, const struct name *n, struct inode **out)
 {
+  int e = 1;
   if(unlikely(dir->super->uncached))
-    return DENTRY_UNKNOWN;
-  enum dentry_answer answer = DENTRY_UNKNOWN;
+    return e;
   u64 key = key_of(dir, n);
   struct shard *s = shard_of(key);
   spin_lock(&s->lock);
   struct dentry *d = find(s, key, dir, n);
   if(d){
     d->used = true;
-    answer = DENTRY_ABSENT;
-    if(d->inode){
+    e = d->inode ? 0 : -ENOENT;
+    if(d->inode)
       *out = inode_get(d->inode);
-      answer = DENTRY_FOUND;
-    }
   }
   spin_unlock(&s->lock);
-  return answer;
+  return e;
 }
 
 // A name that is not to be cached serves only to know its inode by.
@@ -264,18 +267,16 @@ dentry_enter(struct inode *dir, const struct name *n, struct inode *i)
 static bool
 remains_known(struct inode *i, struct dentry *d)
 {
-  struct inode *parent = NULL;
   spin_lock(&tree);
   bool theirs = i->dentry == d;
   bool gone = theirs && i->nlink == 0 && atomic_load(&i->refs) > 1UL + d->cached;
+  bool last = theirs && !gone && --d->holds == 0;
   d->gone = gone;
   if(theirs && !gone)
     i->dentry = NULL;
   spin_unlock(&tree);
-  if(theirs && !gone)
-    parent = release(d);
-  if(parent)
-    drop_shared(parent);
+  if(last)
+    drop_shared(end(d));
   return gone;
 }
 

@@ -35,10 +35,8 @@ name_finish(struct name *n)
   n->hash = hash ^ hash >> 29;
 }
 
-enum dentry_answer { DENTRY_UNKNOWN, DENTRY_ABSENT, DENTRY_FOUND };
-
-// => DENTRY_FOUND: *out referenced.  Needs no lock.
-enum dentry_answer dentry_find(struct inode *dir, const struct name *n, struct inode **out);
+// => 0: *out referenced; -ENOENT: there is no such name; 1: it is not known.  Needs no lock.
+int dentry_find(struct inode *dir, const struct name *n, struct inode **out);
 
 // The rest are told what ops->lookup and the others did, with dir->lock held
 // since then (for writing where a name was changed).  None sleeps.

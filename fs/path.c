@@ -15,26 +15,13 @@
 
 // ---- One name in one directory ----
 
-static bool is_dot(const struct name *n) { return n->len == 1 && n->text[0] == '.'; }
-
-static bool
-is_dot_dot(const struct name *n)
-{
-  return n->len == 2 && n->text[0] == '.' && n->text[1] == '.';
-}
-
 int
 name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out)
 {
-  switch(dentry_find(dir, n, out)){
-  case DENTRY_FOUND:
-    return 0;
-  case DENTRY_ABSENT:
-    return -ENOENT;
-  case DENTRY_UNKNOWN:
-    break;
-  }
-  int e = dir->ops->lookup(dir, n->text, n->len, out);
+  int e = dentry_find(dir, n, out);
+  if(e <= 0)
+    return e;
+  e = dir->ops->lookup(dir, n->text, n->len, out);
   if(e == -ENOENT)
     dentry_enter(dir, n, NULL);
   if(e == 0 && (e = dentry_enter(dir, n, *out)))
@@ -47,16 +34,11 @@ name_lookup_locked(struct inode *dir, const struct name *n, struct inode **out)
 static int
 name_lookup(struct inode *dir, const struct name *n, struct inode **out)
 {
-  switch(dentry_find(dir, n, out)){
-  case DENTRY_FOUND:
-    return 0;
-  case DENTRY_ABSENT:
-    return -ENOENT;
-  case DENTRY_UNKNOWN:
-    break;
-  }
+  int e = dentry_find(dir, n, out);
+  if(e <= 0)
+    return e;
   rw_read_lock(&dir->lock);
-  int e = name_lookup_locked(dir, n, out);
+  e = name_lookup_locked(dir, n, out);
   rw_read_unlock(&dir->lock);
   return e;
 }
@@ -97,7 +79,7 @@ walk_lookup(struct walk *w, struct inode **out)
 
 // ---- The walk ----
 
-static struct inode *
+static inline struct inode *
 start(struct inode *base, const char *path)
 {
   struct fs_pos *fs = current->fs;
@@ -128,7 +110,7 @@ walk_end(struct walk *w)
     kfree(w->link);
 }
 
-static int
+static inline __attribute__((always_inline)) int
 take_component(struct walk *w)
 {
   const char *p = w->rest;
@@ -142,9 +124,10 @@ take_component(struct walk *w)
   }
   w->last.len = text - w->last.text;
   name_finish(&w->last);
-  w->slash = *p == '/';
-  while(*p == '/')
-    p++;
+  char c = *p;
+  w->slash = c == '/';
+  while(c == '/')
+    c = *++p;
   w->rest = p;
   return 0;
 }
@@ -154,23 +137,6 @@ go_to(struct walk *w, struct inode *i)
 {
   inode_put(w->dir);
   w->dir = i;
-}
-
-int
-walk_parent(struct walk *w)
-{
-  struct inode *i;
-  int e;
-  for(;;){
-    if((e = take_component(w)) || *w->rest == '\0')
-      return e;
-    if((e = walk_lookup(w, &i)))
-      return e;
-    if(!S_ISLNK(i->mode))
-      go_to(w, i);
-    else if((e = walk_follow(w, i)))
-      return e;
-  }
 }
 
 // The text of link i, then what is left of the path, becomes the rest.
@@ -219,6 +185,31 @@ walk_follow(struct walk *w, struct inode *i)
   return e;
 }
 
+// As walk_parent; the component at hand is not the last.
+static __attribute__((noinline)) int
+walk_on(struct walk *w)
+{
+  struct inode *i;
+  int e;
+  do {
+    if((e = walk_lookup(w, &i)))
+      return e;
+    if(!S_ISLNK(i->mode))
+      go_to(w, i);
+    else if((e = walk_follow(w, i)))
+      return e;
+    e = take_component(w);
+  } while(e == 0 && *w->rest);
+  return e;
+}
+
+int
+walk_parent(struct walk *w)
+{
+  int e = take_component(w);
+  return e || *w->rest == '\0' ? e : walk_on(w);
+}
+
 int
 walk_last(struct walk *w, u32 flags, struct inode **out)
 {
@@ -241,12 +232,6 @@ walk_last(struct walk *w, u32 flags, struct inode **out)
   }
   *out = i;
   return 0;
-}
-
-bool
-walk_ends_in_name(const struct walk *w)
-{
-  return w->last.len > 0 && !is_dot(&w->last) && !is_dot_dot(&w->last);
 }
 
 int

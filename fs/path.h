@@ -32,8 +32,20 @@ int walk_follow(struct walk *w, struct inode *i);
 // The last component itself, following it if asked to.
 int walk_last(struct walk *w, u32 flags, struct inode **out);
 
+static inline bool is_dot(const struct name *n) { return n->len == 1 && n->text[0] == '.'; }
+
+static inline bool
+is_dot_dot(const struct name *n)
+{
+  return n->len == 2 && n->text[0] == '.' && n->text[1] == '.';
+}
+
 // Is the last component a name to make, remove or rename? (not "", "." or "..")
-bool walk_ends_in_name(const struct walk *w);
+static inline bool
+walk_ends_in_name(const struct walk *w)
+{
+  return w->last.len > 0 && !is_dot(&w->last) && !is_dot_dot(&w->last);
+}
 
 // For operations under dir->lock: the directory is only looked into, no mount is
 // crossed.  => as ops->lookup, with *out NULL if that failed

@@ -102,18 +102,6 @@ sleep_unlock_slow(struct sleeplock *l)
 
 // ---- Reader-writer locks ----
 
-void
-rw_init(struct rwlock *l, const char *name)
-{
-  l->word = 0;
-  l->writer = NULL;
-  l->name = name;
-  spin_init(&l->lock, name);
-  l->readers_waiting = l->writers_waiting = 0;
-  waitq_init(&l->readers);
-  waitq_init(&l->writers);
-}
-
 bool
 rw_write_held(const struct rwlock *l)
 {

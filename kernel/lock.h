@@ -109,7 +109,18 @@ sleep_unlock(struct sleeplock *l)
     sleep_unlock_slow(l);
 }
 
-void rw_init(struct rwlock *l, const char *name);
+static inline void
+rw_init(struct rwlock *l, const char *name)
+{
+  l->word = 0;
+  l->writer = NULL;
+  l->name = name;
+  spin_init(&l->lock, name);
+  l->readers_waiting = l->writers_waiting = 0;
+  waitq_init(&l->readers);
+  waitq_init(&l->writers);
+}
+
 void rw_lock_slow(struct rwlock *l, bool write);
 void rw_unlock_slow(struct rwlock *l);
 bool rw_write_held(const struct rwlock *l);    // by the current task

@@ -20,18 +20,21 @@ inode_of(struct fd_ref r, struct inode **out)
 
 int fd_file_inode(int fd, struct inode **out) { return inode_of(fd_get(fd), out); }
 
+static __attribute__((noinline)) i64
+copy_long(struct user_path *p, va_t path)
+{
+  p->s = p->long_one = kmalloc(PATH_MAX);
+  return p->s ? copy_str_from_user(p->long_one, path, PATH_MAX) : -ENOMEM;
+}
+
 static int
 copy_in(struct user_path *p, va_t path)
 {
   p->s = p->short_one;
   i64 n = copy_str_from_user(p->short_one, path, sizeof p->short_one);
-  if(n != -ENAMETOOLONG)
-    return n < 0 ? n : 0;
-  p->s = p->long_one = kmalloc(PATH_MAX);
-  if(p->s == NULL)
-    return -ENOMEM;
-  n = copy_str_from_user(p->long_one, path, PATH_MAX);
-  return n < 0 ? n : 0;
+  if(unlikely(n == -ENAMETOOLONG))
+    n = copy_long(p, path);
+  return min(n, 0L);
 }
 
 static int

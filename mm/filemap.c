@@ -261,10 +261,8 @@ int
 object_fault_in(va_t buf, u64 n, bool for_write)
 {
   va_t end = min(buf + n, page_down(buf) + FAULT_IN_PAGES * PAGE_SIZE);
-  if(n == 0)
-    return 0;
-  if(end <= buf || end > USER_MAX)
-    return -EFAULT;
+  if(n == 0 || end <= buf || end > USER_MAX)
+    return n ? -EFAULT : 0;
   for(va_t va = page_down(buf); va < end; va += PAGE_SIZE)
     if(vm_fault(current->space, va, for_write ? ACCESS_WRITE : ACCESS_READ) != FAULT_OK)
       return va > buf ? 0 : -EFAULT;

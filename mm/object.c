@@ -75,7 +75,8 @@ object_destroy(struct object *o)
   list_remove(&o->suspect);
   list_remove(&o->link);
   spin_unlock(&all_objects_lock);
-  radix_destroy(&o->pages);
+  if(o->pages.root)
+    radix_destroy(&o->pages);
 }
 
 void
