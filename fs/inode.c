@@ -71,13 +71,24 @@ inode_find(struct super *s, u64 ino)
   return i;
 }
 
-bool
-inode_in_memory(struct super *s, u64 ino)
+// super->lock held
+static void
+enter_table(struct inode *i)
 {
+  hash_insert(&i->super->table, &i->hash, hash_mix(i->ino));
+  list_append(&i->super->inodes, &i->link);
+}
+
+bool
+inode_enter_new(struct inode *i)
+{
+  struct super *s = i->super;
   spin_lock(&s->lock);
-  bool there = hash_find(&s->table, hash_mix(ino)) != NULL;
+  bool fresh = hash_find(&s->table, hash_mix(i->ino)) == NULL;
+  if(fresh)
+    enter_table(i);
   spin_unlock(&s->lock);
-  return there;
+  return fresh;
 }
 
 struct inode *
@@ -86,10 +97,8 @@ inode_enter(struct inode *i)
   struct super *s = i->super;
   spin_lock(&s->lock);
   struct inode *other = find_ready(s, i->ino);
-  if(other == NULL){
-    hash_insert(&s->table, &i->hash, hash_mix(i->ino));
-    list_append(&s->inodes, &i->link);
-  }
+  if(other == NULL)
+    enter_table(i);
   spin_unlock(&s->lock);
   return other ? other : i;
 }
@@ -132,7 +141,7 @@ inode_fail(struct inode *i)
 // ---- References ----
 
 // Nobody can find i any more.  => the directory it held on to, or NULL
-static struct inode *
+static __attribute__((noinline)) struct inode *
 evict(struct inode *i)
 {
   struct inode *parent = dentry_forget(i);

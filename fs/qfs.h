@@ -115,7 +115,7 @@ struct qfs {
   struct { u64 n; struct frame *page; } recent[4];  // blocks of the inode file, pinned
   struct list orphans;           // inodes without links, as they are chained on disk
 
-  struct sleeplock ialloc_lock;  // one new inode at a time
+  struct sleeplock ialloc_lock;  // the inode file grows
   struct sleeplock move_lock;    // one file's blocks become another's; who needs them waits
 
   struct sleeplock scratch_lock; // below
@@ -401,9 +401,10 @@ void qfs_map_store_cut(struct qfs_inode *qi);
 // The place of inode `ino`.  => pinned page and *disk in it; -EUCLEAN: no such number
 int qfs_inode_place(struct qfs *fs, u64 ino, struct frame **page, struct qfs_dinode **disk);
 
-// A free number becomes used.  => its place, pinned, which holds anything but has
-// mode 0; or -ENOSPC, -EIO, -ENOMEM; -EAGAIN: the inode file has grown
-int qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk);
+// A free number becomes used: that of i, which is in the table then, not ready.  => its place,
+// pinned, which holds anything but has mode 0; or -ENOSPC, -EIO, -ENOMEM; -EAGAIN: not at the
+// first try
+int qfs_ialloc(struct qfs *fs, struct inode *i, struct frame **page, struct qfs_dinode **disk);
 // The inode that has it, if it is on the list of orphans, leaves that.  => 0; -ENOMEM, -EIO ...:
 // nothing done
 int qfs_ifree(struct qfs *fs, u64 ino, struct qfs_inode *orphan);
@@ -420,7 +421,7 @@ void qfs_inode_prepare(struct qfs_inode *qi, struct frame *home, struct qfs_dino
 int qfs_iget(struct qfs *fs, u64 ino, struct inode **out);
 
 // A new inode with a place on disk, but no name yet and nlink 0: qfs_inode_drop undoes it.
-// qfs_inode_publish, once it has its name, stores it and makes it known.
+// qfs_inode_publish, once it has its name, stores it and declares it ready.
 int qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out);
 void qfs_inode_drop(struct qfs_inode *qi);
 void qfs_inode_publish(struct qfs_inode *qi);
@@ -445,10 +446,16 @@ int qfs_move_wait(struct qfs_inode *qi);         // until pages may get blocks a
 
 // ---- Directories (qfs_dir.c): dir->vfs.lock is held ----
 
-// Where a name is, or could be: entry `slot` of a pinned leaf.
+// Where a name is, or could be: entry `slot` of a leaf.
 struct qfs_spot { struct frame *leaf; u32 slot, hash; };
 
-static inline void qfs_spot_put(struct qfs_spot *s) { qfs_meta_put(s->leaf); }
+// It is pinned, unless it is the root, which the directory keeps.
+static inline void
+qfs_leaf_put(struct qfs_inode *dir, struct frame *f)
+{
+  if(f != dir->top)
+    qfs_meta_put(f);
+}
 
 // => 0 and the spot; -ENOENT, -ENAMETOOLONG, -EUCLEAN ...
 int qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s);

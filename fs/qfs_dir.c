@@ -42,29 +42,33 @@ node_get(struct qfs_inode *dir, u64 n, struct frame **f)
   return -EUCLEAN;
 }
 
-// The root stays with the directory: all ways begin there.
-static int
-top_get(struct qfs_inode *dir, struct frame **f)
+static __attribute__((noinline)) int
+top_read(struct qfs_inode *dir)
 {
   struct qfs *fs = qfs_of(dir);
-  if(atomic_load_acq(&dir->top) == NULL){
-    int e = node_get(dir, 0, f);
-    if(e)
-      return e;
-    spin_lock(&fs->bits_lock);       // another reader may be as far
-    if(dir->top == NULL){
-      frame_get(*f, PIN_1);
-      atomic_store_rel(&dir->top, *f);
-    }
-    spin_unlock(&fs->bits_lock);
-    return 0;
-  }
+  struct frame *f;
+  int e = node_get(dir, 0, &f);
+  if(e)
+    return e;
+  spin_lock(&fs->bits_lock);
+  struct frame *theirs = dir->top;       // another reader was as far
+  if(theirs == NULL)
+    atomic_store_rel(&dir->top, f);
+  spin_unlock(&fs->bits_lock);
+  if(theirs)
+    qfs_meta_put(f);
+  return 0;
+}
+
+// The root, where all ways begin.  The directory keeps it: it is not the caller's to put.
+static inline int
+top_get(struct qfs_inode *dir, struct frame **f)
+{
+  int e = likely(atomic_load_acq(&dir->top)) ? 0 : top_read(dir);
+  if(e)
+    return e;
   *f = dir->top;
-  frame_get(*f, PIN_1);
-  if(qfs_dirblock_ok(node_of(*f)))
-    return 0;
-  qfs_meta_put(*f);
-  return -EUCLEAN;
+  return qfs_dirblock_ok(node_of(*f)) ? 0 : -EUCLEAN;
 }
 
 // A new block at the directory's end, an empty node.  => pinned, its number in *n
@@ -117,7 +121,7 @@ entry_name(const struct qfs_dirblock *b, const struct qfs_dirent *d)
   return ok ? (const char *)b + d->name_off : NULL;
 }
 
-static void
+static inline void
 leaf_insert(struct qfs_dirblock *b, u32 slot, struct qfs_dirent d, const char *name)
 {
   struct qfs_dirent *at = &b->entry[slot];
@@ -135,28 +139,29 @@ leaf_erase(struct qfs_dirblock *b, u32 slot)
 {
   struct qfs_dirent *at = &b->entry[slot], gone = *at;
   u32 start = names_start(b);
-  memmove((char *)b + start + gone.name_len, (char *)b + start, gone.name_off - start);
   b->head.count--;
   b->head.name_bytes -= gone.name_len;
   memmove(at, at + 1, (b->head.count - slot) * sizeof(*at));
-  for(u32 i = 0; gone.name_off > start && i < b->head.count; i++)
+  if(gone.name_off <= start)
+    return;
+  memmove((char *)b + start + gone.name_len, (char *)b + start, gone.name_off - start);
+  for(u32 i = 0; i < b->head.count; i++)
     if(b->entry[i].name_off < gone.name_off)
       b->entry[i].name_off += gone.name_len;
 }
 
 // ---- Going down ----
 
-// The way from the root to a leaf; every block pinned.
+// The way from the root to a leaf; every block below the root pinned.
 struct way {
   u32 depth;
   struct { struct frame *f; u32 slot; } at[QFS_DIR_LEVELS];   // slot: the child's
-  u64 next;                      // the first hash that is not under this leaf
 };
 
 static void
 way_put(struct way *w)
 {
-  for(u32 i = 0; i < w->depth; i++)
+  for(u32 i = 1; i < w->depth; i++)
     qfs_meta_put(w->at[i].f);
 }
 
@@ -175,41 +180,58 @@ index_search(const struct qfs_dirblock *b, u32 hash)
   return low;
 }
 
+// What entry i of a node of the index leads to.  => pinned
+static int
+child_get(struct qfs_inode *dir, const struct qfs_dirblock *b, u32 i, struct frame **f)
+{
+  int e = node_get(dir, b->index[i].block, f);
+  if(e || node_of(*f)->head.level + 1 == b->head.level)
+    return e;
+  qfs_meta_put(*f);
+  return -EUCLEAN;
+}
+
 static int
 way_down(struct qfs_inode *dir, u32 hash, struct way *w)
 {
-  u64 n = 0;
-  w->depth = 0;
-  w->next = HASHES;
-  for(;;){
-    struct frame *f;
-    int e = w->depth == 0 ? top_get(dir, &f) : node_get(dir, n, &f);
-    struct qfs_dirblock *b = e ? NULL : node_of(f);
-    if(b){
-      w->at[w->depth++].f = f;
-      if(w->depth > 1 && node_of(w->at[w->depth - 2].f)->head.level != b->head.level + 1)
-        e = -EUCLEAN;
-    }
-    if(e){
-      way_put(w);
-      return e;
-    }
+  int e = top_get(dir, &w->at[0].f);
+  w->depth = e ? 0 : 1;
+  while(e == 0){
+    const struct qfs_dirblock *b = node_of(w->at[w->depth - 1].f);
     if(b->head.level == 0)
       return 0;
     u32 i = w->at[w->depth - 1].slot = index_search(b, hash);
-    if(i + 1U < b->head.count)
-      w->next = b->index[i + 1].hash;
-    n = b->index[i].block;
+    e = child_get(dir, b, i, &w->at[w->depth].f);
+    w->depth += e == 0;
   }
+  way_put(w);
+  return e;
 }
 
-// Keep the leaf of a way, let the rest go.
-static struct frame *
-way_leaf(struct way *w)
+// From the root, which *f is, down to the leaf.
+static __attribute__((noinline)) int
+descend(struct qfs_inode *dir, u32 hash, struct frame **f, u64 *next)
 {
-  w->depth--;
-  way_put(w);
-  return w->at[w->depth].f;
+  int e = 0;
+  while(e == 0 && node_of(*f)->head.level > 0){
+    struct frame *above = *f;
+    const struct qfs_dirblock *b = node_of(above);
+    u32 i = index_search(b, hash);
+    if(i + 1U < b->head.count)
+      *next = b->index[i + 1].hash;
+    e = child_get(dir, b, i, f);
+    qfs_leaf_put(dir, above);
+  }
+  return e;
+}
+
+// The leaf for a hash, for qfs_leaf_put; *next: the first hash that is not under it.
+static inline int
+leaf_get(struct qfs_inode *dir, u32 hash, struct frame **leaf, u64 *next)
+{
+  int e = top_get(dir, leaf);
+  *next = HASHES;
+  return e || node_of(*leaf)->head.level == 0 ? e : descend(dir, hash, leaf, next);
 }
 
 // ---- Finding ----
@@ -232,24 +254,20 @@ leaf_find(const struct qfs_dirblock *b, u32 hash, const char *name, u32 len)
 int
 qfs_dir_find(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
 {
-  struct way w;
+  u64 next;
   if(len > QFS_NAME_MAX)
     return -ENAMETOOLONG;
   if(dir->vfs.object.size == 0)
     return -ENOENT;
-  u32 hash = hash_of(dir, name, len);
-  int e = way_down(dir, hash, &w);
+  u32 hash = s->hash = hash_of(dir, name, len);
+  int e = leaf_get(dir, hash, &s->leaf, &next);
   if(e)
     return e;
-  s->hash = hash;
-  s->leaf = way_leaf(&w);
   int slot = leaf_find(node_of(s->leaf), hash, name, len);
-  if(slot < 0){
-    qfs_meta_put(s->leaf);
-    return slot;
-  }
   s->slot = slot;
-  return 0;
+  if(slot < 0)
+    qfs_leaf_put(dir, s->leaf);
+  return min(slot, 0);
 }
 
 u64
@@ -384,27 +402,37 @@ make_room(struct qfs_inode *dir, struct way *w)
 
 // ---- Changing ----
 
-int
-qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
+// The leaf for a hash is full.  => -EAGAIN: a node was split for it; -ENOSPC ...
+static __attribute__((noinline)) int
+grow(struct qfs_inode *dir, u32 hash)
 {
   struct way w;
-  u64 n;
-  if(len > QFS_NAME_MAX)
-    return -ENAMETOOLONG;
-  u32 hash = s->hash = hash_of(dir, name, len);
-  if(dir->vfs.object.size == 0)
-    return node_new(dir, 0, &n, &s->leaf);
   int e = way_down(dir, hash, &w);
   if(e)
     return e;
-  if(leaf_room(node_of(w.at[w.depth - 1].f)) >= sizeof(struct qfs_dirent) + len){
-    s->leaf = way_leaf(&w);
-    return 0;
-  }
   e = make_room(dir, &w);
   qfs_inode_store(dir);
   way_put(&w);
   return e ? e : -EAGAIN;
+}
+
+int
+qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *s)
+{
+  u64 n, next;
+  if(len > QFS_NAME_MAX)
+    return -ENAMETOOLONG;
+  u32 hash = s->hash = hash_of(dir, name, len);
+  if(dir->vfs.object.size == 0){
+    int e = node_new(dir, 0, &n, &s->leaf);
+    dir->top = e ? NULL : s->leaf;
+    return e;
+  }
+  int e = leaf_get(dir, hash, &s->leaf, &next);
+  if(e || leaf_room(node_of(s->leaf)) >= sizeof(struct qfs_dirent) + len)
+    return e;
+  qfs_leaf_put(dir, s->leaf);
+  return grow(dir, hash);
 }
 
 static u8
@@ -480,21 +508,20 @@ static int
 list_entries(struct qfs_inode *dir, u64 off, struct dir_sink *d)
 {
   for(;;){
-    u64 hash = (off - FIRST) >> 8;
-    struct way w;
+    u64 hash = (off - FIRST) >> 8, next;
+    struct frame *f;
     if(hash >= HASHES)
       return 0;
-    int e = way_down(dir, hash, &w);
+    int e = leaf_get(dir, hash, &f, &next);
     if(e)
       return e;
-    struct frame *f = way_leaf(&w);
     e = list_leaf(node_of(f), off, d);
-    qfs_meta_put(f);
-    if(e != 1 || w.next == HASHES)
+    qfs_leaf_put(dir, f);
+    if(e != 1 || next == HASHES)
       return e < 0 ? e : 0;
-    if(w.next <= hash)
+    if(next <= hash)
       return -EUCLEAN;
-    off = place_of(w.next, 0);
+    off = place_of(next, 0);
   }
 }
 

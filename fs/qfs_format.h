@@ -264,9 +264,10 @@ static inline u32
 qfs_hash(u64 seed, const char *name, u32 len)
 {
   u64 h = seed ^ len;
-  for(u32 i = 0; i < len; i += 8){
+  for(u64 i = 0; i < len; i += 8){
     u64 w = 0;
-    __builtin_memcpy(&w, name + i, len - i < 8 ? len - i : 8);
+    for(u64 k = len - i < 8 ? len : i + 8; k > i; k--)
+      w = w << 8 | (u8)name[k - 1];
     h = (h ^ w) * 0x9fb21c651e98df25UL;
     h ^= h >> 28;
   }

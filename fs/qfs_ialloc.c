@@ -3,7 +3,7 @@
 // The inode file: where inode n is, and which numbers are free.  It grows by a
 // block when no inode is free, by a bitmap block at every 32768th.
 //
-// Locks: ialloc_lock for finding a number, bits_lock for the bits themselves.
+// Locks: bits_lock for the bits and what is at hand, ialloc_lock for growing.
 
 #include "fs/qfs.h"
 #include "kernel/bits.h"
@@ -81,20 +81,31 @@ table_get(struct qfs *fs, u64 n, struct frame **f)
   return e;
 }
 
-// Block n of the inode file, or the first past its end, which is then part of it.
-// ialloc_lock is held.  => pinned
+// The first block past the end becomes part of the inode file.  => pinned; -EAGAIN: it is by now
 static int
-table_make(struct qfs *fs, u64 n, struct frame **f)
+grow(struct qfs *fs, u64 n, struct frame **f)
 {
   struct qfs_inode *t = &fs->table;
-  if(n < table_blocks(fs))
-    return table_get(fs, n, f);
-  int e = qfs_map_new(t, n, f);
-  if(e)
-    return e;
-  t->vfs.object.size = (n + 1) * QFS_BLOCK;
-  qfs_inode_store(t);
-  return 0;
+  sleep_lock(&fs->ialloc_lock);
+  int e = n < table_blocks(fs) ? -EAGAIN : qfs_map_new(t, n, f);
+  if(e == 0){
+    t->vfs.object.size = (n + 1) * QFS_BLOCK;
+    qfs_inode_store(t);
+  }
+  sleep_unlock(&fs->ialloc_lock);
+  return e;
+}
+
+// For the next try: block n, or the first past the end, is at hand, or nearly so.
+// => -EAGAIN, or what is in the way
+static __attribute__((noinline)) int
+bring(struct qfs *fs, u64 n)
+{
+  struct frame *f;
+  int e = n < table_blocks(fs) ? table_get(fs, n, &f) : grow(fs, n, &f);
+  if(e == 0)
+    qfs_meta_put(f);
+  return e ? e : -EAGAIN;
 }
 
 static bool
@@ -159,38 +170,21 @@ take(struct qfs *fs, u64 *ino, u64 *need)
   return page;
 }
 
-// One try.  => 0, 1: look again, -EAGAIN, -ENOSPC ...
-static int
-take_number(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk)
+int
+qfs_ialloc(struct qfs *fs, struct inode *i, struct frame **page, struct qfs_dinode **disk)
 {
   u64 need;
   spin_lock(&fs->bits_lock);
-  *page = take(fs, ino, &need);
+  struct frame *f = take(fs, &i->ino, &need);
   spin_unlock(&fs->bits_lock);
-  if(*page == NULL){
-    u64 before = table_blocks(fs);
-    int e = table_make(fs, need, page);
-    if(e == 0)
-      qfs_meta_put(*page);
-    return e ? e : need < before ? 1 : -EAGAIN;
-  }
-  *disk = in_page(*page, *ino);
-  if((*disk)->mode == 0 && !inode_in_memory(&fs->super, *ino))
+  if(unlikely(f == NULL))
+    return bring(fs, need);
+  *page = f;
+  *disk = in_page(f, i->ino);
+  if((*disk)->mode == 0 && inode_enter_new(i))
     return 0;
-  qfs_meta_put(*page);           // the inode there keeps its place, whatever the disk says
-  return 1;
-}
-
-int
-qfs_ialloc(struct qfs *fs, u64 *ino, struct frame **page, struct qfs_dinode **disk)
-{
-  int e;
-  sleep_lock(&fs->ialloc_lock);
-  do
-    e = take_number(fs, ino, page, disk);
-  while(e == 1);
-  sleep_unlock(&fs->ialloc_lock);
-  return e;
+  qfs_meta_put(f);               // the inode there keeps its place, whatever the disk says
+  return -EAGAIN;
 }
 
 // => false if the bitmap with it is not at hand
@@ -217,12 +211,10 @@ give(struct qfs *fs, u64 ino, struct qfs_inode *orphan)
 int
 qfs_ifree(struct qfs *fs, u64 ino, struct qfs_inode *orphan)
 {
-  while(!give(fs, ino, orphan)){
-    struct frame *f;
-    int e = table_get(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS, &f);
-    if(e)
+  while(unlikely(!give(fs, ino, orphan))){
+    int e = bring(fs, ino / QFS_INODE_GROUP * GROUP_BLOCKS);
+    if(e != -EAGAIN)
       return e;
-    qfs_meta_put(f);
   }
   return 0;
 }

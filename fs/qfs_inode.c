@@ -38,7 +38,8 @@ free_memory(struct qfs_inode *qi)
   if(qi->top)
     qfs_meta_put(qi->top);
   qfs_map_forget(qi);
-  qfs_log_data_gone(qfs_of(qi), qi);
+  if(!list_empty(&qi->ordered))    // where nobody puts it any more
+    qfs_log_data_gone(qfs_of(qi), qi);
   if(has_pages(qi))
     object_put(&qi->vfs.object);
   else
@@ -210,15 +211,13 @@ qfs_inode_new(struct qfs *fs, u32 mode, u64 rdev, struct qfs_inode **out)
 {
   struct frame *home;
   struct qfs_dinode *disk;
-  u64 ino;
-  int e = qfs_ialloc(fs, &ino, &home, &disk);
-  if(e)
-    return e;
-  struct qfs_inode *qi = make(fs, ino, mode);
-  if(qi == NULL){
-    qfs_meta_put(home);
-    qfs_ifree(fs, ino, NULL);
+  struct qfs_inode *qi = make(fs, 0, mode);
+  if(qi == NULL)
     return -ENOMEM;
+  int e = qfs_ialloc(fs, &qi->vfs, &home, &disk);
+  if(e){
+    cache_free(&inode_cache, qi);
+    return e;
   }
   qfs_inode_prepare(qi, home, disk);
   set_size(&qi->vfs, 0);
@@ -239,6 +238,7 @@ qfs_inode_drop(struct qfs_inode *qi)
 {
   if(qi->vfs.blocks > 0)
     qfs_untake(qfs_of(qi), qi->disk->root[0]);
+  inode_fail(&qi->vfs);
   qfs_ifree(qfs_of(qi), qi->vfs.ino, NULL);
   free_memory(qi);
 }
@@ -248,22 +248,13 @@ qfs_inode_publish(struct qfs_inode *qi)
 {
   qfs_inode_store(qi);
   qi->needed = qi->changed;
-  qi->vfs.ready = true;
-  inode_enter(&qi->vfs);
+  inode_ready(&qi->vfs);
 }
 
 // ---- Orphans ----
 //
 // From its last name to its last use an inode is on a list in memory and, in the same
 // order, on the disk: a new one comes first.
-
-// What tells where the orphans after `before` (NULL: all of them) begin; bits_lock held.
-static u64 *
-next_of(struct qfs *fs, struct qfs_inode *before)
-{
-  qfs_meta_dirty(fs, before ? before->home : fs->sb_page);
-  return before ? &before->disk->entries : &fs->sb->orphans;
-}
 
 void
 qfs_orphan_add(struct qfs_inode *qi)
@@ -272,9 +263,10 @@ qfs_orphan_add(struct qfs_inode *qi)
   spin_lock(&fs->bits_lock);
   qi->disk->nlink = 0;
   qi->disk->entries = fs->sb->orphans;
-  qfs_meta_dirty(fs, qi->home);
-  *next_of(fs, NULL) = qi->vfs.ino;
+  fs->sb->orphans = qi->vfs.ino;
   list_push(&fs->orphans, &qi->orphan);
+  qfs_meta_dirty(fs, qi->home);
+  qfs_meta_dirty(fs, fs->sb_page);
   spin_unlock(&fs->bits_lock);
 }
 
@@ -282,9 +274,11 @@ void
 qfs_orphan_remove(struct qfs *fs, struct qfs_inode *qi)
 {
   struct list *l = qi->orphan.prev;
-  *next_of(fs, l == &fs->orphans ? NULL : container_of(l, struct qfs_inode, orphan)) =
-    qi->disk->entries;
+  bool first = l == &fs->orphans;
+  struct qfs_inode *before = container_of(l, struct qfs_inode, orphan);
+  *(first ? &fs->sb->orphans : &before->disk->entries) = qi->disk->entries;
   list_remove(&qi->orphan);
+  qfs_meta_dirty(fs, first ? fs->sb_page : before->home);
 }
 
 // The text of a symbolic link may be where the tree would be.

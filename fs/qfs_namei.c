@@ -30,7 +30,7 @@ lookup(struct inode *i, const char *name, u32 len, struct inode **out)
   if(e)
     return e;
   u64 ino = qfs_dir_ino(&s);
-  qfs_spot_put(&s);
+  qfs_leaf_put(dir, s.leaf);
   e = qfs_iget(qfs_of(dir), ino, out);
   if(e == 0 && S_ISDIR((*out)->mode) && qfs_inode(*out)->parent != i->ino){
     inode_put(*out);             // a second name: the tree would have a circle
@@ -67,7 +67,7 @@ enter(struct qfs_inode *dir, struct qfs_spot *s, const char *name, u32 len, stru
   qi->parent = dir->vfs.ino;
   dir->vfs.nlink += directory;
   qfs_dir_insert(dir, s, name, len, qi->vfs.mode, qi->vfs.ino);
-  qfs_spot_put(s);
+  qfs_leaf_put(dir, s->leaf);
   touch(dir, qi->vfs.ctime);
   qfs_inode_publish(qi);
 }
@@ -107,7 +107,7 @@ try_create(struct inode *i, const char *name, u32 len, u32 mode, u64 rdev, const
   if(e == 0 && target && (e = set_target(qi, target, tlen)))
     qfs_inode_drop(qi);
   if(e){
-    qfs_spot_put(&s);
+    qfs_leaf_put(dir, s.leaf);
     return e;
   }
   enter(dir, &s, name, len, qi);
@@ -158,7 +158,7 @@ try_link(struct inode *i, const char *name, u32 len, struct inode *target)
   struct timespec now;
   time_now(&now);
   qfs_dir_insert(dir, &s, name, len, target->mode, target->ino);
-  qfs_spot_put(&s);
+  qfs_leaf_put(dir, s.leaf);
   touch(dir, now);
   target->nlink++;
   changed(qfs_inode(target), now);
@@ -216,7 +216,7 @@ try_unlink(struct inode *i, const char *name, u32 len, struct inode *target)
   struct timespec now;
   time_now(&now);
   qfs_dir_erase(dir, &s);
-  qfs_spot_put(&s);
+  qfs_leaf_put(dir, s.leaf);
   leave(dir, qfs_inode(target), now);
   touch(dir, now);
   return 0;
@@ -273,7 +273,7 @@ try_rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
     return e;
   e = qfs_dir_find(from, fname, flen, &source);
   if(e){
-    qfs_spot_put(&dest);
+    qfs_leaf_put(to, dest.leaf);
     return e;
   }
   struct timespec now;
@@ -283,8 +283,8 @@ try_rename(struct inode *fi, const char *fname, u32 flen, struct inode *mi,
   qfs_dir_erase(from, &source);
   if(!replaced)
     qfs_dir_insert(to, &dest, tname, tlen, mi->mode, mi->ino);
-  qfs_spot_put(&source);
-  qfs_spot_put(&dest);
+  qfs_leaf_put(from, source.leaf);
+  qfs_leaf_put(to, dest.leaf);
   if(replaced)
     leave(to, qfs_inode(replaced), now);
   reparent(from, moved, to, now);
@@ -322,9 +322,9 @@ try_exchange(struct inode *fi, const char *fname, u32 flen, struct inode *a,
     qfs_dir_retarget(to, &dest, a->mode, a->ino);
     reparent(from, qfs_inode(a), to, now);
     reparent(to, qfs_inode(b), from, now);
-    qfs_spot_put(&dest);
+    qfs_leaf_put(to, dest.leaf);
   }
-  qfs_spot_put(&source);
+  qfs_leaf_put(from, source.leaf);
   return e;
 }
 

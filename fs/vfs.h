@@ -207,7 +207,7 @@ void inode_init(struct inode *i, struct super *s, const struct inode_ops *ops, u
 // => referenced and ready, but for inode_enter's own argument.  May sleep.
 struct inode *inode_find(struct super *s, u64 ino);     // NULL: not in memory
 struct inode *inode_enter(struct inode *i);
-bool inode_in_memory(struct super *s, u64 ino);         // ready or not; does not sleep
+bool inode_enter_new(struct inode *i);   // false: its number has one, ready or not; does not sleep
 void inode_ready(struct inode *i);
 void inode_fail(struct inode *i);
 
