@@ -5,9 +5,8 @@
 // Stacks have numbered places from the bottom of the area, each a page longer
 // than a stack; the lowest page is never mapped.  Every place ever used has a
 // record: it is in use, spare (mapped, for the next to come) or empty.  To map a
-// stack and to unmap it fences every hart, so some spare ones are kept and
-// surplus ones go many at a time.  Device registers are placed from the top down
-// and never go.
+// stack and to unmap it fences every hart, so they come and go some at a time.
+// Device registers are placed from the top down and never go.
 //
 // Lock: vmap.lock > kmap's, buddy.
 
@@ -22,7 +21,7 @@
 #include "mm/slab.h"
 
 #define PLACE_SIZE (KSTACK_SIZE + PAGE_SIZE)
-enum { SPARES_MIN = 32, SPARES_SHARE = 256 };   // kept: a part of RAM
+enum { SPARES_MIN = 32, SPARES_SHARE = 256, AT_ONCE = 8 };   // kept: a part of RAM
 
 struct place {
   struct list link;        // spare or empty
@@ -56,26 +55,14 @@ free_frames(struct place *p)
 }
 
 static bool
-map_pages(struct place *p)
+map_pages(struct place *p, u32 flags)
 {
   for(u32 i = 0; i < KSTACK_PAGES; i++){
-    struct frame *f = p->frame[i] = frame_alloc(KIND_KERNEL, 0);
+    struct frame *f = p->frame[i] = frame_alloc(KIND_KERNEL, flags);
     if(!f || kmap_pages(p->stack + i * PAGE_SIZE, frame_pa(f), PAGE_SIZE, KMAP_RW) != 0)
       return false;
   }
   return true;
-}
-
-static bool
-map_stack(struct place *p)
-{
-  bool whole = map_pages(p);
-  if(!whole)
-    kmap_remove(p->stack, KSTACK_SIZE);
-  kmap_fence(p->stack, KSTACK_SIZE);
-  if(!whole)
-    free_frames(p);
-  return whole;
 }
 
 // A place never used before. vmap.lock held. => NULL without memory or room
@@ -108,28 +95,54 @@ take_place(struct list *from)
   return p;
 }
 
+static struct place *
+empty_place(void)
+{
+  spin_lock(&vmap.lock);
+  struct place *p = take_place(&vmap.empty);
+  if(p == NULL)
+    p = new_place();
+  spin_unlock(&vmap.lock);
+  return p;
+}
+
+// Map one, and others while there is memory for programs.  => one, the others are spare
+static struct place *
+map_some(void)
+{
+  struct list whole = LIST_INIT(whole);
+  struct place *p, *more, *half = NULL;
+  for(u32 n = 0; n < AT_ONCE && !half && (p = empty_place()) != NULL; n++)
+    if(map_pages(p, n ? ALLOC_USER : 0))
+      list_push(&whole, &p->link);
+    else
+      half = p;
+  if(half)
+    kmap_remove(half->stack, KSTACK_SIZE);
+  kmap_fence(VMAP_BASE, vmap.nplaces * PLACE_SIZE);
+  if(half)
+    free_frames(half);
+  spin_lock(&vmap.lock);
+  if(half)
+    list_push(&vmap.empty, &half->link);
+  p = take_place(&whole);
+  for(; (more = take_place(&whole)) != NULL; vmap.nspare++)
+    list_push(&vmap.spare, &more->link);
+  spin_unlock(&vmap.lock);
+  return p;
+}
+
 void *
 kstack_alloc(void)
 {
   spin_lock(&vmap.lock);
   struct place *p = take_place(&vmap.spare);
-  bool mapped = p != NULL;
-  vmap.nspare -= mapped;
-  if(p == NULL)
-    p = take_place(&vmap.empty);
-  if(p == NULL)
-    p = new_place();
+  vmap.nspare -= p != NULL;
   spin_unlock(&vmap.lock);
-  if(p == NULL)
+  if(p == NULL && (p = map_some()) == NULL)
     return NULL;
-  if(mapped || map_stack(p)){
-    kasan_unpoison((void *)p->stack, KSTACK_SIZE);
-    return (void *)p->stack;
-  }
-  spin_lock(&vmap.lock);
-  list_push(&vmap.empty, &p->link);
-  spin_unlock(&vmap.lock);
-  return NULL;
+  kasan_unpoison((void *)p->stack, KSTACK_SIZE);
+  return (void *)p->stack;
 }
 
 u64
