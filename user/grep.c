@@ -2,8 +2,8 @@
 //
 // grep: print the lines that match a pattern.  In a pattern, `.` is any
 // character, `[a-z]` one of these, `[^a-z]` none of them, `x*` any number of x, a leading
-// `^` the start and a final `$` the end of the line, and a backslash makes the next
-// character mean itself.  -e PATTERN: this one too; -v: lines that do not; -n: with
+// `^` the start and a final `$` the end of the line, `x\|y` x or y, and a backslash makes any
+// other character mean itself.  -e PATTERN: this one too; -v: lines that do not; -n: with
 // numbers; -i: upper and lower case alike; -c: only count them; -q: only the status.
 // Status 0 if a line was selected, 1 if none, 2 after an error.
 
@@ -77,6 +77,13 @@ compile_element(struct element *e, const char *p)
   return p + 1;
 }
 
+// Where a pattern ends: with the text, or where the next one begins.
+static bool
+ends(const char *p)
+{
+  return p[0] == 0 || (p[0] == '\\' && p[1] == '|');
+}
+
 static void
 compile(const char *text)
 {
@@ -86,9 +93,10 @@ compile(const char *text)
     .next = must_malloc(most), .at_start = *text == '^',
   };
 
-  for(text += p.at_start; *text; ){
-    if(text[0] == '$' && text[1] == 0){
+  for(text += p.at_start; !ends(text); ){
+    if(text[0] == '$' && ends(text + 1)){
       p.at_end = true;
+      text++;
       break;
     }
     struct element *e = &p.elements[p.n++];
@@ -99,6 +107,8 @@ compile(const char *text)
   }
   patterns = must_resize(patterns, (n_patterns + 1) * sizeof *patterns);
   patterns[n_patterns++] = p;
+  if(*text)
+    compile(text + 2);
 }
 
 // Enter a state, and those behind it that need no character.

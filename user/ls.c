@@ -79,13 +79,17 @@ put(const char *path, const char *name)
   return true;
 }
 
+// It stays open to the end: in /proc/self/fd it is one of those that are listed.
 static bool
 list_directory(const char *path)
 {
+  struct directory d;
   struct list names = { 0 };
-  long r = directory_names(path, &names);
+  long r = directory_open(&d, path);
   bool ok = true;
 
+  if(r == 0 && (r = directory_read(&d, &names)) < 0)
+    directory_close(&d);
   if(r < 0){
     warn_error(path, r);
     return false;
@@ -103,6 +107,7 @@ list_directory(const char *path)
     ok &= put(whole, name);
     free(whole);
   }
+  directory_close(&d);
   list_free(&names, true);
   return ok;
 }

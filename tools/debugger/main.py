@@ -7,11 +7,12 @@ import sys
 import gdb
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import back
 import memory
 import snapshot
 import tasks
 
-COMMANDS = tasks.COMMANDS + memory.COMMANDS + snapshot.COMMANDS
+COMMANDS = tasks.COMMANDS + memory.COMMANDS + snapshot.COMMANDS + back.COMMANDS
 
 
 class Quire(gdb.Command):

@@ -37,18 +37,25 @@ directory_close(struct directory *d)
 }
 
 long
+directory_read(struct directory *d, struct list *names)
+{
+  struct dirent64 *e;
+  while((e = directory_next(d)) != NULL)
+    if(strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0)
+      list_add(names, must_copy(e->name));
+  list_sort(names, compare_names);
+  return d->error;
+}
+
+long
 directory_names(const char *path, struct list *names)
 {
   struct directory d;
-  struct dirent64 *e;
   long r = directory_open(&d, path);
 
   if(r < 0)
     return r;
-  while((e = directory_next(&d)) != NULL)
-    if(strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0)
-      list_add(names, must_copy(e->name));
+  r = directory_read(&d, names);
   directory_close(&d);
-  list_sort(names, compare_names);
-  return d.error;
+  return r;
 }

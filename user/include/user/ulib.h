@@ -174,6 +174,7 @@ struct directory {
 long directory_open(struct directory *d, const char *path);     // => 0 or negative
 struct dirent64 *directory_next(struct directory *d);           // NULL: end, or d->error
 void directory_close(struct directory *d);
+long directory_read(struct directory *d, struct list *names);    // the rest, as below
 
 // The names of a directory, sorted, without "." and "..". => 0 or negative
 long directory_names(const char *path, struct list *names);
