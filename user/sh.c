@@ -129,6 +129,8 @@ run_simple(const struct node *n, bool in_child)
   shell_expand(&n->words, assignments, &argv);
   if(argv.n > 0)
     fn = find_builtin(argv.p[0]);
+  if(argv.n > 0 && strcmp(argv.p[0], "kill") == 0)
+    jobs_named(&argv);
   if(fn && argv.n == 0)
     assign(n, assignments);
   if(argv.n > 0 && strcmp(argv.p[0], "exec") == 0)

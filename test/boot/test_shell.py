@@ -51,6 +51,16 @@ LINES = [
     ("sh -c 'exec nosuchprogram; echo on' 2> e; echo $?", "127"),
     ("(exec < nosuch; echo $?) 2> e", "1"),
     ("seq 9 > f; (head -n 2; head -n 1) < f", "1\n2\n3"),
+    ("echo $((1+2*3)) $(( (1+2)*3 )) $((-7%3)) $((1<<4|1)) $((3>2 && 2==3))", "7 9 -1 17 0"),
+    ("x=5; echo $((x+1)) $(($x*x)) a$((nosuch-x))b \"$((1 || 1/0))\"", "6 25 a-5b 1"),
+    ("x=$((1/0)); echo $?", "sh: 1/0: division by 0\n2"),
+    ("echo a $((1 2))", "sh: 1 2: an operator is missing\na"),
+    ("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done; echo $i", "3"),
+    ("echo `echo one` \"`echo \"a  b\"`\" `echo \\`echo deep\\`` '`no`'", "one a  b deep `no`"),
+    ("echo $(echo `echo x` \")\")", "x )"),
+    ("sleep 99 & kill %1; wait; jobs; kill %7 2> e; echo $?", "1"),
+    ("echo 'sleep 99 & kill -9 %1; wait; echo killed' > s; sh s", "killed"),
+    ("ls -l /proc/self/fd | grep -c '3 -> /proc/[0-9]*/fd$'", "1"),
 ]
 
 
@@ -222,6 +232,8 @@ UTILITIES = [
     ("echo hello > f; grep xyz f; echo $?", "1"),
     ("seq 8 12 | grep -e '^9' -e 2", "9\n12"),
     ("seq 8 12 | grep '[0-1][^02-9]'", "11"),
+    ("seq 8 12 | grep '^1$\\|2$\\|^9'", "9\n12"),
+    ("seq 8 12 | grep -v '1\\|2'; echo 'a|b' | grep 'a|b'", "8\n9\na|b"),
     ("echo 'a]-' | grep -c '[]x-z]-[-z]*$'", "1"),
     ("echo B | grep -i '[a-c]'; echo a | grep '[^a]'; echo $?", "B\n1"),
     ("grep '[a' f 2> e; echo $?; cat e", "2\ngrep: a [ without its ]"),

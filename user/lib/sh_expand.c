@@ -27,7 +27,7 @@ is_name_char(char c, bool first)
          || (!first && c >= '0' && c <= '9');
 }
 
-static size_t
+size_t
 name_length(const char *s)
 {
   size_t n = 0;
@@ -179,6 +179,39 @@ put_command_output(struct fields *f, const char *command, size_t n, bool quoted)
   free(copy);
 }
 
+// Behind `$((`, up to the `))`.  Variables and commands are put in first, as between quotes.
+static void
+put_sum(struct fields *f, const char *s, size_t n)
+{
+  char *copy = must_copy_n(s, n), *text = shell_expand_one(copy);
+  long result;
+
+  if(shell_count(text, &result))
+    put_number(f, result);
+  else
+    shell.captured = STATUS_SYNTAX;
+  free(text);
+  free(copy);
+}
+
+// s is at a `: what is between it and the next is a command. => behind that
+static const char *
+put_backquoted(struct fields *f, const char *s, bool quoted)
+{
+  const char *end = shell_skip_group(s);
+  struct text command = { 0 };
+
+  text_clear(&command);
+  for(s++; s < end - 1; s++){
+    if(s[0] == '\\' && strchr("\\`$", s[1]))
+      s++;
+    text_put(&command, *s);
+  }
+  put_command_output(f, command.s, command.n, quoted);
+  text_free(&command);
+  return end;
+}
+
 // s is behind the '$'. => how much of it was used
 static size_t
 put_dollar(struct fields *f, const char *s, bool quoted)
@@ -206,7 +239,10 @@ put_dollar(struct fields *f, const char *s, bool quoted)
     return 1;
   case '(':
     n = shell_skip_group(s) - s;
-    put_command_output(f, s + 1, n - 2, quoted);
+    if(s[1] == '(' && shell_skip_group(s + 1) == s + n - 1)
+      put_sum(f, s + 2, n - 4);
+    else
+      put_command_output(f, s + 1, n - 2, quoted);
     return n;
   case '{':
     n = name_length(s + 1);
@@ -236,6 +272,8 @@ put_double_quoted(struct fields *f, const char *s)
       s += 2;
     } else if(*s == '$'){
       s += 1 + put_dollar(f, s + 1, true);
+    } else if(*s == '`'){
+      s = put_backquoted(f, s, true);
     } else {
       put_literal(f, *s++);
     }
@@ -262,6 +300,8 @@ expand_word(struct fields *f, const char *s)
       s = put_double_quoted(f, s + 1);
     } else if(*s == '$'){
       s += 1 + put_dollar(f, s + 1, false);
+    } else if(*s == '`'){
+      s = put_backquoted(f, s, false);
     } else if(s[0] == '\\' && s[1]){
       if(s[1] != '\n')
         put_literal(f, s[1]);

@@ -260,6 +260,35 @@ job_continue(struct job *j, bool background)
   return background ? 0 : job_wait(j);
 }
 
+// kill's %2 is the job's group, or without job control its processes.
+void
+jobs_named(struct list *argv)
+{
+  struct list named = { 0 };
+  for(size_t i = 0; i < argv->n; i++){
+    char *word = argv->p[i];
+    struct job *j = *word == '%' ? job_find(word) : NULL;
+    if(!j){
+      list_add(&named, word);
+      continue;
+    }
+    struct text t = { 0 };
+    if(i == 1)
+      list_add(&named, must_copy("--"));     // else the group would be a signal
+    for(size_t k = 0; k < (shell.has_terminal ? 1 : j->n); k++){
+      long pid = shell.has_terminal ? -j->pgid : j->pids[k];
+      text_clear(&t);
+      text_format(&t, "%ld", pid);
+      if(pid)
+        list_add(&named, must_copy(t.s));
+    }
+    text_free(&t);
+    free(word);
+  }
+  list_free(argv, false);
+  *argv = named;
+}
+
 void
 jobs_wait(void)
 {

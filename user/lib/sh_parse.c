@@ -160,7 +160,7 @@ shell_skip_group(const char *s)
   while(s && *s && *s != close){
     if(open != '\'' && s[0] == '\\' && s[1])
       s += 2;
-    else if(open == '(' && strchr("'\"(", *s))
+    else if(open == '(' ? strchr("'\"(`", *s) != NULL : open == '"' && *s == '`')
       s = shell_skip_group(s);
     else if(open == '"' && s[0] == '$' && s[1] == '(')
       s = shell_skip_group(s + 1);
@@ -188,7 +188,7 @@ take_word(struct parser *p)
   const char *start = p->at, *s = start;
 
   while(!ends_word(*s)){
-    if(*s == '\'' || *s == '"')
+    if(*s == '\'' || *s == '"' || *s == '`')
       s = skip_group(p, s);
     else if(s[0] == '$' && s[1] == '(')
       s = skip_group(p, s + 1);

@@ -72,6 +72,9 @@ void variable_set(const char *assignment, size_t name_n);   // name=value
 void variable_unset(const char *name);
 size_t assignment_name(const char *word);                   // length of the name; 0: is none
 
+size_t name_length(const char *s);                          // of the name that s begins with
+bool shell_count(const char *text, long *n);                // $(( )); false after a complaint
+
 void shell_expand(const struct list *words, size_t from, struct list *out);
 char *shell_expand_one(const char *word);                   // no splitting, no patterns
 
@@ -101,6 +104,7 @@ int job_wait(struct job *j);                        // => exit status; j is gone
 int job_continue(struct job *j, bool background);   // => exit status, as job_wait
 struct job *job_find(const char *name);             // %2 or 2; NULL: the last. => or NULL
 void jobs_tidy(bool show_all);                      // show what stopped, forget what ended
+void jobs_named(struct list *argv);                 // %2 in it become processes
 void jobs_wait(void);                               // for all that run
 
 // ---- A tree as text (sh_text.c) ----
