@@ -81,6 +81,7 @@ def test_effective_access_time():
     ("--sv39 -a 20", "how many bits"), ("--sv39 -p 8K", "says what its pages"),
     ("-a 32 -l 3 -s 10,10", "says how many levels"), ("-a 32 --hit nan", "ratio"),
     ("-a 32 --hit 0.5 --memory 0", "takes time"), ("-a 32 --tlb nan", "no time"),
-    ("-a 32 --memory -1", "no time"), ("-a 12 -p 64 -u x", "invalid literal"), ("-a 32 -l 30", "bits")])
+    ("-a 32 --memory -1", "no time"), ("-a 12 -p 64 -u x", "invalid literal"),
+    ("-a 32 -l 30", "bits")])
 def test_bad_input(args, why):
     assert why in ptcalc(*args.split(), ok=False)

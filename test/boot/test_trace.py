@@ -46,6 +46,33 @@ def check_spans(made):
     return harts
 
 
+def test_json_of_rings_that_overflowed():
+    """From when one hart's ring had been overwritten nothing is pieced together."""
+    def line(task, hart, at, what):
+        return f"{task[0]:>16}-{task[1]:<7} [{hart:03}] {at:13.9f}: {what}"
+
+    a, b, idle = ("a", 7), ("b", 8), ("idle", 0)
+    text = "\n".join([
+        "# tracer: quire", "# hart 0: 5 events, 0 lost", "# hart 1: 9000 events, 8996 lost",
+        line(a, 0, 1, "fault_enter: addr=10000 access=r"),
+        line(a, 0, 2, "switch: state=D next=8"),
+        line(b, 0, 3, "block_issue: vda R sector=8 bytes=4096"),
+        line(a, 1, 5, "fault_enter: addr=20000 access=r"),
+        line(a, 1, 6, "fault_enter: addr=30000 access=r"),       # two ends are not there
+        line(a, 1, 7, "sys_enter: NR 64 (1, 2, 3)"),
+        line(idle, 0, 8, "lock_wait: console 80"), line(idle, 1, 8.5, "lock_wait: console 80"),
+        line(idle, 0, 9, "lock_got: console 80"), ""])
+    made = to_json(text)
+    harts = check_spans(made)
+    assert harts[0][0] == (5e6, 9e6) and made["otherData"]["left out"] == 3
+    shown = [(e["ph"], e["name"], e["ts"]) for e in made["traceEvents"]
+             if e["pid"] == 2 and e["ph"] in "BE"]
+    assert shown[:5] == [("B", "fault", 5e6), ("E", "fault", 6e6), ("B", "fault", 6e6),
+                         ("E", "fault", 7e6), ("B", "write", 7e6)]
+    assert len({e["tid"] for e in made["traceEvents"] if e["name"] == "waits for console"}) == 2
+    assert not [e for e in made["traceEvents"] if e["ph"] == "b"]
+
+
 def vmstat(shell):
     return {k: int(v) for k, v in map(str.split, shell.run("cat /proc/vmstat").splitlines())}
 

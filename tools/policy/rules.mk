@@ -13,13 +13,13 @@ $(foreach v,$(SETTINGS),$(eval policy: export $v ?=))
 policy: $(SIM) | tools-build $(if $(PLOT),tools-plot)
 	@$(PYTHON) tools/policy/policy.py
 
-# Of the program RUN, in quire.
+# Of the program RUN, in quire; it comes by the environment, with what quotes it has.
 trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
-	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) '$(RUN)'
+	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) "$$RUN"
 
 # The same with modelled TLBs.
 tlb: $(KERNEL) image $B/tools/tlb.so | tools-qemu
-	@tools/policy/tlb.py $B/tlb.txt $(FS) '$(RUN)'
+	@tools/policy/tlb.py $B/tlb.txt $(FS) "$$RUN"
 
 $B/tools/trace.so $B/tools/tlb.so: tools/references.h
 $B/tools/trace.so $B/tools/tlb.so $B/tools/profile.so: tools/qemu_plugin.h

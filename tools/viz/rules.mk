@@ -13,7 +13,7 @@ else
 viz: $(KERNEL) image | tools-test
 	@tools/machine.sh '$(CPUS)' '$(VIZ_MEM)' '$(SWAP)' $B/swap.img
 	@tools/viz/capture.py $B/viz.txt $(KERNEL) $(FS) '$(CPUS)' '$(VIZ_MEM)' \
-		'$(if $(filter-out 0 0M 0G 0K,$(SWAP)),$B/swap.img)' '$(or $(RUN),thrash -p zipf -l 60 -f 3 6)'
+		'$(if $(filter-out 0 0M 0G 0K,$(SWAP)),$B/swap.img)' "$${RUN:-thrash -p zipf -l 60 -f 3 6}"
 	@tools/viz/page.py $B/viz.txt $B/viz.html
 endif
 
