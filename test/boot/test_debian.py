@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Programs of Debian for riscv64 run as they are: tools/debian.sh puts them on a disk."""
 
+import random
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -74,6 +76,37 @@ def test_interpreters(boot, debian, tmp_path):
     assert g.run(f"bash -c '{script}'", 60).split("\n") == [
         "1024 ABC", subprocess.run(["bash", "-c", "seq 1 20000 | sort -rn | md5sum | cut -c1-8"],
                                    capture_output=True, text=True).stdout.strip()]
+
+
+def insert_until_killed(g, mode, first, seconds):
+    """Each row is a transaction of its own and is told of when it is done. => the last"""
+    g.send('bash -c \'echo "pragma synchronous=extra; pragma journal_mode=' + mode + ';"; '
+           f'for ((n={first};;n++)); do '
+           'echo "insert into t values($n, hex(randomblob(300))); select -$n;"; done\' '
+           '| sqlite3 /t/db\n')
+    end, done = time.monotonic() + seconds, first - 1
+    while done < first or time.monotonic() < end:
+        done = int(g.expect(r"\n-(\d+)\r")[1][1])
+    g.close()
+    return done
+
+
+def test_sqlite_when_power_fails(boot, debian, tmp_path):
+    """Whatever was said to be in the database is there, whichever way it keeps its journal."""
+    image, rng = tmp_path / "fs.img", random.Random(1)
+    shutil.copyfile(debian, image)
+    g = start(boot, image, snapshot=False)
+    g.check("echo 'pragma synchronous=extra; create table t(n integer primary key, v);' "
+            "| sqlite3 /t/db")
+    done = 0
+    for mode in ("delete", "wal", "truncate", "persist") * 4:
+        done = insert_until_killed(g, mode, done + 1, rng.uniform(0, 4))
+        g = start(boot, image, snapshot=False, cpus=rng.choice((1, 2, 4)))
+        said = g.run("echo 'pragma integrity_check; select count(*), max(n) from t;' "
+                     "| sqlite3 /t/db", 60).split("\n")
+        count, last = map(int, said[1].split("|"))
+        assert said[0] == "ok" and count == last >= done
+        done = last
 
 
 def test_procps_reads_proc(boot, debian):
