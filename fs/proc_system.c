@@ -323,19 +323,19 @@ show_locks(struct text *t, struct task *unused)
 static int
 show_swaps(struct text *t, struct task *unused)
 {
-  enum { NAME_COLUMN = 40 };
+  enum { NAME_COLUMN = 40, WIDE = 10000000 };
   struct swap_info info;
   char *path = kmalloc(PATH_MAX);
   if(path == NULL)
     return -ENOMEM;
   text_add(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
   for(u32 i = 0; swap_info_at(i, &info); i++){
-    if(vfs_path_of(info.file->inode, path, PATH_MAX) <= 0)
-      strlcpy(path, "?", PATH_MAX);
-    text_add(t, "%s", path);
+    bool named = vfs_path_of(info.file->inode, path, PATH_MAX) > 0;
+    u64 size = info.pages * PAGE_KIB, used = info.used * PAGE_KIB;
+    text_add(t, "%s ", named ? path : "?");
     text_pad(t, NAME_COLUMN);
-    text_add(t, "%s\t%lu\t\t%lu\t\t%d\n", info.is_device ? "partition" : "file\t",
-             info.pages * PAGE_KIB, info.used * PAGE_KIB, info.priority);
+    text_add(t, "%s\t%lu\t%s%lu\t%s%d\n", info.is_device ? "partition" : "file\t",
+             size, size < WIDE ? "\t" : "", used, used < WIDE ? "\t" : "", info.priority);
     file_put(info.file);
   }
   kfree(path);

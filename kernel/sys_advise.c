@@ -43,7 +43,7 @@ unlocked_object(const struct area *a)
   return unlocked(a) && a->object != NULL;
 }
 
-// The pages of files come in from their disks, in order and well ahead.
+// What is away comes in: from the disks of files, in order and well ahead, or from swap.
 static int
 will_need(struct space *s, va_t addr, u64 len)
 {
@@ -51,11 +51,14 @@ will_need(struct space *s, va_t addr, u64 len)
   va_t end = addr + len;
   for(va_t va = addr; va < end && vm_area_at(s, va, &a); va = a.end){
     va_t from = max(va, a.start);
-    if(a.file && from < end)
-      object_read_ahead(&a.file->inode->object, a.offset + (from - a.start),
-                        min(a.end, end) - from);
+    u64 offset = a.offset + (from - a.start);
+    struct object *o = a.file ? object_get(&a.file->inode->object) : vm_object_at(s, from, &offset);
+    if(o && from < end)
+      object_read_ahead(o, offset, min(a.end, end) - from);
+    object_put(o);
     file_put(a.file);
   }
+  vm_swap_in(s, addr, end);
   return vm_change_flags(s, addr, len, 0, 0, NULL);
 }
 

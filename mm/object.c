@@ -433,6 +433,9 @@ object_read_ahead(struct object *o, u64 start, u64 len)
   u64 end = min(start + len, atomic_load(&o->size));
   for(u64 off = page_down(start); off < end; off += PAGE_SIZE){
     struct frame *f;
+    bool jumps;
+    if(!object_page_away(o, off >> PAGE_SHIFT, &jumps))
+      continue;
     if(object_page(o, off >> PAGE_SHIFT, &f) != 0)
       return;
     frame_put(f, PIN_1);

@@ -154,7 +154,7 @@ object_maybe_dirty(const struct object *o)
 static inline bool word_holds(u64 w) { return !(w & FRAME_BUSY) && word_share(w) != 0; }
 static inline bool object_holds(const struct frame *f) { return word_holds(atomic_load(&f->word)); }
 
-// Have the pages of a range in memory, as far as that goes without an error.  May sleep.
+// Read what is away of the pages of a range, as far as that goes without an error.  May sleep.
 void object_read_ahead(struct object *o, u64 start, u64 len);
 
 // Only if it is there and valid now. => pinned or NULL; never sleeps

@@ -5,6 +5,7 @@
 
 #include "mm/frame.h"
 #include "mm/spaces.h"
+#include "mm/swap.h"
 
 enum { ADJ_NEVER = -1000 };
 
@@ -15,13 +16,14 @@ pages_held(struct space *s)
   return resident + swapped + atomic_load(&s->pmap.tables);
 }
 
-// Pages held, in thousandths of RAM, moved by the adjustment. => 0..1000
+// Pages held, in thousandths of RAM and swap, moved by the adjustment. => 0..1000
 u64
 oom_score(struct space *s)
 {
   if(s->oom_score_adj == ADJ_NEVER)
     return 0;
-  i64 score = (i64)(pages_held(s) * 1000 / frames_total()) + s->oom_score_adj;
+  u64 all = frames_total() + atomic_load(&swap_total);
+  i64 score = (i64)(pages_held(s) * 1000 / all) + s->oom_score_adj;
   return score < 1 ? 1 : score > 1000 ? 1000 : (u64)score;
 }
 

@@ -202,6 +202,32 @@ vm_incore(struct space *s, va_t addr, u64 pages, u8 *in)
 
 // ---- Bringing pages in ----
 
+// The first page from va on that is in swap, or end.
+static va_t
+next_away(struct space *s, va_t va, va_t end)
+{
+  rw_read_lock(&s->lock);
+  while(va < end){
+    pte_t *e = pmap_find(&s->pmap, va);
+    bool away = e && pte_state(*e) == PTE_SWAPPED;
+    if(e)
+      pmap_unlock(e);
+    if(away)
+      break;
+    va = e ? va + PAGE_SIZE : round_down(va, LEAF_SPAN) + LEAF_SPAN;
+  }
+  rw_read_unlock(&s->lock);
+  return min(va, end);
+}
+
+void
+vm_swap_in(struct space *s, va_t va, va_t end)
+{
+  int err = 0;
+  for(; err != -ENOMEM && err != -EINTR && (va = next_away(s, va, end)) < end; va += PAGE_SIZE)
+    err = vm_populate(s, va, PAGE_SIZE, ACCESS_READ);
+}
+
 // What a page is most likely to be wanted for: a private page that may be written
 // will be, so it is made at once.
 static enum access

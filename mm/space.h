@@ -154,6 +154,9 @@ int vm_page_out(struct space *s, va_t addr, u64 len);
 // there; -ENOMEM: no such frames; -EBUSY: over its limit; -EAGAIN: not now
 int vm_collapse(struct space *s, va_t addr, u64 len);
 
+// Bring back what of [va, end) is in swap, as far as memory and disk allow.  Sleeps
+void vm_swap_in(struct space *s, va_t va, va_t end);
+
 // Change areas' flags, AREA_LOCKED only up to the first hole. => also -ENOMEM if areas had
 // to be cut and could not be
 int vm_change_flags(struct space *s, va_t addr, u64 len, u32 clear, u32 set,

@@ -47,7 +47,7 @@ judge(const struct header *h, const struct swap_store *store)
 {
   if(memcmp(h->signature, signature, sizeof h->signature) != 0 || h->version != 1)
     printk("swap: no signature of a swap area; try mkswap\n");
-  else if(h->last_page == 0 || h->nbad > count_of(h->bad))
+  else if(h->nbad >= h->last_page || h->nbad > count_of(h->bad))
     printk("swap: the header makes no sense\n");
   else if(h->last_page >= store->pages)
     printk("swap: shorter (%lu pages) than its header says (%u)\n", store->pages, h->last_page + 1);

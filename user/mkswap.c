@@ -20,7 +20,7 @@ static struct {
 static void
 write_header(const char *path, const char *label)
 {
-  long fd = sys_open(path, O_RDWR, 0);
+  long fd = sys_open(path, O_RDWR | O_EXCL, 0);      // no device that is in use
   if(fd < 0)
     die("%s: %s", path, error_text(fd));
   long size = sys_lseek(fd, 0, SEEK_END), pages = size / PAGE;

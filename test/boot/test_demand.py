@@ -212,6 +212,16 @@ def test_oom_asleep(boot, tmp_path):
     wait_for(lambda: "sleeper" not in g.run("ps"))
 
 
+def test_oom_of_who_said_so(boot, disk):
+    """With the largest adjustment one goes first, beside somebody larger than memory too."""
+    g = boot(cpus=2, mem="16M", swap=disk(16))
+    g.run("sh -c 'echo 1000 > /proc/$$/oom_score_adj; sleep 1000; true' &")
+    wait_for(lambda: "sleep" in g.run("ps"))
+    assert "took" not in g.run("hog", 120)
+    killed = re.findall(r"killed process \d+ \((.*)\)", g.run("dmesg | grep killed"))
+    assert sorted(killed[:2]) == ["sh", "sleep"] and killed[2:] == ["hog"]
+
+
 def test_small_programs_beside_a_hog(boot):
     """They run while there is memory, and if there is none the hog has to go."""
     g = boot(cpus=1, mem="16M", append="swap=none")

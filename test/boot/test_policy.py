@@ -309,6 +309,7 @@ def test_program_that_is_not_there(plugin, tmp_path):
     ({}, "give REFS="),
     ({"REFS": "1 x"}, "REFS: x is not a page"),
     ({"REFS": "1 -2"}, "REFS: -2 is not a page"),
+    ({"REFS": "99999999999999999999"}, "REFS: 99999999999999999999 is not a page"),
     ({"REFS": ","}, "REFS: no reference"),
     ({"REFS": "1", "FRAMES": "0"}, "FRAMES: 0 is not"),
     ({"REFS": "1", "FRAMES": "3-1"}, "FRAMES: 3-1 is not"),

@@ -96,7 +96,8 @@ def test_program(boot, disk, program):
         assert "away and away: ok" in out
 
 
-@pytest.mark.parametrize("what", ["moving", "locking", "hiding", "sharing", "forking"])
+@pytest.mark.parametrize("what", ["moving", "locking", "hiding", "sharing", "wanting",
+                                  "forking"])
 def test_paging(boot, disk, what):
     """What is done to pages most of which are in slots."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
@@ -255,6 +256,16 @@ def test_swap_file(boot):
     g.check("swapoff swap; echo x > swap; rm swap")
 
 
+def test_columns(boot, disk):
+    """As Linux: names end before the type, long figures take a tab less."""
+    g = boot(swap=disk(10 << 10))
+    name = "a-name-that-is-longer-than-its-column-by-far"
+    g.check(f"dd if=/dev/zero of={name} bs=4096 count=16; mkswap {name}; swapon {name}")
+    assert g.run("cat /proc/swaps").splitlines() == [
+        "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority",
+        f"/dev/vdb{' ' * 32}partition\t10485756\t0\t\t-1", f"/{name} file\t\t60\t\t0\t\t-2"]
+
+
 def test_swap_file_in_other_hands(boot):
     """Who has it open already writes no more, who could store to it keeps it from swap."""
     g = boot(cpus=2, mem="16M")
@@ -267,6 +278,8 @@ def test_device_in_use(boot, disk, image):
     g.check("mkdir /mnt")
     for command in ("swapon /dev/vda", "mount -t qfs /dev/vda /mnt", "mount -t qfs /dev/vdb /mnt"):
         assert "busy" in g.run(command), command
+    for device in ("/dev/vda", "/dev/vdb"):
+        assert "busy" in g.run(f"mkswap {device}"), device
     g.check("swapoff /dev/vdb")
     assert "busy" not in g.run("mount -t qfs /dev/vdb /mnt")
     g.check("swapon /dev/vdb")
@@ -409,6 +422,7 @@ def test_one_of_two_disks_dies(boot, tmp_path):
 @pytest.mark.parametrize("at, words, message", [
     (1024, (2,), "no signature"), (1028, (0,), "makes no sense"),
     (1032, (638,), "makes no sense"), (1028, (1 << 31,), "shorter"),
+    (1028, (5, 5), "makes no sense"),
 ])
 def test_corrupt_header(boot, disk, at, words, message):
     path = disk(4)

@@ -19,9 +19,9 @@ def parse_string(text):
     refs = []
     for word in text.replace(",", " ").split():
         m = re.fullmatch(r"(?:(\d+):)?(\d+)(w?)", word)
-        if not m or (m[1] and int(m[1]) == 0):
-            raise Refused(f"REFS: {word} is not a page: a number, with w behind it if it is"
-                          " written, with PID: before it if there are several processes")
+        if not m or int(m[1] or 1) == 0 or max(int(m[1] or 1), int(m[2])) >> 64:
+            raise Refused(f"REFS: {word} is not a page: a number below 2^64, with w behind it if it"
+                          " is written, with PID: before it if there are several processes")
         refs.append(Reference(len(refs), int(m[1] or 1), int(m[2]), bool(m[3])))
     if not refs:
         raise Refused("REFS: no reference")

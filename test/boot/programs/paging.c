@@ -169,6 +169,39 @@ sharing(void)
       die("shared page %lu is not as the child left it", i);
 }
 
+// ---- Wanting ----
+
+static void
+all_in_memory(const char *p, bool wanted)
+{
+  enum { N = 256 };
+  static uchar in[N];
+  uint64 there = 0;
+  syscall3(NR_mincore, (long)p, N * PAGE, (long)in);
+  for(int i = 0; i < N; i++)
+    there += in[i];
+  if(there != (wanted ? N : 0))
+    die("%lu of %d pages are in memory", there, N);
+}
+
+// What goes out comes back when it is said to be wanted, but nothing that was never there.
+static void
+wanting(void)
+{
+  static const int how[] = { MAP_PRIVATE, MAP_SHARED };
+  for(int i = 0; i < 2; i++){
+    char *p = map(pages, how[i]);
+    stamp(p, 256, 1);
+    sys_madvise(p, 256 * PAGE, MADV_PAGEOUT);
+    all_in_memory(p, false);
+    if(sys_madvise(p, pages * PAGE, MADV_WILLNEED) < 0)
+      die("madvise");
+    all_in_memory(p, true);
+    all_in_memory(p + 256 * PAGE, false);
+    check(p, 256, 1);
+  }
+}
+
 // ---- Forking ----
 
 static void
@@ -344,8 +377,9 @@ main(int argc, char **argv)
     const char *name;
     void (*fn)(void);
   } tests[] = { { "moving", moving }, { "locking", locking }, { "hiding", hiding },
-                { "sharing", sharing }, { "forking", forking }, { "tables", tables },
-                { "self", self }, { "dirtying", dirtying }, { "family", family } };
+                { "sharing", sharing }, { "wanting", wanting }, { "forking", forking },
+                { "tables", tables }, { "self", self }, { "dirtying", dirtying },
+                { "family", family } };
   if(argc != 3)
     die("usage: paging WHAT MIB");
   pages = (uint64)atoi(argv[2]) * (MIB / PAGE);
