@@ -15,6 +15,7 @@
 #include "mm/lineage.h"
 #include "mm/local.h"
 #include "mm/object.h"
+#include "mm/reaper.h"
 #include "mm/slab.h"
 #include "mm/spaces.h"
 
@@ -218,8 +219,10 @@ copy_attributes(struct space *child, struct space *parent)
   child->exe = file_get(parent->exe);
 }
 
-int
-space_fork(struct space *parent, struct space **out)
+enum { FORK_TRIES = 3 };
+
+static int
+fork_once(struct space *parent, struct space **out)
 {
   struct space *child = join(parent->lineage, space_alloc(), true);
   if(child == NULL)
@@ -236,6 +239,16 @@ space_fork(struct space *parent, struct space **out)
     space_put(child);
   else
     *out = child;
+  return err;
+}
+
+// Many that fork at once can be quicker than the reaper.
+int
+space_fork(struct space *parent, struct space **out)
+{
+  int err = fork_once(parent, out);
+  for(u32 n = 0; err == -ENOMEM && n < FORK_TRIES && !current->killed && memory_reclaim(); n++)
+    err = fork_once(parent, out);
   return err;
 }
 

@@ -2,7 +2,7 @@
 //
 // What has to stay while others' need takes everything else: the pages an instruction
 // wants at once, whatever the policy, and those that were promised to a program.  And what
-// must not be written ahead of need.
+// must not be written ahead of need, and who waits for the reaper.
 
 #include "host/host.h"
 #include "host/disk.h"
@@ -194,6 +194,27 @@ nothing_is_written_ahead_during_a_fork(void)
   end();
 }
 
+// The kernel's own part of memory is gone, but programs have some that can be swapped.
+static void
+a_fork_waits_for_the_reaper(void)
+{
+  struct frame *f, *taken = NULL, *before;
+  struct space *child;
+  begin();
+  store_all(crowd, CROWD);
+  for(; (f = frame_alloc(KIND_KERNEL, 0)) != NULL; taken = f)
+    *(struct frame **)frame_kva(f) = taken;
+  assert_int_equal(space_fork(crowd, &child), 0);
+  for(; (f = taken) != NULL; taken = before){
+    before = *(struct frame **)frame_kva(f);
+    frame_free(f);
+  }
+  assert_true(vm_counter(VM_SWAP_OUT) > 0);
+  run_space(NULL);
+  space_put(child);
+  end();
+}
+
 int
 main(void)
 {
@@ -201,6 +222,7 @@ main(void)
     TEST(an_instruction_ends, .frames = 300, .keeps = KEEP),
     TEST(a_promise_is_kept, .frames = 1000, .keeps = KEEP),
     TEST(nothing_is_written_ahead_during_a_fork, .frames = 1000, .keeps = KEEP),
+    TEST(a_fork_waits_for_the_reaper, .harts = 2, .frames = 200, .reaper = true, .keeps = KEEP),
   };
   return cmocka_run_group_tests_name("needs", tests, NULL, NULL);
 }

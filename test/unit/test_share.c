@@ -374,7 +374,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(cost_of_a_fork), TEST(nothing_left_to_do), TEST(no_hart_keeps_a_translation, .harts = 3),
-    TEST(want_of_memory), TEST(neighbours),
+    TEST(want_of_memory, .harts = 2, .reaper = true), TEST(neighbours),
     TEST(random_family, .frames = 12000),
     TEST(random_family, .frames = 12000, .harts = 4, .seed = 2),
     TEST(random_family, .frames = 12000, .harts = 2, .asid_bits = NO_ASIDS, .seed = 3),
