@@ -55,6 +55,9 @@ def test_tasks_and_harts(debug):
     chain = re.findall(r"(?m)^#\d+ +0x[0-9a-f]+ (\w+)\+0x[0-9a-f]+ at (\S+):\d+", out)
     assert re.search(r"in user mode at \S+ at user/\S+:\d+, which may return to \S",
                      ask("user sleep", f"task-trace {pid}"))
+    said = ask("user cat", f"task-trace {pid}", "user sleep", f"task-trace {pid}")
+    assert re.search(r"in user mode at 0x", said)              # not what cat has there
+    assert re.search(r"in user mode at \w+\+0x\S+, which may return to \w+\+", said)
     assert re.search(rf"(?m)^ +{pid} .* sleep +sys_nanosleep$", out)
     names = [name for name, _ in chain]
     assert names[0] in ("schedule", "switch_to", "finish_switch") and "sys_nanosleep" in names

@@ -103,7 +103,7 @@ class Frame(Command):
         flags = [name for bit, name in names.items() if w >> bit & 1]
         print(f"frame {pa >> PAGE_SHIFT:#x}: {kind} share {w & 0x3FFFF} mapped {w >> 18 & 0x3FFFF} "
               f"pins {w >> 36 & 0xFFFF} {' '.join(flags)}; owner {number(f['owner']) << 4:#x} "
-              f"index {number(f['index']):#x} slot {int(f['slot'])}")
+              f"index {number(f['index']):#x} slot {int(f['slot']):#x}")
 
 
 class Buddy(Command):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Commands about tasks, harts and locks."""
 
+import pathlib
+import re
+
 import gdb
 
 from kernel import (Command, call_chain, function_at, harts, is_current, linked, name_of, number,
@@ -61,6 +64,23 @@ class RunQueues(Command):
             print(f"hart {int(h['index'])}: {', '.join(names) or 'nobody'}")
 
 
+def in_program(task, pc, after_call=False):
+    """function_at() of a user address, by the symbols of the task's own program if they are there.
+
+    Several programs' symbols lie at the same addresses."""
+    def own(path):
+        return pathlib.Path(path).name.removesuffix(".elf")[:15] == task["comm"].string()
+
+    line = gdb.find_pc_line(pc - after_call)
+    if line.symtab and own(line.symtab.objfile.filename):
+        return function_at(pc, after_call)
+    for found in gdb.execute(f"info symbol {pc - after_call:#x}", to_string=True).splitlines():
+        m = re.match(r"(\S+)(?: \+ (\d+))? in section \S+ of (.*)", found)
+        if m and own(m[3]):
+            return f"{m[1]}+{int(m[2] or 0) + after_call:#x}"
+    return f"{pc:#x}"
+
+
 class TaskTrace(Command):
     """task-trace TID: the call chain of a task that waits, down to where it entered.
 
@@ -80,7 +100,8 @@ For one that runs: `info threads` and `thread N`, then `backtrace`."""
             print(f"#{depth:<3} {pc:#x} {function_at(pc, after_call=True)}")
         if number(task["space"]):
             pc, ra = (number(task["tf"][name]) for name in ("pc", "ra"))
-            print(f"in user mode at {function_at(pc)}, which may return to {function_at(ra, True)}")
+            print(f"in user mode at {in_program(task, pc)}, "
+                  f"which may return to {in_program(task, ra, True)}")
 
 
 class Locks(Command):
