@@ -23,7 +23,7 @@
 #include "mm/swap.h"
 #include "mm/vmap.h"
 
-enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, TICKS_A_SECOND = 100 };
+enum { PAGE_KIB = PAGE_SIZE / KiB, NS_A_TICK = 10000000, MS = 1000000, TICKS_A_SECOND = 100 };
 
 // ---- Memory ----
 
@@ -183,9 +183,9 @@ show_slabinfo(struct text *t, struct task *unused)
 static int
 show_uptime(struct text *t, struct task *unused)
 {
-  u64 up = machine_time_ns() / NS_A_TICK, idle = 0, ns;
+  u64 up = machine_time_ns() / NS_A_TICK, idle = 0, ns, waiting;
   for(u32 k = 0; k < nharts; k++){
-    hart_busy(&harts[k], &ns);
+    hart_busy(&harts[k], &ns, &waiting);
     idle += ns / NS_A_TICK;
   }
   text_add(t, "%lu.%02lu %lu.%02lu\n", up / TICKS_A_SECOND, up % TICKS_A_SECOND,
@@ -195,21 +195,22 @@ show_uptime(struct text *t, struct task *unused)
 
 // Time in ticks of 10 ms: what a hart has been doing since boot.  Busy time is
 // exact, how much of it was in user mode is what timer interrupts saw.
-struct cpu { u64 user, system, idle; };
+struct cpu { u64 user, system, idle, waiting; };
 
 static struct cpu
 cpu_times(u32 k)
 {
   struct hart *h = &harts[k];
-  u64 idle, busy = hart_busy(h, &idle);
+  u64 idle, waiting, busy = hart_busy(h, &idle, &waiting);
   struct told t = time_split(&h->told, busy, h->user_ticks, h->kernel_ticks);
-  return (struct cpu){ t.user / NS_A_TICK, t.kernel / NS_A_TICK, idle / NS_A_TICK };
+  return (struct cpu){ t.user / NS_A_TICK, t.kernel / NS_A_TICK, idle / NS_A_TICK,
+                       waiting / NS_A_TICK };
 }
 
 static void
 add_cpu(struct text *t, const struct cpu *c)
 {
-  text_add(t, " %lu 0 %lu %lu 0 0 0 0 0 0\n", c->user, c->system, c->idle);
+  text_add(t, " %lu 0 %lu %lu %lu 0 0 0 0 0\n", c->user, c->system, c->idle, c->waiting);
 }
 
 static int
@@ -270,6 +271,7 @@ show_stat(struct text *t, struct task *unused)
     all.user += c.user;
     all.system += c.system;
     all.idle += c.idle;
+    all.waiting += c.waiting;
   }
   text_add(t, "cpu ");
   add_cpu(t, &all);
@@ -298,14 +300,17 @@ show_cpuinfo(struct text *t, struct task *unused)
 
 // ---- Disks ----
 
-// Nothing is merged, discarded or timed here: those fields are 0.
+// Nothing is merged or discarded here: those fields are 0.  Times are milliseconds.
 static int
 show_diskstats(struct text *t, struct task *unused)
 {
   struct block_device *d;
   for(u32 k = 0; (d = block_at(k)); k++)
-    text_add(t, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 0 0 0 0 %lu 0\n", BLOCK_MAJOR, k, d->name,
-             d->reads, d->sectors_read, d->writes, d->sectors_written, d->flushes);
+    text_add(t, "%4u %7u %s %lu 0 %lu %lu %lu 0 %lu %lu %u %lu %lu 0 0 0 0 %lu %lu\n", BLOCK_MAJOR,
+             k, d->name, d->reads, d->sectors_read, d->ns[BLOCK_READ] / MS, d->writes,
+             d->sectors_written, d->ns[BLOCK_WRITE] / MS, d->in_flight, d->busy_ns / MS,
+             (d->ns[BLOCK_READ] + d->ns[BLOCK_WRITE] + d->ns[BLOCK_FLUSH]) / MS, d->flushes,
+             d->ns[BLOCK_FLUSH] / MS);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 //
 // Locks: device.lock (interrupts off), under which requests end.
 
+#include <machine.h>
 #include "kernel/block.h"
 #include "kernel/errno.h"
 #include "kernel/printk.h"
@@ -55,6 +56,20 @@ check(const struct block_device *d, const struct block_request *r)
   return 0;
 }
 
+// So many requests more are in flight. => now
+static u64
+in_flight(struct block_device *d, u32 more)
+{
+  bool on = spin_lock_irq(&d->lock);
+  u64 now = machine_time_ns();
+  if(d->in_flight)
+    d->busy_ns += now - d->busy_since;
+  d->busy_since = now;
+  d->in_flight += more;
+  spin_unlock_irq(&d->lock, on);
+  return now;
+}
+
 int
 block_submit(struct block_device *d, struct block_request *r)
 {
@@ -62,17 +77,21 @@ block_submit(struct block_device *d, struct block_request *r)
   if(e)
     return e;
   r->done = false;
+  r->began = in_flight(d, 1);
   trace(BLOCK_ISSUE, d, r);
   if(r->op == BLOCK_FLUSH && !d->has_flush){
     block_complete(d, r, 0);
     return 0;
   }
-  return d->submit(d, r);
+  if((e = d->submit(d, r)) != 0)
+    in_flight(d, -1U);
+  return e;
 }
 
 static void
-account(struct block_device *d, const struct block_request *r)
+account(struct block_device *d, const struct block_request *r, u64 took)
 {
+  d->ns[r->op] += took;
   switch(r->op){
   case BLOCK_READ:
     d->reads++;
@@ -104,10 +123,11 @@ void
 block_complete(struct block_device *d, struct block_request *r, int status)
 {
   void (*complete)(struct block_request *) = r->complete;
+  u64 took = in_flight(d, -1U) - r->began;
   bool on = spin_lock_irq(&d->lock);
   r->status = status;
   trace(BLOCK_DONE, d, r);
-  account(d, r);
+  account(d, r, took);
   if(status)
     report_error(d, r);
   if(!complete){

@@ -30,6 +30,7 @@ struct block_request {
   int status;                    // 0 or -errno, once done
   bool done;                     // device lock
   struct waitq wait;             // who waits in block_wait
+  u64 began;                     // when it was submitted
 };
 
 struct block_device {
@@ -42,6 +43,9 @@ struct block_device {
 
   struct spinlock lock;          // with interrupts off; below, and `done` of the requests
   u64 reads, writes, flushes, sectors_read, sectors_written, errors;
+  u64 ns[BLOCK_FLUSH + 1];       // that requests took, by what they were
+  u32 in_flight;
+  u64 busy_ns, busy_since;       // with some in flight: in all, up to that time
 
   struct list link;              // all devices; only grows, at boot
 };

@@ -130,14 +130,34 @@ time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks)
   return now;
 }
 
-u64
-hart_busy(struct hart *h, u64 *idle)
+// h->lock held. => all its idle time
+static u64
+count_io(struct hart *h, u64 now)
+{
+  u64 idle = h->idle->cpu_time + (h->current == h->idle ? now - h->idle->mark : 0);
+  if(h->io_waits)
+    h->io_idle += idle - h->io_mark;
+  return h->io_mark = idle;
+}
+
+void
+hart_io(struct hart *h, u64 by)
 {
   bool on = spin_lock_irq(&h->lock);
-  u64 now = machine_time_ns();
-  *idle = h->idle->cpu_time + (h->current == h->idle ? now - h->idle->mark : 0);
+  count_io(h, machine_time_ns());
+  h->io_waits += by;
   spin_unlock_irq(&h->lock, on);
-  return now - *idle;
+}
+
+u64
+hart_busy(struct hart *h, u64 *idle, u64 *waiting)
+{
+  bool on = spin_lock_irq(&h->lock);
+  u64 now = machine_time_ns(), all = count_io(h, now);
+  *waiting = h->io_idle;
+  *idle = all - *waiting;
+  spin_unlock_irq(&h->lock, on);
+  return now - all;
 }
 
 // The time a task has run is exact; how much of it in user mode is estimated from

@@ -175,6 +175,8 @@ struct hart {
   struct timers timers;
   u64 user_ticks, kernel_ticks;   // what timer interrupts found it doing
   struct told told;
+  // Under `lock`: tasks in wait_io that went to sleep here; its idle time while there were,
+  u64 io_waits, io_idle, io_mark;      // counted up to that much of all its idle time
   u64 switches;             // from one task to another
   u64 timer_interrupts, ipis;
   u64 stopped_pc, stopped_sp;     // where, once a panic has stopped it
@@ -254,7 +256,9 @@ struct space *task_space(struct task *t);     // => referenced, or NULL
 struct files *task_files(struct task *t);     // => referenced, or NULL
 struct fs_pos *task_fs(struct task *t);       // => referenced, or NULL
 struct used task_used(struct task *t);
-u64 hart_busy(struct hart *h, u64 *idle);                               // ns since boot
+// ns since boot: => busy; idle while no task that slept here was in wait_io, and while some was
+u64 hart_busy(struct hart *h, u64 *idle, u64 *waiting);
+void hart_io(struct hart *h, u64 by);                // so many more tasks are
 // Of `busy` ns, how many in user mode, if so many ticks were: more than was told before.
 struct told time_split(struct told *told, u64 busy, u64 user_ticks, u64 kernel_ticks);
 struct used process_used(struct process *p);         // all threads

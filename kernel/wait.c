@@ -92,7 +92,13 @@ wait_intr(struct waitq *q, struct spinlock *l)
 void
 wait_io(struct waitq *q, struct spinlock *l)
 {
+  struct hart *h = this_hart();
+  u64 counts = current->space != NULL;     // the kernel's own tasks wait for work so
+  if(counts)
+    hart_io(h, 1);
   sleep_on(q, l, SLEEP_SURE, TASK_SLEEPING, NEVER);
+  if(counts)
+    hart_io(h, -1UL);
 }
 
 void

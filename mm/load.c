@@ -99,6 +99,7 @@ change(struct space *s, bool suspend, u64 now)
   s->load_since = now;
   s->load_set = demand_set(&s->demand);
   s->hand = 0;
+  trace(SUSPEND, s->pid, suspend);
   atomic_add(suspend ? &load.stats.suspends : &load.stats.resumes, 1);
 }
 

@@ -6,10 +6,10 @@
 #include "user/ulib.h"
 #include "user/user.h"
 
-enum { TICKS = 100, LINES = 20, SECONDS_MAX = 25 };
+enum { TICKS = 100, LINES = 19, SECONDS_MAX = 25 };
 
 static struct list last;       // struct process *, at the time before
-static long last_ticks;
+static long last_ticks, last_cpu[4];
 
 static long
 ticks_now(void)
@@ -50,6 +50,32 @@ busiest_first(const void *a, const void *b)
   return x->p->rss != y->p->rss ? (x->p->rss < y->p->rss ? 1 : -1) : x->p->pid < y->p->pid ? -1 : 1;
 }
 
+// What the harts did since the time before, in hundredths of all their time.
+static void
+put_cpu(void)
+{
+  static const struct { int field; const char *says; } parts[] = {
+    { 1, "user" }, { 3, "system" }, { 5, "waiting for a disk" }, { 4, "idle" },
+  };
+  enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+  struct text cpu = { 0 };
+  long now[PARTS], all = 0;
+
+  setting_read("/proc/stat", &cpu);
+  for(int i = 0; i < PARTS; i++){
+    now[i] = field(cpu.s, parts[i].field);
+    all += now[i] - last_cpu[i];
+  }
+  out("cpu %%:");
+  for(int i = 0; i < PARTS; i++){
+    long part = (now[i] - last_cpu[i]) * 100 / (all > 0 ? all : 1);
+    out("%s %ld %s", i ? "," : "", part, parts[i].says);
+    last_cpu[i] = now[i];
+  }
+  out("\n");
+  text_free(&cpu);
+}
+
 static void
 head(const struct list *all)
 {
@@ -61,6 +87,7 @@ head(const struct list *all)
   for(size_t i = 0; i < all->n; i++)
     running += ((struct process *)all->p[i])->state == 'R';
   out("up %ld s, %lu processes, %ld running\n", (long)atoi(uptime.s), all->n, running);
+  put_cpu();
   out("memory %ld KiB, %ld free, %ld of files; swap %ld KiB, %ld free\n\n",
       figure(meminfo.s, "MemTotal"), figure(meminfo.s, "MemFree"), figure(meminfo.s, "Cached"),
       figure(meminfo.s, "SwapTotal"), figure(meminfo.s, "SwapFree"));

@@ -12,27 +12,12 @@ enum { TICKS = 100, PAGE_KIB = 4 };
 
 // Counters that only grow, and what there is now.
 struct sample {
-  long ticks, user, system, idle;
+  long ticks, user, system, idle, waiting;
   long faults, major, swapped_in, swapped_out, paged_in, paged_out, switches;
   long free, cached, swap_used, running, blocked;
 };
 
 static struct text vmstat, meminfo, cpu;
-
-static long
-field(const char *s, int i)
-{
-  long n = 0;
-
-  for(s = skip_blanks(s); i > 0; i--){
-    while(*s && *s != ' ')
-      s++;
-    s = skip_blanks(s);
-  }
-  for(; *s >= '0' && *s <= '9'; s++)
-    n = n * 10 + (*s - '0');
-  return n;
-}
 
 static struct sample
 take(void)
@@ -45,6 +30,7 @@ take(void)
   return (struct sample){
     .ticks = now.sec * TICKS + now.nsec / (1000000000 / TICKS),
     .user = field(cpu.s, 1), .system = field(cpu.s, 3), .idle = field(cpu.s, 4),
+    .waiting = field(cpu.s, 5),
     .faults = figure(vmstat.s, "pgfault"), .major = figure(vmstat.s, "pgmajfault"),
     .swapped_in = figure(vmstat.s, "pswpin"), .swapped_out = figure(vmstat.s, "pswpout"),
     .paged_in = figure(vmstat.s, "pgpgin"), .paged_out = figure(vmstat.s, "pgpgout"),
@@ -58,20 +44,21 @@ take(void)
 static void
 heading(void)
 {
-  out("procs -----memory (KiB)------ ---swap--- ----io---- ----faults--- ----cpu %%---\n"
-      " r  b    swpd    free   cache    si    so    bi    bo  minor major  cs us sy id\n");
+  out("procs -----memory (KiB)------ ---swap--- ----io---- ----faults--- -----cpu %%-----\n"
+      " r  b    swpd    free   cache    si    so    bi    bo  minor major  cs us sy id wa\n");
 }
 
 static void
 line(const struct sample *a, const struct sample *b)
 {
-  long t = b->ticks - a->ticks, all = b->user + b->system + b->idle - a->user - a->system - a->idle;
+  long t = b->ticks - a->ticks, all = b->user + b->system + b->idle + b->waiting
+                                      - a->user - a->system - a->idle - a->waiting;
 #define RATE(what) ((b->what - a->what) * TICKS / (t > 0 ? t : 1))
 #define PART(what) ((b->what - a->what) * 100 / (all > 0 ? all : 1))
-  out("%2ld %2ld %7ld %7ld %7ld %5ld %5ld %5ld %5ld %6ld %5ld %3ld %2ld %2ld %2ld\n",
+  out("%2ld %2ld %7ld %7ld %7ld %5ld %5ld %5ld %5ld %6ld %5ld %3ld %2ld %2ld %2ld %2ld\n",
       b->running, b->blocked, b->swap_used, b->free, b->cached, RATE(swapped_in) * PAGE_KIB,
       RATE(swapped_out) * PAGE_KIB, RATE(paged_in), RATE(paged_out), RATE(faults) - RATE(major),
-      RATE(major), RATE(switches), PART(user), PART(system), PART(idle));
+      RATE(major), RATE(switches), PART(user), PART(system), PART(idle), PART(waiting));
 #undef RATE
 #undef PART
   out_flush();

@@ -34,6 +34,7 @@
   X(EXIT, exit, "status=%lx") \
   X(SIGNAL, signal, "sig=%lu code=%ld addr=%lx value=%lx")  /* siginfo; sender: uid pid */ \
   X(OOM_KILL, oom_kill, "pid=%lu score=%lu") \
+  X(SUSPEND, suspend, "pid=%lu on=%lu") \
   X(SWITCH, switch, "state=%c next=%lu")                /* task, task */ \
   X(WAKE, wake, "tid=%lu hart=%lu")                     /* task, hart */ \
   X(BLOCK_ISSUE, block_issue, "%s %c sector=%lu bytes=%lu")  /* device, request */ \

@@ -24,11 +24,15 @@ def status(g, pid):
 def test_load_control(boot, disk):
     """Eight times 4 MiB in 16 MiB: more than half of the time is work still."""
     g = boot(cpus=2, mem="16M", swap=disk(96))
+    g.check("echo suspend > /proc/sys/kernel/trace")
     throughput, touches, counted = run_hogs(g, hogs=8, seconds=5, control=True)
     assert throughput > 0.5
     assert counted["load_suspends"] > 2 and counted["oom_kill"] == 0
     wait_for(lambda: vmstat(g)["load_suspended"] == 0)
     assert vmstat(g)["load_suspends"] == vmstat(g)["load_resumes"]
+    traced = re.findall(r"(?m): suspend: pid=(\d+) on=(\d)$", g.run("cat /proc/trace"))
+    on, off = ([int(pid) for pid, what in traced if what == which] for which in "10")
+    assert len(on) == vmstat(g)["load_suspends"] and sorted(on) == sorted(off)
     g.vm_check()
 
 

@@ -56,10 +56,28 @@ def test_diskstats(shell):
     after = read()
     assert int(after[7]) > int(before[7]) and int(after[9]) > int(before[9])
     assert int(after[18]) > int(before[18])               # flushes
+    shell.run("dd if=/dev/vda of=/dev/null bs=1M count=16")
+    after = [int(n) for n in read()[3:]]
+    took = shell.run("cat /proc/uptime").split()[0].replace(".", "")
+    reading, writing, in_flight, busy, together = (after[k] for k in (3, 7, 8, 9, 10))
+    assert reading > int(before[6]) and in_flight == 0
+    assert 0 < busy <= int(took) * 10 and busy <= together + 1
+    assert reading + writing <= together
     both = shell.run("cat /proc/diskstats /proc/vmstat")
     disk = both.split()[:20]
     told = re.search(r"(?m)^pgpgin (\d+)\npgpgout (\d+)$", both)
     assert [int(kib) for kib in told.groups()] == [int(disk[5]) // 2, int(disk[9]) // 2]
+
+
+def test_time_spent_waiting_for_disks(shell):
+    def waiting():
+        return int(shell.run("cat /proc/stat").split()[5])
+    before = waiting()
+    shell.run("dd if=/dev/vda of=/dev/null bs=1M count=64")
+    after = waiting()
+    assert after > before
+    shell.run("sleep 1")
+    assert waiting() <= after + 10        # mere idling is something else
 
 
 def test_stat_has_linux_fields(shell):
@@ -306,7 +324,7 @@ def test_vmstat_command(shell):
     lines = [line.split() for line in shell.run("vmstat 1 2").splitlines()]
     assert len(lines) == 4 and len(lines[1]) == len(lines[2]) == len(lines[3])
     row = dict(zip(lines[1], (int(n) for n in lines[3])))
-    assert row["id"] > 50 and abs(row["us"] + row["sy"] + row["id"] - 100) <= 2
+    assert row["id"] > 50 and abs(sum(row[k] for k in ("us", "sy", "id", "wa")) - 100) <= 3
     assert row["free"] > 0
 
 
@@ -339,8 +357,11 @@ def test_vmstat_in_words(shell):
 def test_top(shell):
     out = shell.run("spin & top -b -n 2 -d 1")
     first, second = re.split(r"(?m)^up \d+ s, ", out)[1:]
-    assert second.splitlines()[4].split()[-1] == "spin"      # the busiest
-    assert float(second.splitlines()[4].split()[1]) > 50
+    assert second.splitlines()[5].split()[-1] == "spin"      # the busiest
+    assert float(second.splitlines()[5].split()[1]) > 50
+    parts = re.fullmatch(r"cpu %: (\d+) user, (\d+) system, (\d+) waiting for a disk, (\d+) idle",
+                         second.splitlines()[1])
+    assert int(parts[1]) > int(parts[2]) and 96 < sum(map(int, parts.groups())) <= 100
     pid, = (line.split()[0] for line in shell.run("ps -o pid,comm").splitlines()
             if line.endswith("spin"))
     shell.check(f"kill -9 {pid}")

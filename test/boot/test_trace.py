@@ -61,16 +61,19 @@ def test_json_of_rings_that_overflowed():
         line(a, 1, 6, "fault_enter: addr=30000 access=r"),       # two ends are not there
         line(a, 1, 7, "sys_enter: NR 64 (1, 2, 3)"),
         line(idle, 0, 8, "lock_wait: console 80"), line(idle, 1, 8.5, "lock_wait: console 80"),
-        line(idle, 0, 9, "lock_got: console 80"), ""])
+        line(idle, 0, 9, "lock_got: console 80"), line(idle, 0, 9.5, "suspend: pid=8 on=1"),
+        line(idle, 0, 9.75, "suspend: pid=8 on=0"), ""])
     made = to_json(text)
     harts = check_spans(made)
-    assert harts[0][0] == (5e6, 9e6) and made["otherData"]["left out"] == 3
+    assert harts[0][0] == (5e6, 9.75e6) and made["otherData"]["left out"] == 3
     shown = [(e["ph"], e["name"], e["ts"]) for e in made["traceEvents"]
              if e["pid"] == 2 and e["ph"] in "BE"]
     assert shown[:5] == [("B", "fault", 5e6), ("E", "fault", 6e6), ("B", "fault", 6e6),
                          ("E", "fault", 7e6), ("B", "write", 7e6)]
     assert len({e["tid"] for e in made["traceEvents"] if e["name"] == "waits for console"}) == 2
     assert not [e for e in made["traceEvents"] if e["ph"] == "b"]
+    assert [(e["ts"], e["dur"]) for e in made["traceEvents"] if e["name"] == "suspended"] == [
+        (9.5e6, 0.25e6)]
 
 
 def vmstat(shell):

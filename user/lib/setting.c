@@ -51,3 +51,18 @@ figure(const char *text, const char *name)
   }
   return value;
 }
+
+long
+field(const char *s, int i)
+{
+  long n = 0;
+
+  for(s = skip_blanks(s); i > 0; i--){
+    while(*s && *s != ' ')
+      s++;
+    s = skip_blanks(s);
+  }
+  for(; *s >= '0' && *s <= '9'; s++)
+    n = n * 10 + (*s - '0');
+  return n;
+}

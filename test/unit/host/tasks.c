@@ -306,6 +306,7 @@ preempt_resched(void)
 // Time goes on when somebody looks, and no timer fires.
 void timer_start(struct timer *t, u64 at) {}
 void timer_stop(struct timer *t) {}
+void hart_io(struct hart *h, u64 by) {}
 
 u64
 machine_time_ns(void)

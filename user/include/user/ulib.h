@@ -137,6 +137,8 @@ void setting_write(const char *path, long n);
 // The figure of a line "name 123" or "name:  123 kB" in such a text or file; 0 if there
 // is none.
 long figure(const char *text, const char *name);
+// Number i of a line of words, from 0; 0 if it is none
+long field(const char *s, int i);
 long setting_figure(const char *path, const char *name);
 
 // What is in /proc/trace, open as fd, since it was read last; and once tracing is off, how many
