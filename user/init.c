@@ -97,7 +97,8 @@ is_swap_area(const char *path)
 }
 
 // The second disk, if there is one with a header on it, unless the line says otherwise;
-// swap=none for none.
+// swap=none for none.  What init itself needs stays in memory, so that no disk that fails ends
+// the machine.
 static void
 swap_on(void)
 {
@@ -109,6 +110,8 @@ swap_on(void)
     long r = sys_swapon(path.s, 0);
     if(r)
       warn_error(path.s, r);
+    else
+      sys_mlockall(MCL_CURRENT | MCL_FUTURE);
   }
   text_free(&path);
 }

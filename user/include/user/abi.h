@@ -28,7 +28,7 @@ enum {
   NR_setsid = 157, NR_uname = 160, NR_umask = 166, NR_getpid = 172, NR_getppid = 173,
   NR_sysinfo = 179, NR_brk = 214, NR_munmap = 215, NR_clone = 220, NR_execve = 221,
   NR_mmap = 222, NR_swapon = 224, NR_swapoff = 225,
-  NR_mprotect = 226, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
+  NR_mprotect = 226, NR_mlockall = 230, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
   NR_renameat2 = 276, NR_getrandom = 278,
 };
 
@@ -114,6 +114,7 @@ struct fs_stat {           // statfs
 
 enum {
   MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000,
+  MCL_CURRENT = 1, MCL_FUTURE = 2,
   MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_PAGEOUT = 21, MADV_POPULATE_READ = 22,
   MADV_POPULATE_WRITE = 23, MADV_COLLAPSE = 25,
 };

@@ -167,6 +167,13 @@ sys_swapon(const char *path, int flags)
   return syscall2(NR_swapon, (long)path, flags);
 }
 
+// flags: MCL_
+static inline long
+sys_mlockall(int flags)
+{
+  return syscall1(NR_mlockall, flags);
+}
+
 static inline long
 sys_swapoff(const char *path)
 {
