@@ -96,7 +96,7 @@ function describe(pfn) {
   const more = pages.length > 12 ? ` and ${pages.length - 12} more` : "";
   return `frame ${hex(pfn)}: ${data.states[f[STATE]]}\n` +
     `kind ${f[KIND]}, flags ${flags.join(", ") || "none"}\n` +
-    `share ${f[SHARE]}, mapped ${f[MAPPED]}, pins ${f[PINS]}, swap slot ${f[SLOT] || "none"}\n` +
+    `share ${f[SHARE]}, mapped ${f[MAPPED]}, pins ${f[PINS]}, swap slot ${f[SLOT] ? f[SLOT].toString(16) : "none"}\n` +
     `mapped by pid:page ${pages.slice(0, 12).join(" ") || "nobody"}${more}`;
 }
 
@@ -280,7 +280,7 @@ function drawLeaf(d) {
     .attr("width", SIDE - 1).attr("height", SIDE - 1)
     .attr("fill", e => e[1] < 0 ? AWAY : COLORS[frame(e[1]) ? frame(e[1])[STATE] : 1])
     .on("mousemove", (event, e) => showTip(`page ${hex(e[0])}, address ${hex(e[0] * 4096)}\n` +
-      (e[1] < 0 ? `in swap, slot ${-1 - e[1]}` : describe(e[1])), event.pageX, event.pageY))
+      (e[1] < 0 ? `in swap, slot ${(-1 - e[1]).toString(16)}` : describe(e[1])), event.pageX, event.pageY))
     .on("mouseout", hideTip)
     .on("click", (event, e) => { if (e[1] >= 0) choose(e[1]); });
 }
