@@ -44,4 +44,5 @@ def test_a_loop_over_more_pages_than_entries(plugin, tmp_path):
 def test_bad_input(plugin, tmp_path):
     p = under_tlbs(tmp_path / "t", "nosuchprogram")
     assert p.returncode != 0
+    assert "without quotes" in under_tlbs(tmp_path / "t", "sh -c 'ls'").stderr
     assert under_tlbs(tmp_path / "t", " ").stderr.startswith("tlb: what to run?")

@@ -13,7 +13,7 @@ $(foreach v,$(SETTINGS),$(eval policy: export $v ?=))
 policy: $(SIM) | tools-build $(if $(PLOT),tools-plot)
 	@$(PYTHON) tools/policy/policy.py
 
-# Of the program RUN, in quire; it comes by the environment, with what quotes it has.
+# Of the program RUN, in quire.
 trace: $(KERNEL) image $B/tools/trace.so | tools-qemu
 	@tools/policy/capture.py '$(or $(TRACE),$B/trace.txt)' '$(or $(KEEP),1)' $(FS) "$$RUN"
 
