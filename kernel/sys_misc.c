@@ -82,11 +82,13 @@ sys_getrandom(const u64 *a)
 // ---- Limits ----
 
 static struct rlimit
-limit_get(u32 resource)
+limit_get(struct task *t, u32 resource)
 {
-  struct rlimit r = current->process->limits[resource];
-  if(resource == RLIMIT_NOFILE)
-    r.soft = current->files->limit;
+  struct rlimit r = t->process->limits[resource];
+  struct files *fs = resource == RLIMIT_NOFILE ? task_files(t) : NULL;
+  if(fs)
+    r.soft = fs->limit;
+  files_put(fs);
   return r;
 }
 
@@ -119,15 +121,15 @@ sys_prlimit64(const u64 *a)
   struct rlimit to, old;
   if(resource >= RLIMITS)
     return -EINVAL;
-  if(pid != 0 && pid != current->process->pid){
-    struct task *t = task_find(pid);
-    task_put(t);
-    return t ? -EPERM : -ESRCH;
-  }
+  struct task *t = pid == 0 ? task_get(current) : task_find(pid);
+  if(!t)
+    return -ESRCH;
+  bool own = t->process == current->process;       // others' are only read
+  old = limit_get(t, resource);
+  task_put(t);
   if(a[2] && copy_from_user(&to, a[2], sizeof to))
     return -EFAULT;
-  old = limit_get(resource);
-  int err = a[2] ? limit_set(resource, to) : 0;
+  int err = !a[2] ? 0 : own ? limit_set(resource, to) : -EPERM;
   if(err)
     return err;
   return a[3] && copy_to_user(a[3], &old, sizeof old) ? -EFAULT : 0;

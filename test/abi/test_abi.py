@@ -65,6 +65,8 @@ syscall(SYS_getrlimit, 99, &r): Invalid argument
 syscall(SYS_setrlimit, RLIMIT_NPROC, &r): 0
 syscall(SYS_getrlimit, RLIMIT_NPROC, &r): 0
 1 2
+prlimit(getppid(), RLIMIT_NPROC, NULL, &r): 0
+parent's 1 2
 mount("none", "mounted", "tmpfs", 0, NULL): 0
 umount2("mounted", 1 << 20): Invalid argument
 umount2("mounted", MNT_FORCE): 0

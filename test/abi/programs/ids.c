@@ -156,6 +156,22 @@ force(void)
   TEST(rmdir("mounted"));
 }
 
+// Anybody's are to be read.
+static void
+parents_limits(void)
+{
+  struct rlimit r = { 7, 8 };
+  fflush(stdout);
+  if(fork() == 0){
+    setrlimit(RLIMIT_NPROC, &(struct rlimit){ 0, 0 });
+    TEST(prlimit(getppid(), RLIMIT_NPROC, NULL, &r));
+    printf("parent's %ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+    fflush(stdout);
+    _exit(0);
+  }
+  wait(NULL);
+}
+
 int
 main(void)
 {
@@ -169,6 +185,7 @@ main(void)
   r.rlim_cur = 0;
   TEST(syscall(SYS_getrlimit, RLIMIT_NPROC, &r));
   printf("%ld %ld\n", (long)r.rlim_cur, (long)r.rlim_max);
+  parents_limits();
   force();
   adopted();
   orphan();
