@@ -66,7 +66,12 @@ print $pc
 watch -l *(long *)current->comm
 reverse-continue
 backtrace
+monitor info replay
+reverse-continue
+monitor info replay
 """)
+    places = re.findall(r"instruction count = (\d+)", said)
+    assert len(places) == 2 and int(places[0]) > int(places[1]) + 1, said
     # The first to exit is a child, whose name was set as it was made.
     assert re.search(r" in strlcpy \(.*\n(.*\n)*#\d .*task_clone", said), said
     assert len(printed(said)) == 2 and printed(said)[0] == printed(said)[1], said

@@ -30,6 +30,10 @@ def begin_again():
             if place() == instructions:
                 break
     gdb.execute("maintenance flush register-cache", to_string=True)
+    for b in gdb.breakpoints():              # gdb stops where a value is not what it was before
+        if b.enabled and b.type != gdb.BP_BREAKPOINT:
+            b.enabled = False
+            b.enabled = True
 
 
 def go_on(end=None):
