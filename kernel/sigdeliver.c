@@ -10,6 +10,7 @@
 #include "kernel/errno.h"
 #include "kernel/itimer.h"
 #include "kernel/job.h"
+#include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
@@ -218,6 +219,8 @@ user_fault_signal(int sig, int code, va_t addr)
     t->fault = si;
     atomic_or(&t->notify, NOTIFY_SIGNAL);
   } else {
+    if(sig == SIGKILL && !p->exiting)          // for want of memory
+      printk("killed process %u (%s): out of memory, and no other may be\n", p->pid, t->comm);
     process_kill_locked(p, sig, NULL);
   }
   spin_unlock_irq(&family_lock, on);

@@ -87,6 +87,8 @@ find_store(struct file *f, struct swap_store *s)
     return e;
   if(S_ISBLK(i->mode)){
     s->device = block_at(dev_minor(i->rdev));
+    if(s->device->read_only)
+      return -EROFS;
     s->pages = s->device->sectors * SECTOR / PAGE_SIZE;
     return 0;
   }

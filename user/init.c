@@ -97,8 +97,7 @@ is_swap_area(const char *path)
 }
 
 // The second disk, if there is one with a header on it, unless the line says otherwise;
-// swap=none for none.  What init itself needs stays in memory, so that no disk that fails ends
-// the machine.
+// swap=none for none.
 static void
 swap_on(void)
 {
@@ -110,8 +109,6 @@ swap_on(void)
     long r = sys_swapon(path.s, 0);
     if(r)
       warn_error(path.s, r);
-    else
-      sys_mlockall(MCL_CURRENT | MCL_FUTURE);
   }
   text_free(&path);
 }
@@ -173,6 +170,7 @@ main(void)
   read_line();
   parse_line();
   swap_on();
+  sys_mlockall(MCL_CURRENT | MCL_FUTURE);      // so that no swap disk that fails ends the machine
   if(test)
     run_test(test);
   for(;;){

@@ -226,6 +226,16 @@ def test_oom_of_who_said_so(boot, disk):
     assert sorted(killed[:2]) == ["sh", "sleep"] and killed[2:] == ["hog"]
 
 
+def test_oom_of_the_only_one(boot):
+    """If nobody else may be killed, who needs memory ends, whatever was said of him."""
+    g = boot(cpus=2, mem="16M", append="swap=none")
+    g.check("echo -1000 > /proc/$$/oom_score_adj")
+    g.run("hog", 120)
+    assert "(hog): out of memory, and no other may be" in g.run("dmesg | grep killed")
+    assert "sh" in g.run("ps") and vmstat(g)["oom_kill"] == 0
+    g.vm_check()
+
+
 def test_small_programs_beside_a_hog(boot):
     """They run while there is memory, and if there is none the hog has to go."""
     g = boot(cpus=1, mem="16M", append="swap=none")

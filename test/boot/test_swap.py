@@ -104,9 +104,12 @@ def test_paging(boot, disk, what):
     assert "ok" in g.check(f"paging {what} 14", 300)
 
 
-def test_init_stays_in_memory(boot, disk):
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_init_stays_in_memory(boot, disk, by_hand):
     """A disk that fails may take everybody else."""
-    g = boot(mem="16M", swap=disk(64), append="quiet")
+    g = boot(mem="16M", swap=disk(64), append="quiet swap=none" if by_hand else "quiet")
+    if by_hand:
+        g.check("swapon /dev/vdb")
     assert "ok" in g.check("thrash -p rand -t 500 24", 120)
     size = dict(re.findall(r"Vm(\w+):\s+(\d+)", g.run("cat /proc/1/status")))
     assert 0 < int(size["Size"]) == int(size["Lck"]) == int(size["RSS"]) and size["Swap"] == "0"
@@ -437,6 +440,14 @@ def test_corrupt_header(boot, disk, at, words, message):
     g = boot(swap=path, append="swap=none")
     assert "Invalid argument" in g.run("swapon /dev/vdb")
     assert message in g.run("dmesg | tail -n 1")
+    assert swaps(g) == []
+
+
+def test_read_only(boot, disk):
+    g = boot(append="swap=none", qemu=(
+        "-drive", f"file={disk(8)},if=none,format=raw,id=s,readonly=on",
+        "-device", "virtio-blk-device,drive=s,bus=virtio-mmio-bus.1"))
+    assert "Read-only" in g.run("swapon /dev/vdb")
     assert swaps(g) == []
 
 
