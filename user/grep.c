@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // grep: print the lines that match a pattern.  In a pattern, `.` is any
-// character, `[a-z]` one of these, `[^a-z]` none of them, `x*` any number of x, a leading
-// `^` the start and a final `$` the end of the line, `x\|y` x or y, and a backslash makes any
-// other character mean itself.  -e PATTERN: this one too; -v: lines that do not; -n: with
-// numbers; -i: upper and lower case alike; -c: only count them; -q: only the status.
+// character, `[a-z]` one of these, `[^a-z]` none of them, `x*` any number of x, `x\+` one or
+// more, `x\?` at most one, a leading `^` the start and a final `$` the end of the line, `x\|y`
+// x or y, and a backslash makes any other character mean itself.  -E: `+`, `?` and `|` are
+// written without their backslash, as in egrep; there are no groups.  -e PATTERN: this one
+// too; -v: lines that do not; -n: with numbers; -i: upper and lower case alike; -c: only
+// count them; -q: only the status.
 // Status 0 if a line was selected, 1 if none, 2 after an error.
 
 #include "user/ulib.h"
@@ -14,7 +16,8 @@
 // one behind the last, all followed at once: time is lines times elements,
 // whatever the pattern.
 struct element {
-  bool star, in[256];                  // the characters that fit
+  bool many, optional;                 // any number more of it; none at all
+  bool in[256];                        // the characters that fit
 };
 
 struct pattern {
@@ -27,7 +30,7 @@ struct pattern {
 static struct pattern *patterns;
 static size_t n_patterns;
 
-static bool inverted, numbered, fold_case, count_only, quiet, names;
+static bool extended, inverted, numbered, fold_case, count_only, quiet, names;
 static long selected;
 
 static unsigned char
@@ -61,6 +64,13 @@ compile_set(struct element *e, const char *p)
   return p + 1;
 }
 
+// Is the operator c at p, which has a backslash unless -E?
+static bool
+is_operator(const char *p, char c)
+{
+  return extended ? p[0] == c : p[0] == '\\' && p[1] == c;
+}
+
 // => behind the element at p
 static const char *
 compile_element(struct element *e, const char *p)
@@ -71,17 +81,31 @@ compile_element(struct element *e, const char *p)
     memset(e->in, true, sizeof e->in);
     return p + 1;
   }
+  if(extended && strchr("(){", *p)){
+    warn("there are no groups and no counts: a %c is written \\%c", *p, *p);
+    exit(2);
+  }
   if(p[0] == '\\' && p[1])
     p++;
   e->in[fold(*p)] = true;
   return p + 1;
 }
 
+// How often, if that is said. => behind it
+static const char *
+compile_times(struct element *e, const char *p)
+{
+  bool any = *p == '*', some = is_operator(p, '+'), optional = is_operator(p, '?');
+  e->many = any || some;
+  e->optional = any || optional;
+  return any ? p + 1 : some || optional ? p + 2 - extended : p;
+}
+
 // Where a pattern ends: with the text, or where the next one begins.
 static bool
 ends(const char *p)
 {
-  return p[0] == 0 || (p[0] == '\\' && p[1] == '|');
+  return p[0] == 0 || is_operator(p, '|');
 }
 
 static void
@@ -101,14 +125,12 @@ compile(const char *text)
     }
     struct element *e = &p.elements[p.n++];
     memset(e, 0, sizeof *e);
-    text = compile_element(e, text);
-    e->star = *text == '*';
-    text += e->star;
+    text = compile_times(e, compile_element(e, text));
   }
   patterns = must_resize(patterns, (n_patterns + 1) * sizeof *patterns);
   patterns[n_patterns++] = p;
   if(*text)
-    compile(text + 2);
+    compile(text + 2 - extended);
 }
 
 // Enter a state, and those behind it that need no character.
@@ -116,7 +138,7 @@ static void
 enter(const struct pattern *p, bool *states, size_t i)
 {
   states[i] = true;
-  while(i < p->n && p->elements[i].star)
+  while(i < p->n && p->elements[i].optional)
     states[++i] = true;
 }
 
@@ -126,8 +148,11 @@ step(struct pattern *p, char c)
   memset(p->next, 0, p->n + 1);
   for(size_t i = 0; i < p->n; i++){
     struct element *e = &p->elements[i];
-    if(p->now[i] && e->in[fold(c)])
-      enter(p, p->next, e->star ? i : i + 1);
+    if(!p->now[i] || !e->in[fold(c)])
+      continue;
+    enter(p, p->next, i + 1);
+    if(e->many)
+      enter(p, p->next, i);
   }
   bool *swap = p->now;
   p->now = p->next;
@@ -196,14 +221,15 @@ grep(int fd, const char *name)
 int
 main(int argc, char **argv)
 {
-  struct options o = { argc, argv, "e:vnicq",
-                       "grep [-v] [-n] [-i] [-c] [-q] pattern | -e pattern ... [file ...]" };
+  struct options o = { argc, argv, "e:Evnicq",
+                       "grep [-E] [-v] [-n] [-i] [-c] [-q] pattern | -e pattern ... [file ...]" };
   struct list given = { 0 };
   bool ok = true;
 
   for(int c; (c = option(&o)) != 0;){
     if(c == 'e')
       list_add(&given, o.value);
+    extended |= c == 'E';
     inverted |= c == 'v';
     numbered |= c == 'n';
     fold_case |= c == 'i';
