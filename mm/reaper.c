@@ -123,6 +123,17 @@ harts_drain(void)
   return max(frames_free(), before) - before;
 }
 
+// Of what is missing, what the caches of the file systems give: their part of memory.  Else
+// names of files would push programs out, and the blocks that they were read from.
+static u64
+part_of_caches(void)
+{
+  struct frame_census c;
+  frame_census(&c);
+  u64 caches = c.held[KIND_SLAB];
+  return missing() * caches / (caches + c.held[KIND_ANON] + c.held[KIND_OBJECT] + 1);
+}
+
 // What has gone is at this hart's hand and has to be anybody's.  All harts stop for what they
 // have at hand only if nothing else was found, or neighbours of it may make a block.
 static u64
@@ -130,6 +141,7 @@ pass(void)
 {
   zeroed_drain();
   local_count();
+  shrink_registered(part_of_caches());
   u64 freed = slab_shrink();
   freed += load_reclaim(missing());
   freed += ring_reclaim(missing());

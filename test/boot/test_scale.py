@@ -24,12 +24,12 @@ def seconds(g, command):
 
 @pytest.fixture
 def machine(boot, tmp_path):
-    """machine(size) => a guest with a new disk of that size on /mnt, which must end sound"""
+    """machine(size, ...) => a guest with a new disk of that size on /mnt, which must end sound"""
     image, guests = tmp_path / "disk", []
 
-    def start(size):
+    def start(size, **options):
         tool("mkfs", image, size)
-        g = boot(append="quiet", qemu=second(image))
+        g = boot(append="quiet", qemu=second(image), **options)
         guests.append(g)
         g.check("mkdir /mnt; mount /dev/vdb /mnt")
         return g
@@ -69,6 +69,16 @@ def test_twenty_times_the_names(machine):
 @pytest.mark.long
 def test_hundred_thousand_names(machine):
     make_names(machine("256M"), 500, 100000)
+
+
+def test_names_leave_room_for_the_blocks_they_are_in(machine):
+    """More files than memory can know at once: most are found in a block that is there."""
+    n = 16000
+    g = machine("64M", mem="16M")
+    g.check(f"mkdir /mnt/d; cd /mnt/d; names {n}; sync", 120)
+    before = requests(g, "vdb")[0]
+    assert g.run("ls | wc -l", 300).strip() == str(n)
+    assert requests(g, "vdb")[0] - before < n / 3
 
 
 def test_mount_does_not_read_the_disk(boot, tmp_path):
