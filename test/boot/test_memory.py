@@ -119,8 +119,10 @@ def test_hog_that_sits_is_killed_for_others(boot):
     """Memory comes back although its holder sleeps in the kernel."""
     g = boot(cpus=2, mem="64M")
     free = free_kb(g) // 1024
-    g.run(f"hog -w {free - 6} &")
-    g.check("sleep 2")
+    g.start(f"hog -w {free - 6} &")
+    g.expect("hog: took", 60)
+    g.send("\n")
+    g.wait_prompt()
     start = time.monotonic()
     g.check("hog 12", 60)
     assert time.monotonic() - start < 20
