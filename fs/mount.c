@@ -7,6 +7,7 @@
 
 #include "fs/path.h"
 #include "kernel/errno.h"
+#include "kernel/printk.h"
 
 static struct spinlock supers = SPINLOCK_INIT("supers");
 static struct list all = LIST_INIT(all);
@@ -105,30 +106,38 @@ cover(struct super *s, bool on)
   spin_unlock(&supers);
 }
 
-// Does nobody use an inode of s but we its root?
+// Does nobody use an inode of s but we its root?  Those that are known by a name hold their
+// directory.
 static bool
 only_root_used(struct super *s)
 {
-  bool only = true;
+  u64 refs = 0, held = 1;
   struct inode *i;
   spin_lock(&s->lock);
-  list_for(i, &s->inodes, link)
-    only = only && atomic_load(&i->refs) == (i == s->root);
+  list_for(i, &s->inodes, link){
+    refs += atomic_load(&i->refs);
+    held += atomic_load(&i->dentry) != NULL;
+  }
   spin_unlock(&s->lock);
-  return only;
+  return refs == held;
 }
 
-// s can no longer be walked into.  => 0 and s is gone, or -EBUSY and nothing has changed
+// s can no longer be walked into.  => 0 and s is gone, or an error and nothing has changed.
+// What the disk will never take does not keep it mounted for ever.
 static int
 dissolve(struct super *s)
 {
   int e = super_sync(s);
   dentry_shrink(~0UL);
   super_shrink(s, ~0UL);
-  if(e == 0 && !only_root_used(s))
-    e = -EBUSY;
-  if(e)
+  if(e && e != -EIO && e != -EUCLEAN)
     return e;
+  if(!only_root_used(s))
+    return -EBUSY;
+  if(e){
+    printk("%s: unmounted without what cannot be written (error %d)\n", s->source, -e);
+    super_give_up(s);
+  }
   spin_lock(&supers);
   struct inode *at = s->covers;
   s->covers = NULL;

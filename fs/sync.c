@@ -117,6 +117,22 @@ super_sync(struct super *s)
   return e ? e : e2;
 }
 
+void
+super_give_up(struct super *s)
+{
+  struct inode *i = NULL, *next;
+  do {
+    spin_lock(&s->lock);
+    next = next_dirty(s, i, true);
+    spin_unlock(&s->lock);
+    if(i){
+      object_truncate(&i->object, 0);
+      i->dirty = false;
+    }
+    inode_put(i);
+  } while((i = next) != NULL);
+}
+
 int
 vfs_sync_all(void)
 {

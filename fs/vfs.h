@@ -326,6 +326,7 @@ int file_sync_range(struct file *f, u64 start, u64 end, bool data_only);
 u32 errors_seen(const struct object *o);
 int errors_look(struct object *o, u32 *seen);
 int super_sync(struct super *s);
+void super_give_up(struct super *s);     // nobody uses it: forget what could not be written
 int vfs_sync_all(void);
 void vfs_commit_old(u64 before);                        // as super.commit_old, of all
 void vfs_end(void);                                     // before the machine is switched off

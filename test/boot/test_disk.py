@@ -156,6 +156,22 @@ def test_journal_that_cannot_be_written(boot, small):
     boot(image=small).check("echo again > f; sync; cat f")
 
 
+@pytest.mark.parametrize("what", ["write", "flush"])
+def test_failed_disk_can_be_unmounted(boot, tmp_path, what):
+    """What it did not take is lost, which is said; it can be mounted again as it was."""
+    image = tmp_path / "second.img"
+    subprocess.run([BUILD / "mkfs/mkfs", image, "8M", BUILD / "user/ls"], check=True)
+    g = boot(append="quiet", qemu=failing(image, f"{NONE}{what}", 1))
+    g.check("mkdir /mnt; mount /dev/vdb /mnt")
+    g.run("cd /mnt; seq 20000 > numbers; mkdir d; cd /", 60)
+    assert "busy" in g.run("cd /mnt; umount /mnt; cd /")
+    g.check("umount /mnt")
+    assert "/dev/vdb: unmounted without what cannot be written (error 5)" in g.run("dmesg")
+    assert re.search(r"^ls ", g.check("mount /dev/vdb /mnt; ls /mnt"), re.M)
+    g.check("umount /mnt")
+    g.vm_check()
+
+
 def test_no_root_disk_can_be_read(boot, small):
     g = boot(append="panic=exit", image=None, qemu=failing(small, f"{NONE}read"), wait=False)
     text, status = g.wait_exit(30)
