@@ -423,11 +423,8 @@ qfs_dir_room(struct qfs_inode *dir, const char *name, u32 len, struct qfs_spot *
   if(len > QFS_NAME_MAX)
     return -ENAMETOOLONG;
   u32 hash = s->hash = hash_of(dir, name, len);
-  if(dir->vfs.object.size == 0){
-    int e = node_new(dir, 0, &n, &s->leaf);
-    dir->top = e ? NULL : s->leaf;
-    return e;
-  }
+  if(dir->vfs.object.size == 0)
+    return node_new(dir, 0, &n, &s->leaf);     // no root to keep before somebody looks for it
   int e = leaf_get(dir, hash, &s->leaf, &next);
   if(e || leaf_room(node_of(s->leaf)) >= sizeof(struct qfs_dirent) + len)
     return e;

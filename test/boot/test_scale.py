@@ -81,6 +81,11 @@ def test_names_leave_room_for_the_blocks_they_are_in(machine):
     assert requests(g, "vdb")[0] - before < n / 3
 
 
+def test_a_path_of_3000_directories_fits_in_little_memory(boot):
+    """Each on the way to where a program works stays known, but not the block of its names."""
+    assert "very_deep: OK" in boot(mem="16M", append="quiet").check("usertests very_deep", 120)
+
+
 def test_mount_does_not_read_the_disk(boot, tmp_path):
     """As many requests for 64 GiB as for 64 MiB."""
     cost = []
