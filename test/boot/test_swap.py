@@ -337,16 +337,17 @@ def failing(boot, disk, kind, n, once, **options):
 
 
 def fail_writes(boot, disk, n, once, work):
-    """What cannot be written stays; nobody but the OOM killer's victim notices."""
+    """What cannot be written stays; nobody but the OOM killer's victim notices.
+    => could the work be done; was there an n-th write?"""
     g = failing(boot, disk, "write", n, once)
     out = g.run(work, 120)
     assert "is not" not in out                       # wrong bytes were never seen
-    assert "ok" in out if once else "ok" not in out
-    assert "cannot be written (error 5, 1 so far)" in g.run("dmesg | grep swap:")
+    failed = "cannot be written (error 5, 1 so far)" in g.run("dmesg | grep swap:")
     g.vm_check()
     g.check("swapoff /dev/vdb", 60)                  # what is there can be read
     g.vm_check()
     g.close()
+    return "ok" in out, failed
 
 
 def fail_reads(boot, disk, n, once, work):
@@ -361,7 +362,8 @@ def fail_reads(boot, disk, n, once, work):
         else:
             for command in (work, "cat /proc/sys/vm/check"):
                 out = g.run(command, 30)
-                assert any(end in out for end in ("ok", "Bus error", "init: starting sh")), out
+                assert (any(end in out for end in ("ok", "Bus error")) or
+                        g.said().count("init: starting sh") > 1), out
     except GuestError:
         if once:
             raise
@@ -373,7 +375,7 @@ def fail_reads(boot, disk, n, once, work):
 @pytest.mark.parametrize("once", [True, False], ids=["once", "ever"])
 @pytest.mark.parametrize("n", [1, 7])
 def test_failing_writes(boot, disk, n, once):
-    fail_writes(boot, disk, n, once, "thrash -p rand -t 2000 18")
+    assert fail_writes(boot, disk, n, once, "thrash -p rand -t 2000 18") == (once, True)
 
 
 @pytest.mark.parametrize("once", [True, False], ids=["once", "ever"])
@@ -398,14 +400,17 @@ def requests(boot, disk, work):
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_every_request_fails(boot, disk, kind, once):
     work = "thrash -p rand -t 300 18"
-    n = requests(boot, disk, work)[kind]
+    n, failures = requests(boot, disk, work)[kind], 0
     assert n > 20
     for k in range(1, n + 1):
         # the first reads are of the header: nobody swaps then
         if kind == "write":
-            fail_writes(boot, disk, k, once, work)
+            done, failed = fail_writes(boot, disk, k, once, work)
+            assert done or (failed and not once)     # the last ones some runs do not need
+            failures += failed
         elif k > 4:
             fail_reads(boot, disk, k, once, work)
+    assert kind == "read" or failures > n // 2
 
 
 def test_one_of_two_disks_dies(boot, tmp_path):
