@@ -56,18 +56,25 @@ check(const struct block_device *d, const struct block_request *r)
   return 0;
 }
 
-// So many requests more are in flight. => now
+// So many requests more are in flight; device lock held. => now
 static u64
 in_flight(struct block_device *d, u32 more)
 {
-  bool on = spin_lock_irq(&d->lock);
   u64 now = machine_time_ns();
   if(d->in_flight)
     d->busy_ns += now - d->busy_since;
   d->busy_since = now;
   d->in_flight += more;
-  spin_unlock_irq(&d->lock, on);
   return now;
+}
+
+// The device gets r, or has not taken it.
+static void
+count(struct block_device *d, struct block_request *r, u32 more)
+{
+  bool on = spin_lock_irq(&d->lock);
+  r->began = in_flight(d, more);
+  spin_unlock_irq(&d->lock, on);
 }
 
 int
@@ -77,21 +84,21 @@ block_submit(struct block_device *d, struct block_request *r)
   if(e)
     return e;
   r->done = false;
-  r->began = in_flight(d, 1);
+  count(d, r, 1);
   trace(BLOCK_ISSUE, d, r);
   if(r->op == BLOCK_FLUSH && !d->has_flush){
     block_complete(d, r, 0);
     return 0;
   }
   if((e = d->submit(d, r)) != 0)
-    in_flight(d, -1U);
+    count(d, r, -1U);
   return e;
 }
 
 static void
-account(struct block_device *d, const struct block_request *r, u64 took)
+account(struct block_device *d, const struct block_request *r)
 {
-  d->ns[r->op] += took;
+  d->ns[r->op] += in_flight(d, -1U) - r->began;
   switch(r->op){
   case BLOCK_READ:
     d->reads++;
@@ -123,11 +130,10 @@ void
 block_complete(struct block_device *d, struct block_request *r, int status)
 {
   void (*complete)(struct block_request *) = r->complete;
-  u64 took = in_flight(d, -1U) - r->began;
   bool on = spin_lock_irq(&d->lock);
   r->status = status;
   trace(BLOCK_DONE, d, r);
-  account(d, r, took);
+  account(d, r);
   if(status)
     report_error(d, r);
   if(!complete){
