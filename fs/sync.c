@@ -73,40 +73,35 @@ needs_writing(struct inode *i, bool pages)
          (i->dirty || (pages && i->object.refs > 0 && object_maybe_dirty(&i->object)));
 }
 
-// The next inode of s after i (NULL: the first) that differs from the disk.
+// The next inode of s after i (NULL: the first) that differs from the disk; i is put.
 // => referenced, or NULL
 static struct inode *
 next_dirty(struct super *s, struct inode *i, bool pages)
 {
+  struct inode *next = NULL;
+  spin_lock(&s->lock);
   struct list *l = i ? i->link.next : s->inodes.next;
-  for(; l != &s->inodes; l = l->next){
-    struct inode *next = container_of(l, struct inode, link);
-    if(needs_writing(next, pages)){
+  for(; next == NULL && l != &s->inodes; l = l->next)
+    if(needs_writing(container_of(l, struct inode, link), pages)){
+      next = container_of(l, struct inode, link);
       atomic_add(&next->refs, 1);
-      return next;
     }
-  }
-  return NULL;
+  spin_unlock(&s->lock);
+  inode_put(i);
+  return next;
 }
 
 // The attributes of all; and the pages, if those too.
 static int
 write_inodes(struct super *s, bool pages)
 {
-  struct inode *i = NULL, *next;
   int first = 0;
-  for(;;){
-    spin_lock(&s->lock);
-    next = next_dirty(s, i, pages);
-    spin_unlock(&s->lock);
-    inode_put(i);
-    if(next == NULL)
-      return first;
-    i = next;
+  for(struct inode *i = NULL; (i = next_dirty(s, i, pages)) != NULL; ){
     int e = pages ? write_pages(i, 0, ~0UL) : 0;
     e = e ? e : write_attributes(i);
     first = first ? first : e;
   }
+  return first;
 }
 
 int
@@ -120,17 +115,10 @@ super_sync(struct super *s)
 void
 super_give_up(struct super *s)
 {
-  struct inode *i = NULL, *next;
-  do {
-    spin_lock(&s->lock);
-    next = next_dirty(s, i, true);
-    spin_unlock(&s->lock);
-    if(i){
-      object_truncate(&i->object, 0);
-      i->dirty = false;
-    }
-    inode_put(i);
-  } while((i = next) != NULL);
+  for(struct inode *i = NULL; (i = next_dirty(s, i, true)) != NULL; ){
+    object_truncate(&i->object, 0);
+    i->dirty = false;
+  }
 }
 
 int

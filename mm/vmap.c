@@ -21,7 +21,8 @@
 #include "mm/slab.h"
 
 #define PLACE_SIZE (KSTACK_SIZE + PAGE_SIZE)
-enum { SPARES_MIN = 32, SPARES_SHARE = 256, AT_ONCE = 8 };   // kept: a part of RAM
+enum { SPARES_MIN = 32, SPARES_SHARE = 256 };   // kept: a part of RAM
+enum { AT_ONCE = 8 };                           // mapped, for one fence
 
 struct place {
   struct list link;        // spare or empty
