@@ -6,6 +6,7 @@
 // than a stack; the lowest page is never mapped.  Every place ever used has a
 // record: it is in use, spare (mapped, for the next to come) or empty.  To map a
 // stack and to unmap it fences every hart, so they come and go some at a time.
+// Records stay, and so do the kernel's page tables of all places.
 // Device registers are placed from the top down and never go.
 //
 // Lock: vmap.lock > kmap's, buddy.

@@ -18,8 +18,7 @@
 #include "discover.h"
 #include "tables.h"
 
-extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
-    __data_start[], __image_end[];
+extern char __rodata_start[], __rodata_end[];
 
 struct pmap kernel_pmap;
 static struct spinlock kmap_lock = SPINLOCK_INIT("kmap");
@@ -70,16 +69,13 @@ best_level(va_t va, pa_t pa, u64 len)
 static int
 map_range(va_t va, pa_t pa, u64 len, enum kmap_how how, bool large)
 {
-  while(len){
+  for(u64 span; len > 0; va += span, pa += span, len -= span){
     int level = large ? best_level(va, pa, len) : 0;
-    u64 span = PAGE_SIZE << (INDEX_BITS * level);
+    span = PAGE_SIZE << (INDEX_BITS * level);
     pte_t *e = entry_at(va, level);
     if(e == NULL)
       return -ENOMEM;
     *e = pte_of(pa, leaf_bits(how));
-    va += span;
-    pa += span;
-    len -= span;
   }
   return 0;
 }
@@ -105,6 +101,7 @@ kmap_remove(va_t va, u64 len)
     *e = 0;
   }
   spin_unlock(&kmap_lock);
+  kasan_uncover(va, len);
 }
 
 bool

@@ -15,6 +15,7 @@
 
 #include <pmap.h>
 #include "kernel/bootargs.h"
+#include "kernel/debug/kasan.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/space.h"
@@ -231,4 +232,5 @@ kmap_fence(va_t start, u64 size)
   ledger_fenced(many ? 0 : start, many ? ~0UL : start + size, LEDGER_ANY);
   fence_remote(atomic_load(&harts_online) & ~(1UL << this_hart()->index), start, size);
   preempt_on();
+  kasan_fence(start);
 }

@@ -9,12 +9,13 @@
 // The compiler calls __asan_load and __asan_store before every access, and
 // surrounds globals and locals with poison.
 //
-// This file itself is compiled without those calls.  Lock: kasan.lock, above kmap's.
+// This file itself is compiled without those calls.  Locks: vmap's > kasan.lock > kmap's, buddy.
 
 #include "kernel/debug/kasan.h"
 #include <pmap.h>
 #include "kernel/errno.h"
 #include "kernel/ksym.h"
+#include "kernel/list.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "mm/frame.h"
@@ -25,15 +26,22 @@
 #define SHADOW_START  0xffffffe800000000UL    // of the lowest kernel address, and
 #define SHADOW_END    0xfffffff000000000UL    // past that of the highest
 
-enum { UNIT = 8 };
+enum { UNIT = 8, SPAN = UNIT * PAGE_SIZE };     // a span has a page of shadow
 
 static struct spinlock lock = SPINLOCK_INIT("kasan");
+static struct list gone = LIST_INIT(gone);      // frames that were shadow, each by its start
 static bool on;
 
 static u8 *
 shadow(u64 va)
 {
   return (u8 *)((va >> 3) + SHADOW_OFFSET);
+}
+
+static bool
+in_shadow(va_t va)
+{
+  return va >= SHADOW_START && va < SHADOW_END;
 }
 
 static void
@@ -81,18 +89,16 @@ cover_page(va_t page)
   struct frame *f = frame_alloc(KIND_KERNEL, ALLOC_ZERO);
   if(f == NULL)
     return false;
-  if(kmap_pages(page, frame_pa(f), PAGE_SIZE, KMAP_RW) != 0){
-    frame_free(f);
-    return false;
-  }
-  kmap_fence(page, PAGE_SIZE);
-  return true;
+  if(kmap_pages(page, frame_pa(f), PAGE_SIZE, KMAP_RW) == 0)
+    return true;
+  frame_free(f);
+  return false;
 }
 
 int
 kasan_cover(va_t va, u64 len)
 {
-  if(va >= SHADOW_START && va < SHADOW_END)
+  if(in_shadow(va))
     return 0;
   bool done = true;
   spin_lock(&lock);
@@ -101,6 +107,54 @@ kasan_cover(va_t va, u64 len)
     done = cover_page(page);
   spin_unlock(&lock);
   return done ? 0 : -ENOMEM;
+}
+
+static bool
+span_is_mapped(va_t span)
+{
+  pa_t pa;
+  char prot[4];
+  for(va_t va = span; va < span + SPAN; va += PAGE_SIZE)
+    if(kmap_lookup(va, &pa, prot))
+      return true;
+  return false;
+}
+
+void
+kasan_uncover(va_t va, u64 len)
+{
+  pa_t pa;
+  char prot[4];
+  if(in_shadow(va))
+    return;
+  spin_lock(&lock);
+  for(va_t span = round_down(va, SPAN); span < va + len; span += SPAN){
+    va_t page = (va_t)shadow(span);
+    if(!span_is_mapped(span) && kmap_lookup(page, &pa, prot)){
+      kmap_remove(page, PAGE_SIZE);
+      list_push(&gone, pa_kva(pa));
+    }
+  }
+  spin_unlock(&lock);
+}
+
+// After boot no shadow comes or goes but that of the vmap area.
+void
+kasan_fence(va_t va)
+{
+  struct list mine = LIST_INIT(mine);
+  if(in_shadow(va))
+    return;
+  spin_lock(&lock);
+  list_push(&gone, &mine);
+  list_remove(&gone);              // mine is the head of the others now
+  spin_unlock(&lock);
+  kmap_fence((va_t)shadow(VMAP_BASE), (VMAP_END - VMAP_BASE) / UNIT);
+  while(!list_empty(&mine)){
+    struct list *first = mine.next;
+    list_remove(first);
+    frame_free(kva_frame(first));
+  }
 }
 
 void
@@ -185,7 +239,7 @@ report(u64 va, u64 n, bool write, u64 bad, u64 caller)
 static void
 check(u64 va, u64 n, bool write, u64 caller)
 {
-  if(!on || va < direct_base || (va >= SHADOW_START && va < SHADOW_END))
+  if(!on || va < direct_base || in_shadow(va))
     return;                        // what is not kernel memory faults by itself
   u64 end = va + n;
   for(u64 at = va; at < end; at = round_down(at, UNIT) + UNIT){

@@ -31,8 +31,14 @@ void kasan_resize(const void *p, u64 n, u64 room);
 // Are all these bytes allowed?  For what the compiler does not see.
 void kasan_check(const void *p, u64 n, bool write);
 
-// Give the pages of the kernel's map at va a shadow. => 0 or -ENOMEM
+// Pages have come into the kernel's map at va: give them a shadow. => 0 or -ENOMEM
 int kasan_cover(va_t va, u64 len);
+
+// They have gone: a shadow page that no mapped page needs any more goes too.
+void kasan_uncover(va_t va, u64 len);
+
+// Part of every fence of va: all harts see the shadow as it is now.
+void kasan_fence(va_t va);
 
 // Boot, on the final map: a shadow for all RAM and the image; from here on it counts.
 void kasan_start(void);
@@ -45,6 +51,8 @@ static inline void kasan_unpoison(const void *p, u64 n) {}
 static inline void kasan_resize(const void *p, u64 n, u64 room) {}
 static inline void kasan_check(const void *p, u64 n, bool write) {}
 static inline int kasan_cover(va_t va, u64 len) { return 0; }
+static inline void kasan_uncover(va_t va, u64 len) {}
+static inline void kasan_fence(va_t va) {}
 static inline void kasan_start(void) {}
 
 #endif

@@ -153,6 +153,23 @@ def test_nothing_is_found_elsewhere(boot, kernel_with):
         g.vm_check()
 
 
+def kernel_kb(g):
+    g.check("echo 3 > /proc/sys/vm/drop_caches")
+    return int(re.search(r"Kernel:\s+(\d+)", g.run("cat /proc/meminfo"))[1])
+
+
+def test_shadow_of_stacks_goes_with_them(boot, kernel_with):
+    """What hundreds of processes had of the kernel comes back, with the shadow of their stacks."""
+    g = boot(kernel=kernel_with(*ALL), cpus=2, mem="64M", append="panic=exit quiet")
+    before = kernel_kb(g)
+    g.check("usertests fork_until_failure", 60)
+    for _ in range(20):                  # memory of the dead is given back by others, in time
+        if (now := kernel_kb(g)) < before + 128:
+            return
+        g.check("sleep 0.2")
+    g.fail(f"the kernel had {before} kB, and has {now}")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_nothing_is_found_by_all_programs(boot, kernel_with, cpus):
