@@ -61,7 +61,7 @@ show_meminfo(struct text *t, struct task *unused)
 {
   struct usage u;
   get_usage(&u);
-  u64 stay = min(u.dirty + u.writing + u.shared, u.objects);
+  u64 stay = min(u.dirty + u.writing + atomic_load(&pages_kept) + u.shared, u.objects);
   u64 easy = u.mi.free + u.objects - stay + slab_spare() + kstack_spare();
   kib(t, "MemTotal", u.mi.total);
   kib(t, "MemFree", u.mi.free);

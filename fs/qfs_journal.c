@@ -99,6 +99,7 @@ qfs_log_page(struct qfs *fs, struct frame *f)
   if(f->hint == 0){
     assert(g->now.n <= g->room);
     frame_get(f, PIN_1);
+    atomic_add(&pages_kept, 1);
     if(g->now.n == 0)
       g->since = machine_time_ns();
     g->now.page[++g->now.n] = f;
@@ -270,6 +271,7 @@ send(struct qfs_log *g)
     else
       frame_put(f, PIN_1);
   }
+  atomic_add(&pages_kept, (u64)n - t.n);
   t.n = n;
   g->sent = t;
   atomic_store(&g->running, g->running + 1);
@@ -402,6 +404,7 @@ let_pages_go(struct qfs *fs, struct qfs_transaction *t, bool dirty)
       object_mark_dirty(&fs->meta, t->page[i]);
     frame_put(t->page[i], PIN_1);
   }
+  atomic_add(&pages_kept, -(u64)t->n);
   t->n = t->nfreed = 0;
   t->freed_blocks = 0;
 }

@@ -17,7 +17,7 @@
 enum { FRAMES = 1 << 22 };         // 16 GiB of addresses
 
 struct frame *frames;
-u64 direct_base;
+u64 direct_base, pages_kept;
 u64 frame_waiters;                 // none, ever
 u64 pages_dirty, pages_writing;    // not counted
 static u64 next_frame = 1;         // 0 is FRAME_NONE

@@ -12,7 +12,7 @@
 
 enum { SLICE = 1024 };                   // pages of one object, before others have a turn
 
-u64 pages_dirty, pages_writing;
+u64 pages_dirty, pages_writing, pages_kept;
 
 struct list suspects = LIST_INIT(suspects);
 static u64 harvested;                    // when, last

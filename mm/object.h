@@ -217,7 +217,8 @@ void object_remove(struct object *o, u64 first, u64 end);
 void object_unplace(struct object *o, u64 first, u64 end);
 
 // Pages of objects with a store; D bits that nobody has looked at do not count.
-extern u64 pages_dirty, pages_writing;
+// Kept are others that must not be written yet, and stay: whoever has them so counts them.
+extern u64 pages_dirty, pages_writing, pages_kept;
 
 // Write some dirty pages: of one object after the other, a slice each.  Sleeps, needs no
 // memory.  => about `want`; 0: none can be written

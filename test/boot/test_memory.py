@@ -105,6 +105,21 @@ def test_out_of_memory_kills_the_hog(boot, cpus, mem):
     g.check("echo still > f; cat f")
 
 
+def promised_kb(g):
+    """What can be had at once, beside what is free."""
+    g.check("echo 3 > /proc/sys/vm/drop_caches")
+    info = dict(re.findall(r"(\w+):\s+(\d+)", g.run("cat /proc/meminfo")))
+    return int(info["MemAvailable"]) - int(info["MemFree"])
+
+
+def test_metadata_not_yet_on_the_disk_is_not_available(boot):
+    """A transaction keeps hundreds of pages until its commit: nobody can have those."""
+    g = boot(cpus=2, mem="64M")
+    before = promised_kb(g)
+    g.check("usertests very_big_directory many_files", 60)
+    assert promised_kb(g) < before + 256
+
+
 def test_out_of_memory_with_a_bystander(boot):
     """The largest goes, not whoever asked last."""
     g = boot(cpus=2, mem="64M")
