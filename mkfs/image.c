@@ -187,12 +187,18 @@ inode_modified(struct inode *i)
   i->dirty = true;
 }
 
+static int
+not_regular(const struct inode *i)
+{
+  return S_ISDIR(i->mode) ? -EISDIR : -EINVAL;
+}
+
 i64
 image_read(struct inode *i, u64 off, void *buf, u64 n)
 {
   u64 size = i->object.size, done = 0;
   if(!S_ISREG(i->mode))
-    return S_ISDIR(i->mode) ? -EISDIR : -EINVAL;
+    return not_regular(i);
   n = off < size ? min(n, size - off) : 0;
   while(done < n){
     u64 in_page = (off + done) & PAGE_MASK, len = min(n - done, PAGE_SIZE - in_page);
@@ -224,6 +230,8 @@ write_page(struct inode *i, u64 off, const void *buf, u64 len)
 int
 image_write(struct inode *i, u64 off, const void *buf, u64 n)
 {
+  if(!S_ISREG(i->mode))
+    return not_regular(i);
   if(off > FILE_SIZE_MAX || n > FILE_SIZE_MAX - off)
     return -EFBIG;
   for(u64 done = 0, len; done < n; done += len){
@@ -248,6 +256,8 @@ image_clone(struct inode *to, struct inode *from)
 int
 image_truncate(struct inode *i, u64 size)
 {
+  if(!S_ISREG(i->mode))
+    return not_regular(i);
   object_truncate(&i->object, size);
   i->dirty = true;
   return i->ops->truncate(i, size);
