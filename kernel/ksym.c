@@ -12,7 +12,8 @@
 struct function {
   u32 start : 20;          // from __text_start, in units of an instruction's least
   u32 arguments : 4;       // dwords above the return address, of variable arguments
-  u32 ra : 8;              // dwords from sp to the return address
+  u32 ra : 8;              // dwords from sp to the return address, or 0: it stays in its
+                           // register, and `arguments` is the frame's size in 16 bytes
 };
 
 enum { UNIT = 2, PAIR = 128 };
@@ -75,6 +76,7 @@ code_at(va_t va, struct code *c)
   const struct function *f = function_at(va);
   if(f)
     *c = (struct code){ .start = start_of(f), .end = start_of(f + 1), .ra = f->ra * 8u,
-                        .frame = f->ra ? (f->ra + 1u + f->arguments) * 8 : 0 };
+                        .frame = f->ra ? (f->ra + 1u + f->arguments) * 8
+                                        : f->arguments * 16u };
   return f != NULL;
 }

@@ -12,8 +12,8 @@ struct ksym { char name[64]; u64 off; };
 // => false: va is not in the kernel's text, and the name is "?"
 bool ksym(va_t va, struct ksym *k);
 
-// Where it lies, and its stack frame in bytes: where from sp the return address is
-// stored, and the size.  Both 0: it calls nobody, or is written in assembly.
+// Where it lies, and its stack frame in bytes: where from sp the return address is stored, 0 if
+// it stays in its register, and the size.
 struct code {
   va_t start, end;
   u32 ra, frame;

@@ -114,8 +114,9 @@ rw_held(const struct rwlock *l)
   return atomic_load(&l->word) & ~RW_WAITERS;
 }
 
-// Under l->lock.  RW_WAITERS, once set, sends all others here, so that the word
-// only ever loses holders until this returns.
+// Under l->lock.  RW_WAITERS, once set, sends all others here, so that no holder is added
+// until this returns; readers that come and go again may show in the word, and if one of them
+// is the last to leave, it wakes who waits.
 static bool
 rw_try(struct rwlock *l, bool write)
 {

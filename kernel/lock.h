@@ -58,7 +58,7 @@ spin_lock(struct spinlock *l)
   preempt_off();
   lock_takes(l, l->name, LOCK_SPINS);
   if(unlikely(!spin_take(l)))
-    spin_wait(l);
+    aside(spin_wait, l);
 }
 
 // Lets go, but leaves preemption off.
@@ -96,7 +96,7 @@ sleep_lock(struct sleeplock *l)
   lock_takes(l, l->name, LOCK_SLEEPS);
   if(unlikely(!__atomic_compare_exchange_n(&l->owner, &free, (u64)current, false,
                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
-    sleep_lock_slow(l);
+    aside(sleep_lock_slow, l);
 }
 
 static inline void
@@ -106,7 +106,7 @@ sleep_unlock(struct sleeplock *l)
   lock_lets_go(l);
   if(unlikely(!__atomic_compare_exchange_n(&l->owner, &me, 0, false,
                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-    sleep_unlock_slow(l);
+    aside(sleep_unlock_slow, l);
 }
 
 static inline void
@@ -127,23 +127,39 @@ bool rw_write_held(const struct rwlock *l);    // by the current task
 bool rw_held(const struct rwlock *l);          // by somebody, either way
 
 static inline void
+rw_read_leave(struct rwlock *l)
+{
+  u64 w = atomic_add_full(&l->word, -RW_READER) - RW_READER;
+  if(unlikely(w == RW_WAITERS))
+    aside(rw_unlock_slow, l);
+}
+
+// A reader counts itself and then looks.  Who finds a writer, or somebody waiting, has not
+// read anything yet: it takes its count back and waits as well.
+static inline bool
+rw_read_try(struct rwlock *l)
+{
+  u64 w = __atomic_fetch_add(&l->word, RW_READER, __ATOMIC_ACQUIRE);
+  if(unlikely(w & (RW_WRITER | RW_WAITERS))){
+    rw_read_leave(l);
+    return false;
+  }
+  return true;
+}
+
+static inline void
 rw_read_lock(struct rwlock *l)
 {
   lock_takes(l, l->name, LOCK_READ);
-  u64 w = atomic_load(&l->word);
-  if(unlikely(w & (RW_WRITER | RW_WAITERS)) ||
-     unlikely(!__atomic_compare_exchange_n(&l->word, &w, w + RW_READER, false,
-                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
-    rw_lock_slow(l, false);
+  if(unlikely(!rw_read_try(l)))
+    aside(rw_lock_slow, l, false);
 }
 
 static inline void
 rw_read_unlock(struct rwlock *l)
 {
   lock_lets_go(l);
-  u64 w = atomic_add_full(&l->word, -RW_READER) - RW_READER;
-  if(unlikely(w == RW_WAITERS))
-    rw_unlock_slow(l);
+  rw_read_leave(l);
 }
 
 static inline void
@@ -155,7 +171,7 @@ rw_write_lock(struct rwlock *l)
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
     l->writer = current;
   else
-    rw_lock_slow(l, true);
+    aside(rw_lock_slow, l, true);
 }
 
 static inline void
@@ -165,7 +181,7 @@ rw_write_unlock(struct rwlock *l)
   l->writer = NULL;
   u64 w = atomic_add_full(&l->word, -RW_WRITER) - RW_WRITER;
   if(unlikely(w == RW_WAITERS))
-    rw_unlock_slow(l);
+    aside(rw_unlock_slow, l);
 }
 
 // ---- Wait queues ----

@@ -183,7 +183,7 @@ struct hart {
   u64 asid_generation;      // see pmap.c
   u64 events[56];           // vm_count
   u64 taken[8], freed[8];   // frames, by kind; preemption off
-  struct { u32 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
+  struct { u64 n; u32 pfn[64]; } batch;   // free frames of this hart, preemption off
 };
 
 extern struct hart *harts;
@@ -215,7 +215,7 @@ preempt_on(void)
 {
   __asm__ volatile("" ::: "memory");
   if(--current->preempt == 0 && unlikely(current->resched))
-    preempt_resched();
+    aside(preempt_resched);
 }
 
 // ---- Scheduling ----

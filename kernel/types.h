@@ -20,6 +20,7 @@ typedef u64 va_t;  // virtual address, user or kernel
 #include <stdarg.h>
 #include <stddef.h>
 #include <amo.h>
+#include <aside.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)

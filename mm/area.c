@@ -15,6 +15,8 @@
 
 static struct cache area_cache = CACHE("area", sizeof(struct area), NULL);
 
+struct area nowhere;
+
 struct area *
 area_alloc(void)
 {
@@ -209,7 +211,7 @@ area_remove(struct space *s, struct area *a)
   s->mapped_most = max(s->mapped_most, s->mapped);
   s->mapped -= (a->end - a->start) >> PAGE_SHIFT;
   if(s->recent == a)
-    s->recent = NULL;
+    s->recent = &nowhere;
   update_gap(s, area_above(s, a->end));
 }
 

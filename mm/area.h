@@ -9,6 +9,8 @@
 #include "mm/object.h"
 #include "mm/space.h"
 
+extern struct area nowhere;                    // with nothing in it
+
 struct area *area_alloc(void);                 // => NULL without memory
 void area_free(struct area *a);                // puts nothing
 
@@ -23,7 +25,7 @@ static inline struct area *
 area_find(struct space *s, va_t va)
 {
   struct area *a = s->recent;
-  return likely(a && va >= a->start && va < a->end) ? a : area_search(s, va);
+  return likely(va >= a->start && va < a->end) ? a : area_search(s, va);
 }
 
 // The stack area just above va that may grow down to it, or NULL.

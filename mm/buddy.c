@@ -144,21 +144,26 @@ buddy_add(u64 first, u64 last)
 
 // A batch is taken from the top: highest frame first, so that they are used in
 // ascending order and, given back in that order, are runs again.
+static u32 *
+list_down(u32 *to, u32 first, u32 n)
+{
+  for(u32 pfn = first + n; pfn > first;)
+    *to++ = --pfn;
+  return to;
+}
+
 u32
 buddy_alloc_batch(u32 *pfn, u32 n, u64 keep)
 {
-  u32 got = 0, order = MAX_ORDER + 1;
+  u32 *to = pfn, *end = pfn + n;
   spin_lock(&buddy.lock);
-  while(got < n && order-- > 0){
+  for(u32 order = MAX_ORDER + 1; to < end && order-- > 0;){
     struct frame *f;
-    while(got + (1U << order) <= n && (f = take(order, keep)) != NULL)
-      for(u32 i = 1U << order; i-- > 0; got++){
-        f[i].word = KIND(KIND_BATCH);
-        pfn[got] = (u32)frame_pfn(f + i);
-      }
+    while(to + (1U << order) <= end && (f = take(order, keep)) != NULL)
+      to = list_down(to, (u32)frame_pfn(f), 1U << order);
   }
   spin_unlock(&buddy.lock);
-  return got;
+  return (u32)(to - pfn);
 }
 
 void

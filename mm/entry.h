@@ -5,7 +5,7 @@
 #pragma once
 
 #include <pmap.h>
-#include "mm/frame.h"
+#include "mm/frame_kind.h"
 #include "mm/policy/policy.h"
 #include "mm/space.h"
 
@@ -24,8 +24,18 @@ before_fetch(struct frame **v, u32 n, bool executable)
 static inline void
 set_entry(pte_t *e, struct frame *f, u32 prot, bool dirty)
 {
-  before_fetch(&f, 1, prot & PROT_EXEC);
+  if(unlikely(prot & PROT_EXEC))
+    aside(frame_prepare_fetch, f);
   pmap_set(e, pte_make(f, prot, dirty));
+}
+
+// The page of a present entry may be stored to, or f may in its place: with the rights it has.
+static inline void
+replace_entry(pte_t *e, pte_t old, struct frame *f)
+{
+  if(unlikely(pte_executable(old)))
+    aside(frame_prepare_fetch, f);
+  pmap_set(e, pte_stored(old, f));
 }
 
 // What entries of an area are made with.
@@ -40,7 +50,7 @@ entry_prot(const struct area *a)
 static inline void
 make_private(struct frame *f, struct space *s, va_t va)
 {
-  f->owner = knum(s->lineage);
+  f->owner = s->owner;
   f->index = (u32)(va >> PAGE_SHIFT);
   f->hint = s->place;
   f->age = AGE_NEW;
@@ -52,8 +62,14 @@ make_private(struct frame *f, struct space *s, va_t va)
 static inline struct frame *
 private_frame(struct space *s, va_t va, u32 flags)
 {
-  struct frame *f = frame_alloc(KIND_ANON, ALLOC_USER | flags);
-  if(likely(f != NULL))
-    make_private(f, s, va);
+  struct frame *f;
+  if(flags & ALLOC_AT_HAND){
+    if(!frame_at_hand(flags))
+      return NULL;
+    f = frame_take_at_hand(KIND_ANON, flags);
+  } else if((f = frame_alloc(KIND_ANON, ALLOC_USER | flags)) == NULL){
+    return NULL;
+  }
+  make_private(f, s, va);
   return f;
 }

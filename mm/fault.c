@@ -18,7 +18,11 @@
 //
 // Each case takes the leaf table's lock once, finds there what it needs and sets
 // one entry; none sleeps.  What cannot be done so (no memory, a page to be read,
-// blocks to be reserved) lets go of everything, waits, and starts from the top.
+// blocks to be reserved) lets go of everything, waits (fault_wait.c), and starts
+// from the top.
+//
+// The cases that need nothing but the entry and a frame, resolve_private(), are tried
+// at once, straight from the trap; vm_fault_rest() tries everything, as often as it takes.
 //
 // Locks: space.lock for reading > leaf table > object tree, buddy.
 
@@ -29,23 +33,11 @@
 #include "kernel/task.h"
 #include "mm/area.h"
 #include "mm/entry.h"
-#include "mm/load.h"
-#include "mm/local.h"
+#include "mm/fault.h"
 #include "mm/object.h"
 #include "mm/reaper.h"
 #include "mm/slot.h"
 #include "mm/swapin.h"
-
-// How an attempt ended, beside the results of vm_fault.
-enum {
-  NEED_MEMORY = 16,   // a frame, for a page or a table
-  NEED_PAGE,          // from the object: wanted.object, .index
-  NEED_PLACE,         // in the store, for the page to become dirty
-  NEED_SLOTS,         // to be read: wanted.swap
-  NEED_FRAME,         // wanted.swap.v[0] not to be BUSY any more
-  NEED_AGAIN,         // nothing: it changed while we looked
-  NEED_STACK,         // the stack area has to grow down to the address
-};
 
 // Where the fault is.  Handed on by value: the ordinary cases keep it in registers.
 struct at {
@@ -53,20 +45,9 @@ struct at {
   va_t va;               // of the page
   u32 access;            // one PROT_ bit
   struct area *area;
-  pte_t *e;              // the entry, its table locked
-};
-
-// What there is to do when it has ended, beside counting it.
-enum { WAITED = 1, MAJOR = 2, TIMED = 4 };
-
-struct timing { u64 start, switches, *events, before[VM_KINDS]; };
-
-struct wanted {
-  u32 after;             // of the bits above
-  struct timing timing;  // if TIMED
-  struct object *object; // referenced
-  u64 index;
-  struct swap_in swap;
+  pte_t *e;              // the entry, its table locked, and
+  pte_t old;             // what it held then
+  u32 alloc;             // ALLOC_ flags for a new page
 };
 
 // ---- Setting an entry ----
@@ -90,9 +71,23 @@ map(struct at at, struct frame *f, u32 prot, bool dirty)
   trace(MAP, at.va, f);
 }
 
+// f may be stored to from now on, whatever was there before.
+static inline void
+map_stored(struct at at, struct frame *f)
+{
+  if(at.old == 0){
+    map(at, f, entry_prot(at.area), true);
+  } else {
+    replace_entry(at.e, at.old, f);
+    trace(MAP, at.va, f);
+  }
+}
+
 static inline __attribute__((always_inline)) int
 resolved(struct at at, enum vm_event kind)
 {
+  if(!(at.alloc & ALLOC_AT_HAND))
+    vm_add(VM_FAULT, -1UL);        // see vm_counter()
   vm_count(kind);
   trace_with(FAULT_KIND, kind, at.va, 0);
   return FAULT_OK;
@@ -100,67 +95,67 @@ resolved(struct at at, enum vm_event kind)
 
 // ---- Private pages ----
 
-static int
+static inline __attribute__((always_inline)) int
 zero_map(struct at at)
 {
   map(at, zero_frame, without_write(entry_prot(at.area)), false);
   return resolved(at, VM_ZERO_MAP);
 }
 
-static inline int
+static inline __attribute__((always_inline)) int
 zero_fill(struct at at)
 {
-  struct frame *f = private_frame(at.space, at.va, ALLOC_ZERO);
+  struct frame *f = private_frame(at.space, at.va, at.alloc | ALLOC_ZERO);
   if(unlikely(f == NULL))
     return NEED_MEMORY;
-  bool replaces = *at.e != 0;
-  map(at, f, entry_prot(at.area), true);
-  if(unlikely(replaces))
+  map_stored(at, f);
+  if(unlikely(at.old != 0))
     fence_page(at);
   return resolved(at, VM_ZERO_FILL);
 }
 
 // A private copy of src takes the place of whatever the entry held.
-static inline int
+static inline __attribute__((always_inline)) int
 copy_page(struct at at, struct frame *src)
 {
-  struct frame *f = private_frame(at.space, at.va, 0);
+  struct frame *f = private_frame(at.space, at.va, at.alloc);
   if(unlikely(f == NULL))
     return NEED_MEMORY;
   page_copy(frame_kva(f), frame_kva(src));
-  map(at, f, entry_prot(at.area), true);
+  map_stored(at, f);
   return resolved(at, VM_COW_COPY);
 }
 
-static inline int
-cow_copy(struct at at, struct frame *old, bool private)
+static inline __attribute__((always_inline)) int
+cow_copy(struct at at, struct frame *old, u64 counts)
 {
   int r = copy_page(at, old);
   if(likely(r == FAULT_OK)){
     fence_page(at);
-    frame_put(old, private ? SHARE_1 | MAPPED_1 : MAPPED_1);
+    frame_put(old, counts);
   }
   return r;
 }
 
 // Nobody else names the page.  A hart that still has the entry without W faults
 // once more and finds it there.
-static int
+static inline __attribute__((always_inline)) int
 cow_reuse(struct at at, struct frame *f)
 {
   f->hint = at.space->place;
-  map(at, f, entry_prot(at.area), true);
+  map_stored(at, f);
   return resolved(at, VM_COW_REUSE);
 }
 
-static inline int
+static inline __attribute__((always_inline)) int
 cow(struct at at, struct frame *f)
 {
   u64 w = atomic_load(&f->word);
-  bool private = (w & KIND(0xf)) == KIND(KIND_ANON);
-  if(private && word_share(w) == 1 && word_pins(w) == 0)
+  if(unlikely(word_kind(w) != KIND_ANON))
+    return cow_copy(at, f, MAPPED_1);
+  if(word_share(w) == 1 && word_pins(w) == 0)
     return cow_reuse(at, f);
-  return cow_copy(at, f, private);
+  return cow_copy(at, f, SHARE_1 | MAPPED_1);
 }
 
 // ---- Pages in slots ----
@@ -238,11 +233,10 @@ static inline void
 map_shared(pte_t *e, struct frame *f, pte_t placed, pte_t read_only)
 {
   u64 w = atomic_load(&f->word);
-  if(likely(word_holds(w) && !(w & MAPPED_FULL))){
-    pmap_set(e, pte_beside(w & FRAME_PLACED ? placed : read_only, frame_pfn(f)));
-  } else {
+  if(likely(word_holds(w) && !(w & MAPPED_FULL)))
+    pmap_set(e, (w & FRAME_PLACED ? placed : read_only) | pte_named(f));
+  else
     frame_put(f, MAPPED_1);
-  }
 }
 
 // Pages that are in memory anyway are mapped with the one that faulted: neighbours
@@ -326,28 +320,39 @@ already_there(struct at at)
   return resolved(at, VM_SPURIOUS);
 }
 
-static inline int
-resolve_present(struct at at, struct wanted *w, pte_t p)
+// => NEED_MORE: it is none of these, and nothing has changed
+static inline __attribute__((always_inline)) int
+resolve_private(struct at at)
 {
-  if(unlikely(pte_allows(p, at.access)))
-    return already_there(at);
-  if(unlikely(at.access != PROT_WRITE))
-    return FAULT_ACCERR;
+  pte_t p = at.old;
+  if(p == 0 && at.area->object == NULL)
+    return at.access == PROT_WRITE ? zero_fill(at) : zero_map(at);
+  if(at.access != PROT_WRITE || !pte_lacks_write(p))
+    return NEED_MORE;
   struct frame *f = pte_frame(p);
   if(f == zero_frame)
     return zero_fill(at);
-  return unlikely(at.area->flags & AREA_SHARED) ? file_write(at, w, f) : cow(at, f);
+  return cow(at, f);
+}
+
+static int
+resolve_present(struct at at, struct wanted *w, pte_t p)
+{
+  if(pte_allows(p, at.access))
+    return already_there(at);
+  return at.access == PROT_WRITE ? file_write(at, w, pte_frame(p)) : FAULT_ACCERR;
 }
 
 static inline int
 resolve(struct at at, struct wanted *w)
 {
-  pte_t p = *at.e;
+  pte_t p = at.old = *at.e;
+  int r = at.area->flags & AREA_SHARED ? NEED_MORE : resolve_private(at);
+  if(r != NEED_MORE)
+    return r;
   switch(pte_state(p)){
   case PTE_NONE:
-    if(at.area->object)
-      return file_map(at, w);
-    return at.access == PROT_WRITE ? zero_fill(at) : zero_map(at);
+    return file_map(at, w);
   case PTE_PRESENT:
     return resolve_present(at, w, p);
   case PTE_HIDDEN:
@@ -390,7 +395,7 @@ attempt_locked(struct at at, struct wanted *w)
   return r;
 }
 
-static inline int
+static int
 attempt(struct space *s, va_t va, enum access access, struct wanted *w)
 {
   rw_read_lock(&s->lock);
@@ -399,154 +404,71 @@ attempt(struct space *s, va_t va, enum access access, struct wanted *w)
   return r;
 }
 
-// ---- What it waited for ----
-
-static enum fault
-fault_of(int err)
+// The same with nothing in the way: the area is that of the last fault, its table is there, and
+// the hart has a frame at hand.  No register need be saved for what cannot happen here.
+static inline __attribute__((always_inline)) int
+attempt_at_once(struct at at)
 {
-  switch(err){
-  case 0:       return FAULT_OK;
-  case -ERANGE: return FAULT_OK;       // cut off meanwhile: look again
-  case -ENOMEM: return FAULT_OOM;
-  case -ENOSPC: return FAULT_ADRERR;
-  default:      return FAULT_IO;
-  }
+  struct area *a = at.area = at.space->recent;
+  if(unlikely(at.va < a->start || at.va >= a->end || !(a->prot & at.access)))
+    return NEED_MORE;
+  if(a->object && (a->flags & AREA_SHARED || at.access != PROT_WRITE))
+    return NEED_MORE;
+  pte_t leaf = leaf_of(&at.space->pmap, at.va);
+  if(unlikely(leaf == 0))
+    return NEED_MORE;
+  frame_lock_here(pte_frame(leaf));
+  at.e = entry_in(&at.space->pmap, leaf, at.va);
+  at.old = *at.e;
+  int r = resolve_private(at);
+  frame_unlock_here(pte_frame(leaf));
+  return r;
 }
 
-static int
-wait_for_page(struct wanted *w, bool make_dirty)
+// ---- From the trap to the end ----
+
+bool
+vm_fault_at_once(struct space *s, va_t va, enum access access)
 {
-  const struct object_ops *ops = w->object->ops;
-  struct frame *f;
-  int err = make_dirty && ops && ops->admit ? ops->admit(w->object) : 0;
-  if(err == 0)
-    err = object_page(w->object, w->index, &f);
-  if(err == 0){
-    if(make_dirty)
-      err = object_make_dirty(w->object, f);
-    else if(unlikely((atomic_load(&f->word) + MAPPED_1) & MAPPED_FULL))
-      err = -ENOSPC;
-    frame_put(f, PIN_1);
-  }
-  object_put(w->object);
-  return err;
+  trace(FAULT_ENTER, va, (int)access);
+  if(unlikely(atomic_load(&s->careful)) || unlikely(!rw_read_try(&s->lock)))
+    return false;
+  int r = attempt_at_once((struct at){ .space = s, .va = page_down(va), .access = access,
+                                       .alloc = ALLOC_AT_HAND });
+  rw_read_leave(&s->lock);
+  if(unlikely(r != FAULT_OK))
+    return false;
+  current->minor++;
+  trace(FAULT_EXIT, page_down(va), FAULT_OK);
+  return true;
 }
 
-// => FAULT_OK to try again
-static enum fault
-wait_for(struct space *s, va_t va, struct wanted *w, int what)
+enum fault
+vm_fault_rest(struct space *s, va_t va, enum access access)
 {
-  switch(what){
-  case NEED_MEMORY:
-    return fault_of(memory_wait());
-  case NEED_PAGE:
-    return fault_of(wait_for_page(w, false));
-  case NEED_PLACE:
-    return fault_of(wait_for_page(w, true));
-  case NEED_SLOTS:
-    return fault_of(swap_finish(&w->swap, s));
-  case NEED_FRAME:
-    frame_wait(w->swap.v[0], FRAME_BUSY);
-    frame_put(w->swap.v[0], PIN_1);
-    return FAULT_OK;
-  case NEED_AGAIN:
-    return FAULT_OK;
-  default:
-    return vm_grow_stack(s, va) == 0 ? FAULT_OK : FAULT_MAPERR;
-  }
-}
-
-_Static_assert(NEED_FRAME - NEED_MEMORY == WAIT_BUSY, "what is waited for");
-
-// Wait for what the last attempt needed.  => FAULT_OK: start again from the top
-static __attribute__((noinline)) int
-wait_long(struct space *s, va_t va, struct wanted *w, int what)
-{
-  u64 start = machine_time_ns();
-  bool jumps = false;
-  bool major = what == NEED_SLOTS ||
-               (what == NEED_PAGE && object_page_away(w->object, w->index, &jumps));
-  w->after |= WAITED | (major ? MAJOR : 0);
-  enum fault waited = wait_for(s, va, w, what);
-  if(what <= NEED_FRAME){
-    vm_count(VM_WAITS + (what - NEED_MEMORY));
-    vm_add(VM_WAITED + (what - NEED_MEMORY), machine_time_ns() - start);
-  }
-  if(jumps)
-    load_read(s, 1, machine_time_ns() - start);
-  return (int)waited;
-}
-
-// ---- Those that are no ordinary ones ----
-
-static void
-time_begins(struct timing *t)
-{
-  t->switches = current->switches;
-  t->events = &this_hart()->events[VM_ZERO_FILL];
-  memcpy(t->before, t->events, sizeof t->before);
-  t->start = machine_time_ns();
-}
-
-// One that was not put aside: only then are these counters nobody else's.
-static void
-time_ends(const struct timing *t)
-{
-  u64 ns = machine_time_ns() - t->start;
-  for(u32 k = 0; k < VM_KINDS && current->switches == t->switches; k++)
-    if(t->events[k] != t->before[k]){
-      vm_count(VM_TIMED + k);
-      vm_add(VM_TIMED_NS + k, ns);
-    }
-}
-
-static __attribute__((noinline)) void
-begin_with_care(struct space *s, struct wanted *w)
-{
-  u32 careful = atomic_and(&s->careful, ~CAREFUL_TIME);
-  if(careful & CAREFUL_LIMIT)
-    local_make_room(s);
-  if(careful & CAREFUL_TIME){
-    w->after = TIMED;
-    time_begins(&w->timing);
-  }
-}
-
-static __attribute__((noinline)) void
-after_all(struct space *s, va_t va, struct wanted *w, int r)
-{
-  if((w->after & WAITED) && r == FAULT_OK)
-    local_need(s, va);
-  if((w->after & MAJOR) && r == FAULT_OK){
-    vm_count(VM_MAJOR);
-    rate_add(&s->demand.faults, demand_second(), 1);
-    current->major++;
-    current->minor--;
-  }
-  if(w->after & TIMED)
-    time_ends(&w->timing);
+  struct wanted w;               // not all of it is set
+  int r;
+  w.after = 0;
+  if(atomic_load(&s->careful))
+    fault_with_care(s, &w);
+  while((r = attempt(s, va, access, &w)) >= NEED_MEMORY)
+    if((r = fault_wait(s, va, &w, r)) != FAULT_OK)
+      break;
+  if(w.after)
+    fault_after_all(s, va, &w, r);
+  vm_count(VM_FAULT);
+  current->minor++;
+  trace(FAULT_EXIT, page_down(va), r);
+  return (enum fault)r;
 }
 
 enum fault
 vm_fault(struct space *s, va_t va, enum access access)
 {
-  struct wanted w;
-  int r;
-  if(unlikely(va >= USER_MAX))
-    return FAULT_MAPERR;
-  w.after = 0;
-  if(unlikely(atomic_load(&s->careful)))
-    begin_with_care(s, &w);
-  trace(FAULT_ENTER, va, access);
-  while(unlikely((r = attempt(s, va, access, &w)) >= NEED_MEMORY))
-    if((r = wait_long(s, va, &w, r)) != FAULT_OK)
-      break;
-  if(unlikely(w.after))
-    after_all(s, va, &w, r);
-  vm_count(VM_FAULT);
-  current->minor++;
-  trace(FAULT_EXIT, va, r);
-  return (enum fault)r;
+  bool were_on = intr_save();
+  bool done = vm_fault_at_once(s, va, access);
+  intr_restore(were_on);
+  return done ? FAULT_OK : vm_fault_rest(s, va, access);
 }
 
 int

@@ -402,6 +402,13 @@ frame_fetchable(struct frame *f)
   return true;
 }
 
+void
+frame_prepare_fetch(struct frame *f)
+{
+  if(frame_fetchable(f))
+    pmap_fence_exec();
+}
+
 // ---- BUSY ----
 
 // One queue for all frames: waits are rare, and a woken task looks again anyway.

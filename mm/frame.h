@@ -94,9 +94,15 @@ static inline u32 knum(const void *p) { return p ? (u32)(kva_pa(p) / KNUM_UNIT) 
 static inline void *knum_ptr(u32 n) { return n ? pa_kva((pa_t)n * KNUM_UNIT) : NULL; }
 
 static inline enum frame_kind
+word_kind(u64 w)
+{
+  return (enum frame_kind)(w >> KIND_SHIFT & 0xf);
+}
+
+static inline enum frame_kind
 frame_kind(const struct frame *f)
 {
-  return (enum frame_kind)((atomic_load(&f->word) >> KIND_SHIFT) & 0xf);
+  return word_kind(atomic_load(&f->word));
 }
 
 static inline u64 word_share(u64 w) { return w & SHARE_MAX; }
@@ -110,6 +116,7 @@ enum {
   ALLOC_USER = 2,     // a page a program asked for: stops at the `min` watermark, so
                       // that the kernel itself can go on below it
   ALLOC_RESERVE = 4,  // may use the very last frames: what frees memory must not fail
+  ALLOC_AT_HAND = 8,  // only if this hart has one; preemption is off (frame_at_hand)
 };
 
 // One frame, or 2^order contiguous ones aligned to their size.
@@ -153,13 +160,28 @@ void frame_init(void);
 // It waits while the lock bit is set: whoever holds that may rely on the counts.
 void frame_put_slow(struct frame *f, u64 counts);
 
-static inline void
-frame_put(struct frame *f, u64 counts)
+// => false: nothing has been done, it takes frame_put_slow()
+static inline bool
+frame_put_some(struct frame *f, u64 counts)
 {
   u64 w = atomic_load(&f->word);
   bool plain = !(w & FRAME_LOCK) && (w & COUNTS) != counts;
-  if(unlikely(!plain) || !__atomic_compare_exchange_n(&f->word, &w, w - counts, true,
-                                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+  return likely(plain) && __atomic_compare_exchange_n(&f->word, &w, w - counts, true,
+                                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static inline void
+frame_put(struct frame *f, u64 counts)
+{
+  if(unlikely(!frame_put_some(f, counts)))
+    aside(frame_put_slow, f, counts);
+}
+
+// The same where they are often the last.
+static inline void
+frame_put_last(struct frame *f, u64 counts)
+{
+  if(!frame_put_some(f, counts))
     frame_put_slow(f, counts);
 }
 
@@ -183,6 +205,7 @@ frame_unpin(struct frame *f)
 // The frame is about to be made executable: did its bytes change since the
 // instruction caches were last told?  (The mark is cleared: the caller fences.)
 bool frame_fetchable(struct frame *f);
+void frame_prepare_fetch(struct frame *f);  // the same, and the fence if need be
 
 // BUSY: contents or identity are changing.  Others wait and start again.
 bool frame_try_busy(struct frame *f);       // => false if somebody else has it
@@ -198,7 +221,7 @@ frame_state_changed(void)
 {
   atomic_fence();
   if(unlikely(atomic_load(&frame_waiters) > 0))
-    frame_wake();
+    aside(frame_wake);
 }
 
 static inline void

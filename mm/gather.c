@@ -33,7 +33,7 @@ unmapped(struct frame *f, u64 how)
     else
       object_mark_dirty(knum_ptr(f->owner), f);
   }
-  frame_put(f, private && !(how & GATHER_KEEPS_NAME) ? SHARE_1 | MAPPED_1 : MAPPED_1);
+  frame_put_last(f, private && !(how & GATHER_KEEPS_NAME) ? SHARE_1 | MAPPED_1 : MAPPED_1);
 }
 
 void

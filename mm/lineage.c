@@ -88,6 +88,7 @@ lineage_join(struct lineage *l, struct space *s, bool forked)
   s->place = take_place(l);
   l->member[s->place] = (u64)s;
   s->lineage = l;
+  s->owner = knum(l);
   lineage_get(l);
   atomic_add(&l->forks, forked);
   spin_unlock(&l->lock);

@@ -38,6 +38,8 @@ vm_counter(enum vm_event e)
   u64 n = 0;
   for(u32 i = 0; i < nharts; i++)
     n += atomic_load(&harts[i].events[e]);
+  for(u32 kind = VM_ZERO_FILL; e == VM_FAULT && kind < VM_ZERO_FILL + VM_KINDS; kind++)
+    n += vm_counter(kind);
   return n;
 }
 

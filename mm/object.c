@@ -294,7 +294,7 @@ object_forget(struct object *o, struct frame **f, u32 n)
   frame_state_changed();
   preempt_on();
   for(u32 i = 0; i < n; i++)
-    frame_put(f[i], PIN_1);
+    frame_put_last(f[i], PIN_1);
 }
 
 void

@@ -38,6 +38,7 @@ space_alloc(void)
   }
   rw_init(&s->lock, "space");
   s->refs = 1;
+  s->recent = &nowhere;
   s->mmap_top = USER_TOP;
   s->demand.begun = demand_turn;
   s->ws_priority = WS_PRIORITY_NORMAL;

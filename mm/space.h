@@ -62,7 +62,7 @@ struct space {
   struct rwlock lock;          // areas and brk; read: faults, write: changes
   u64 refs;
   struct area *root;           // by address
-  struct area *recent;         // the last area a fault found
+  struct area *recent;         // the last area a fault found, or `nowhere`
   u32 nareas;
   va_t brk_start, brk;
   va_t mmap_top;               // mmap places areas downwards from here
@@ -74,7 +74,7 @@ struct space {
 
   struct pmap pmap;
   struct lineage *lineage;
-  u32 place;                   // in it
+  u32 owner, place;            // number of that, and place in it
   struct list link;            // all spaces
   u32 pid;                     // of the process it was made for, for those who look on
   i32 oom_score_adj;
@@ -197,7 +197,11 @@ enum fault {
   FAULT_IO,        // SIGBUS: the store could not be read
   FAULT_OOM,       // no memory even after the OOM killer had its say
 };
-enum fault vm_fault(struct space *s, va_t va, enum access access);
+enum fault vm_fault(struct space *s, va_t va, enum access access);   // may sleep
+
+// Its two halves, for traps.  Interrupts are off: => false if it takes the second
+bool vm_fault_at_once(struct space *s, va_t va, enum access access);
+enum fault vm_fault_rest(struct space *s, va_t va, enum access access);   // may sleep
 
 // Fault in every page of [addr, addr + len), whole pages.  What was done before an
 // error stays. => 0, -ENOMEM (also a hole), -EINVAL (not allowed), -EFAULT, -EINTR
@@ -249,6 +253,8 @@ vm_add(enum vm_event e, u64 n)
   atomic_add(&this_hart()->events[e], n);
 }
 
+// A fault is counted once, by how it was resolved.  Those that took more or fewer steps than one
+// are put right in VM_FAULT, whose sum includes the others.
 u64 vm_counter(enum vm_event e);
 const char *vm_event_name(enum vm_event e);    // Linux's name where it has one
 

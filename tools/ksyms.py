@@ -45,8 +45,8 @@ def functions(lines):
 
 
 def frames(lines):
-    """{address: (size, bytes from its end to the return address)} of those that call."""
-    found, at, ra = {}, None, None
+    """{address: (size, bytes from its end to the return address, 0: it stays in ra)}."""
+    found, leaves, at, ra = {}, {}, None, None
     for line in lines:
         fields = line.split()
         if " FDE " in line:
@@ -55,15 +55,21 @@ def frames(lines):
             at = None
         elif "LOC" in line:
             ra = fields.index("ra") if "ra" in fields else None
-        elif at and ra and (row := ROW.match(line)) and fields[ra] != "u":
-            frame = int(row[1]), int(fields[ra].removeprefix("c-"))
+        elif at and (row := ROW.match(line)):
+            size = int(row[1])
+            if not ra or fields[ra] == "u":
+                leaves[at] = max(leaves.get(at, (0, 0)), (size, 0))
+                continue
+            frame = size, int(fields[ra].removeprefix("c-"))
             if found.setdefault(at, frame) != frame:
                 sys.exit(f"ksyms.py: the function at {at:#x} has two frames")
-    return found
+    return leaves | found
 
 
 def entry(name, offset, size, below_end):
     start, ra, arguments = offset // 2, (size - below_end) // 8, below_end // 8 - 1
+    if not below_end:
+        ra, arguments = 0, size // 16 if size < 256 else 0
     if start >= 1 << 20 or ra >= 1 << 8 or arguments >= 1 << 4 or len(name) >= NAME:
         sys.exit(f"ksyms.py: {name} lies too far back, or its frame or name is too long")
     return start | arguments << 20 | ra << 24
@@ -89,7 +95,7 @@ def main(prefix, elf):
     frame = frames(output(prefix + "readelf", "--debug-dump=frames-interp", elf))
     print('  .section .ksyms, "a"\n  .balign 4')
     for at, name in symbols:
-        print(f"  .word {entry(name, at - start, *frame.get(at, (8, 8)))}")
+        print(f"  .word {entry(name, at - start, *frame.get(at, (0, 0)))}")
     print('  .section .ksyms.names, "a"')
     for part in itertools.chain(*shorten([name for _, name in symbols])):
         print("  .byte", ", ".join(map(str, part)))

@@ -9,7 +9,7 @@
 #include "kernel/types.h"
 
 static inline void
-fence_page(va_t va, u64 asid)
+fence_one_page(va_t va, u64 asid)
 {
   __asm__ volatile("sfence.vma %0, %1" : : "r"(va), "r"(asid) : "memory");
 }

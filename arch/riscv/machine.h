@@ -196,5 +196,28 @@ va_t user_sp(void);                // the current task's stack pointer in user m
 
 // ---- Page primitives: as fast as the machine can ----
 
+#ifdef __riscv
+void page_zero_millicode(void);
+void page_copy_millicode(void);
+
+// They return by way of t0 and leave most registers alone, so that who does nothing else
+// need not save any.
+static inline void
+page_zero(void *kva)
+{
+  register void *a0 asm("a0") = kva;
+  __asm__ volatile("call t0, page_zero_millicode" : "+r"(a0) : : "t0", "t1", "memory");
+}
+
+static inline void
+page_copy(void *dst, const void *src)
+{
+  register void *a0 asm("a0") = dst;
+  register const void *a1 asm("a1") = src;
+  __asm__ volatile("call t0, page_copy_millicode" : "+r"(a0), "+r"(a1) : :
+                   "t0", "t1", "t2", "t3", "t4", "memory");
+}
+#else
 void page_zero(void *kva);
 void page_copy(void *dst, const void *src);
+#endif

@@ -5,7 +5,9 @@
 #include <trapframe.h>
 #include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "mm/space.h"
 #include "mm/vmap.h"
+#include "csr.h"
 #include "offsets.h"
 
 #define at(type, field, n) _Static_assert(offsetof(struct type, field) == (n), #type "." #field)
@@ -21,6 +23,7 @@ task_at(notify, TASK_RESCHED + 4);
 task_at(context, TASK_CONTEXT);
 task_at(fp_used, TASK_FP_USED);
 task_at(fp, TASK_FP);
+task_at(space, TASK_SPACE);
 
 at(hart, id, HART_ID);
 at(hart, idle, HART_IDLE);
@@ -40,3 +43,7 @@ _Static_assert(sizeof(struct trapframe) == TF_SIZE && TF_SIZE % 16 == 0, "trapfr
 _Static_assert(NOTIFY_FRAME == 1UL << (NOTIFY_FRAME_BIT - 32), "NOTIFY_FRAME");
 _Static_assert(KSTACK_SIZE == STACK_SIZE, "stack size");
 _Static_assert(TRACE_SYS_ENTER == SYSCALL_EVENT, "event");
+_Static_assert(CAUSE_ECALL_USER == TRAP_ECALL && CAUSE_FETCH_PAGE == TRAP_FETCH &&
+               CAUSE_LOAD_PAGE == TRAP_LOAD && CAUSE_STORE_PAGE == TRAP_STORE, "causes");
+_Static_assert(ACCESS_READ == ACCESS_OF_LOAD && ACCESS_WRITE == ACCESS_OF_STORE &&
+               ACCESS_EXEC == ACCESS_OF_FETCH, "access");

@@ -13,6 +13,7 @@
 #define TASK_CONTEXT  48
 #define TASK_FP_USED  160
 #define TASK_FP       168
+#define TASK_SPACE    456
 
 // struct hart
 #define HART_ID       4
@@ -38,7 +39,17 @@
 #else
 #define STACK_SIZE 8192
 #endif
+#define ASIDE_SIZE 128         // what aside.S puts on the stack
 #define SYSCALL_EVENT 0        // of enum trace_event
+
+// Causes of traps from user mode, and what access page faults were
+#define TRAP_ECALL  8
+#define TRAP_FETCH  12
+#define TRAP_LOAD   13
+#define TRAP_STORE  15
+#define ACCESS_OF_LOAD  1
+#define ACCESS_OF_STORE 2
+#define ACCESS_OF_FETCH 4
 
 #ifdef __ASSEMBLER__
 // In the kernel gp is where its small variables are (kernel.ld): one instruction reaches

@@ -1,42 +1,41 @@
 // SPDX-License-Identifier: MIT
 //
-// Whole pages, aligned: zeroing and copying at one store a word and little else.
+// Whole pages, aligned: zeroing and copying at one store a word and little else.  See
+// page_zero() and page_copy() in machine.h, which call these.
 
 #define PAGE 4096
-#define HALF 2048
+#define REACH 2047
 
   .text
 
-// From the middle of a page all of it is within a load's or store's reach.
+// From there all words of a page are within a load's or store's reach.
 
-// void page_zero(void *kva)
-  .globl page_zero
-page_zero:
-  li a1, HALF
-  add a0, a0, a1
-  .set .Lat, -HALF
+// a0: the page
+  .globl page_zero_millicode
+page_zero_millicode:
+  addi a0, a0, REACH
+  .set .Lat, -REACH
   .rept PAGE / 8
   sd zero, .Lat(a0)
   .set .Lat, .Lat + 8
   .endr
-  ret
+  jr t0
 
-// void page_copy(void *dst, const void *src)
-  .globl page_copy
-page_copy:
-  li a2, HALF
-  add a0, a0, a2
-  add a1, a1, a2
-  .set .Lat, -HALF
+// a0: to, a1: from
+  .globl page_copy_millicode
+page_copy_millicode:
+  addi a0, a0, REACH
+  addi a1, a1, REACH
+  .set .Lat, -REACH
   .rept PAGE / 32
-  ld a3, .Lat(a1)
-  ld a4, .Lat + 8(a1)
-  ld a5, .Lat + 16(a1)
-  ld a6, .Lat + 24(a1)
-  sd a3, .Lat(a0)
-  sd a4, .Lat + 8(a0)
-  sd a5, .Lat + 16(a0)
-  sd a6, .Lat + 24(a0)
+  ld t1, .Lat(a1)
+  ld t2, .Lat + 8(a1)
+  ld t3, .Lat + 16(a1)
+  ld t4, .Lat + 24(a1)
+  sd t1, .Lat(a0)
+  sd t2, .Lat + 8(a0)
+  sd t3, .Lat + 16(a0)
+  sd t4, .Lat + 24(a0)
   .set .Lat, .Lat + 32
   .endr
-  ret
+  jr t0

@@ -179,11 +179,15 @@ u64 pmap_resident(struct pmap *pm, u64 *swapped);
 
 // ---- Fences ----
 
-void pmap_fence_local(struct pmap *pm, va_t va);              // this hart, one page
-void pmap_fence(struct pmap *pm, va_t start, va_t end);       // every hart that may hold it
-void pmap_fence_page(struct pmap *pm, va_t va);               // the same; preemption is off
-void pmap_fence_everything(void);                             // all harts, all spaces
-void pmap_fence_exec(void);                                   // new instructions of programs
+// pmap_fence_local: this hart, one page.  pmap_fence: every hart that may hold it;
+// pmap_fence_page: the same of one page, preemption is off
+static inline void pmap_fence_local(struct pmap *pm, va_t va);
+static inline void pmap_fence_page(struct pmap *pm, va_t va);
+void pmap_fence(struct pmap *pm, va_t start, va_t end);
+void pmap_fence_everything(void);                    // all harts, all spaces
+void pmap_fence_exec(void);    // new instructions of programs
+
+#include "fence_page.h"
 
 // ---- The kernel's own map ----
 

@@ -5,7 +5,7 @@
 // the functions are everybody's, the bits arch/riscv's alone.
 //
 //  63      54 53                 10 9   8  7 6 5 4 3 2 1 0
-//  reserved   physical page number  L   SD D A G U X W R V
+//  0          physical page number  L   SD D A G U X W R V
 //
 // V clear and the rest not zero, the low bits are ours:
 //  hidden(frame)  R set:  the page number stays; D, A, SD, L keep their places
@@ -47,7 +47,7 @@ table_index(va_t va, int level)
   return (va >> (PAGE_SHIFT + INDEX_BITS * level)) & (TABLE_ENTRIES - 1);
 }
 
-static inline u64 pte_pfn(pte_t p) { return (p << 10) >> 20; }
+static inline u64 pte_pfn(pte_t p) { return p >> PTE_PPN_SHIFT; }
 static inline pa_t pte_pa(pte_t p) { return pte_pfn(p) << PAGE_SHIFT; }
 static inline pte_t *pte_table(pte_t p) { return pa_kva(pte_pa(p)); }
 static inline bool pte_is_table(pte_t p) { return (p & (PTE_V | PTE_R | PTE_W | PTE_X)) == PTE_V; }
@@ -73,11 +73,18 @@ pte_state(pte_t p)
   return p & PTE_HIDDEN_TAG ? PTE_HIDDEN : PTE_SWAPPED;
 }
 
+static inline pte_t
+pte_named(const struct frame *f)       // the page number at its place
+{
+  return ((u64)f - (u64)frames) * ((1UL << PTE_PPN_SHIFT) / sizeof(struct frame));
+}
+
 static inline struct frame *pte_frame(pte_t p) { return pfn_frame(pte_pfn(p)); }  // present, hidden
 static inline bool pte_is_zero(pte_t p) { return pte_frame(p) == zero_frame; }  // maps that frame
 static inline bool pte_dirty(pte_t p) { return p & PTE_D; }
 static inline bool pte_writable(pte_t p) { return (p & (PTE_V | PTE_W)) == (PTE_V | PTE_W); }
-static inline bool pte_executable(pte_t p) { return (p & (PTE_V | PTE_X)) == (PTE_V | PTE_X); }
+static inline bool pte_lacks_write(pte_t p) { return (p & (PTE_V | PTE_W)) == PTE_V; }
+static inline bool pte_executable(pte_t p) { return p & PTE_X; }
 
 static inline pte_t pte_swapped(u32 slot) { return (u64)slot << PTE_PPN_SHIFT | PTE_SWAPPED_TAG; }
 static inline u32 pte_slot(pte_t p) { return (u32)(p >> PTE_PPN_SHIFT); }
@@ -119,7 +126,14 @@ pte_allows(pte_t p, u32 access)
 static inline pte_t
 pte_make(const struct frame *f, u32 prot, bool dirty)
 {
-  return frame_pfn(f) << PTE_PPN_SHIFT | prot_bits(prot) | PTE_A | (dirty ? PTE_D : 0);
+  return pte_named(f) | prot_bits(prot) | PTE_A | (dirty ? PTE_D : 0);
+}
+
+// The same rights and W, as after a store.
+static inline pte_t
+pte_stored(pte_t p, const struct frame *f)
+{
+  return (p & ((1UL << PTE_PPN_SHIFT) - 1)) | pte_named(f) | PTE_W | PTE_A | PTE_D;
 }
 
 // With A, and D for a write.

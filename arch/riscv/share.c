@@ -24,10 +24,12 @@
 
 // ---- Copying ----
 
-static u64
+static inline u64
 counts_of(const struct frame *f)
 {
-  return frame_kind(f) == KIND_ANON ? SHARE_1 | MAPPED_1 : MAPPED_1;
+  if(likely(frame_kind(f) == KIND_ANON))
+    return SHARE_1 | MAPPED_1;
+  return f == zero_frame ? 0 : MAPPED_1;
 }
 
 // One entry more names the page: the count first, then the entry.  What was locked in
@@ -39,8 +41,8 @@ copy_present(pte_t *to, pte_t *from, pte_t p)
 {
   u64 w = FRAME_DIRTY;
   struct frame *f = pte_frame(p);
-  if(likely(f != zero_frame)){
-    u64 one = counts_of(f);
+  u64 one = counts_of(f);
+  if(likely(one != 0)){
     w = atomic_add(&f->word, one);
     if(unlikely((word_share(w) | word_mapped(w)) > SHARE_MAX / 2)){
       frame_put(f, one);

@@ -25,9 +25,6 @@
 // Fencing page by page costs more than the whole space beyond about this many.
 enum { FENCE_PAGES_MAX = 16 };
 
-enum { ASID_SHIFT = 44, ASID_BITS = 16 };
-#define ASID_MASK ((1UL << ASID_BITS) - 1)
-
 // Numbers are handed out once a generation; when they run out a new generation
 // begins, and a hart flushes everything when it first meets it.  So a number
 // never means two spaces in one hart's TLB.  0 is the kernel's own.
@@ -121,13 +118,6 @@ pmap_switch(struct pmap *from, struct pmap *to)
 
 // ---- Shootdown ----
 
-// The number this hart runs its space under: the space may have a newer one by now.
-static u64
-loaded_asid(void)
-{
-  return satp_read() >> ASID_SHIFT & ASID_MASK;
-}
-
 static void
 fence_local(va_t start, va_t end)
 {
@@ -138,32 +128,8 @@ fence_local(va_t start, va_t end)
     return;
   }
   for(va_t va = start; va < end; va += PAGE_SIZE)
-    fence_page(va, asid);
+    fence_one_page(va, asid);
   ledger_fenced(start, end, asid);
-}
-
-void
-pmap_fence_local(struct pmap *pm, va_t va)
-{
-  fence_page(page_down(va), loaded_asid());
-  ledger_fenced(page_down(va), page_down(va) + PAGE_SIZE, loaded_asid());
-}
-
-// Nobody else has run it, nor will before this hart has been told.
-static inline bool
-only_here(struct pmap *pm, u64 me)
-{
-  atomic_fence();
-  return likely((atomic_load(&pm->active) & me) && atomic_load(&pm->ran) == me);
-}
-
-void
-pmap_fence_page(struct pmap *pm, va_t va)
-{
-  if(only_here(pm, 1UL << this_hart()->index))
-    pmap_fence_local(pm, va);
-  else
-    pmap_fence(pm, va, va + PAGE_SIZE);
 }
 
 void

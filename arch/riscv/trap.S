@@ -13,6 +13,12 @@
 #include "csr.h"
 #include "offsets.h"
 
+#ifdef DEBUG
+#define FAULT_AT_ONCE fault_at_once_checked
+#else
+#define FAULT_AT_ONCE vm_fault_at_once
+#endif
+
 // All but sp, pc and status.
 .macro save_all
   sd ra, TF_RA(sp)
@@ -62,7 +68,7 @@ trap_entry:
   csrrw t1, sscratch, zero
   csrr t2, sepc
   sd t1, TF_SP(sp)
-  addi t0, t0, -8                  // CAUSE_ECALL_USER
+  addi t0, t0, -TRAP_ECALL
   bnez t0, trap_from_user
   addi t2, t2, 4
   sd t2, TF_PC(sp)
@@ -95,16 +101,34 @@ return_to_user:
   ld sp, TF_SP(sp)
   sret
 
+// Page faults first: most take no more than vm_fault_at_once().
 trap_from_user:
   sd t2, TF_PC(sp)
+  li t1, TRAP_STORE - TRAP_ECALL
+  li a2, ACCESS_OF_STORE
+  beq t0, t1, 3f
+  li t1, TRAP_LOAD - TRAP_ECALL
+  li a2, ACCESS_OF_LOAD
+  beq t0, t1, 3f
+  li t1, TRAP_FETCH - TRAP_ECALL
+  li a2, ACCESS_OF_FETCH
+  beq t0, t1, 3f
+1:
   mv a0, sp
   csrr a1, scause
   csrr a2, stval
   call trap_user
+2:
   ld t0, TASK_RESCHED(tp)
   bnez t0, user_work
   ld a0, TF_A(0)(sp)
   j return_to_user
+3:
+  ld a0, TASK_SPACE(tp)
+  csrr a1, stval
+  call FAULT_AT_ONCE
+  bnez a0, 2b
+  j 1b
 
 // There is work before user mode.  Signals look at the whole frame, so it is
 // completed first, unless the system call put a new one in its place.

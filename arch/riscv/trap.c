@@ -110,12 +110,24 @@ user_exception(struct trapframe *tf, u64 cause, va_t stval)
   }
 }
 
+#ifdef DEBUG
+bool
+fault_at_once_checked(struct space *s, va_t va, enum access access)
+{
+  bool done = vm_fault_at_once(s, va, access);
+  lock_none_held();
+  ledger_settle();
+  return done;
+}
+#endif
+
+// Of page faults those that vm_fault_at_once() has had.
 void
 trap_user(struct trapframe *tf, u64 cause, va_t stval)
 {
-  if(likely(is_page_fault(cause))){
+  if(is_page_fault(cause)){
     intr_restore(true);
-    enum fault result = vm_fault(current->space, stval, access_of(cause));
+    enum fault result = vm_fault_rest(current->space, stval, access_of(cause));
     lock_none_held();
     ledger_settle();
     if(unlikely(result != FAULT_OK))

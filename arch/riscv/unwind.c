@@ -10,6 +10,7 @@
 #include "kernel/ksym.h"
 #include "kernel/task.h"
 #include "mm/vmap.h"
+#include "offsets.h"
 #include "trap.h"
 #include "unwind.h"
 
@@ -84,6 +85,13 @@ on_stack(const struct task *t, u64 at, u64 n)
                          (at >= emergency && at + n <= emergency + KSTACK_SIZE));
 }
 
+// Does the function return by way of t0, having no frame (page.S)?
+static bool
+by_t0(const struct code *c)
+{
+  return c->start == (va_t)page_zero_millicode || c->start == (va_t)page_copy_millicode;
+}
+
 // From a place in a function to where its caller goes on. => false: the chain ends
 static bool
 up(const struct task *t, struct place *p)
@@ -91,10 +99,14 @@ up(const struct task *t, struct place *p)
   struct code c = { 0 };
   enum frame frame = WHOLE;
   bool known = code_at(p->pc - !p->interrupted, &c);
-  if(p->interrupted && (c.ra == 0 || !known))
-    frame = NONE;
-  else if(p->interrupted)
-    frame = frame_at(p->pc, &c);
+  if(p->interrupted && by_t0(&c)){
+    p->pc = p->t0;
+    return true;
+  }
+  if(p->interrupted)
+    frame = known && c.frame ? frame_at(p->pc, &c) : NONE;
+  if(p->interrupted && c.ra == 0 && frame == WHOLE)
+    frame = ROOM;
   if(frame == LEAVES)                  // has a call it made come back already?
     frame = p->ra > c.start && p->ra <= c.end ? WHOLE : NONE;
   p->interrupted = false;
@@ -120,10 +132,24 @@ through_trap(const struct task *t, struct place *p)
   return true;
 }
 
+// Who made a call aside (aside.S)?  It may not have saved its ra, for it was not to change.
+static bool
+through_aside(const struct task *t, struct place *p)
+{
+  struct code c;
+  if(!code_at(p->pc - 1, &c) || c.start != (va_t)call_aside || !on_stack(t, p->sp, ASIDE_SIZE))
+    return false;
+  const u64 *saved = (const u64 *)p->sp;
+  *p = (struct place){ .pc = saved[0], .ra = saved[1], .sp = p->sp + ASIDE_SIZE,
+                       .interrupted = true };
+  return true;
+}
+
 struct place
 place_of(const struct trapframe *tf)
 {
-  return (struct place){ .pc = tf->pc, .sp = tf->sp, .ra = tf->ra, .interrupted = true };
+  return (struct place){ .pc = tf->pc, .sp = tf->sp, .ra = tf->ra, .t0 = tf->t[0],
+                         .interrupted = true };
 }
 
 u32
@@ -132,7 +158,7 @@ unwind(const struct task *t, struct place p, u64 *pc, u32 most)
   u32 n = 0;
   while(n < most && up(t, &p)){
     pc[n++] = p.pc;
-    if(n < most && through_trap(t, &p))
+    if(n < most && (through_trap(t, &p) || through_aside(t, &p)))
       pc[n++] = p.pc;
   }
   return n;

@@ -12,9 +12,11 @@ struct trapframe;
 // Where a hart is, or will be when a call returns.
 struct place {
   u64 pc, sp;
-  u64 ra;                  // of what was interrupted: the register
+  u64 ra, t0;              // of what was interrupted: the registers
   bool interrupted;        // by a trap; else pc follows a call
 };
+
+void call_aside(void);     // aside.S
 
 struct place place_of(const struct trapframe *tf);
 

@@ -22,21 +22,39 @@ lock_leaf(pte_t table, va_t va)
   return pte_table(table) + table_index(va, 0);
 }
 
+// The entry of va in a leaf table of pm, which is locked.
+static inline pte_t *
+entry_in(const struct pmap *pm, pte_t leaf, va_t va)
+{
+  pte_t *e = pte_table(leaf) + table_index(va, 0);
+  if(leaf & PTE_V)
+    ledger_table(pm->root, e, va);
+  return e;
+}
+
 // The entry of va in the leaf table that mid names, locked.
 static inline pte_t *
 open_leaf(const struct pmap *pm, pte_t mid, va_t va)
 {
-  pte_t *e = lock_leaf(mid, va);
-  if(mid & PTE_V)
-    ledger_table(pm->root, e, va);
-  return e;
+  frame_lock(pte_frame(mid));
+  return entry_in(pm, mid, va);
+}
+
+// The leaf table of va, a user's. => 0 if the space has none of its own
+static inline pte_t
+leaf_of(const struct pmap *pm, va_t va)
+{
+  pte_t top = atomic_load(root_of(pm) + va / MID_SPAN);
+  if(unlikely(!(top & PTE_V)))
+    return 0;
+  pte_t mid = atomic_load(pte_table(top) + table_index(va, 1));
+  return likely(pte_is_table(mid)) ? mid : 0;
 }
 
 // => NULL if there is none
 static inline pte_t *
 pmap_walk(const struct pmap *pm, va_t va)
 {
-  pte_t *e = middle_entry(pm, va);
-  pte_t mid = likely(e != NULL) ? atomic_load(e) : 0;
-  return likely(pte_is_table(mid)) ? open_leaf(pm, mid, va) : NULL;
+  pte_t leaf = leaf_of(pm, va);
+  return likely(leaf != 0) ? open_leaf(pm, leaf, va) : NULL;
 }

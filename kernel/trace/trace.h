@@ -21,7 +21,7 @@
   X(ARG_DATA, arg_data, "%lx %lx %lx %lx")              /* see arguments_hit() */ \
   X(FAULT_ENTER, fault_enter, "addr=%lx access=%c")     /* address, enum access */ \
   X(FAULT_KIND, fault_kind, "addr=%lx kind=%s")         /* page, entry; more: vm_event */ \
-  X(FAULT_EXIT, fault_exit, "addr=%lx result=%lu")      /* address, enum fault */ \
+  X(FAULT_EXIT, fault_exit, "addr=%lx result=%lu")      /* page, enum fault */ \
   X(MAP, map, "addr=%lx pages=%lu pfn=%lx")             /* page + their number, first */ \
   X(UNMAP, unmap, "from=%lx to=%lx pages=%lu pid=%lu")  /* gather */ \
   X(FRAME_ALLOC, frame_alloc, "pfn=%lx kind=%s")        /* frame, its kind */ \

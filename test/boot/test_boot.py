@@ -136,7 +136,8 @@ def test_no_init_is_failure_and_says_why(boot):
 SABOTAGE = {
     "set $a0 = machine.bootargs\nset $pc = panic": "panic: panic=exit",
     "set $pc = 16": "panic: .*jump to a page.*\nlikely cause: a function pointer that is null",
-    "set $pc = page_zero\nset $a0 = 24": "panic: .*store.*\nlikely cause: .* null pointer",
+    "set $pc = page_zero_millicode\nset $a0 = 24":
+        "panic: .*store.*\nlikely cause: .* null pointer",
     "set $sp = (long)((struct task *)$tp)->stack + 16\nset $pc = syscall_dispatch":
         r"panic: kernel stack overflow in [a-z]\w+: sp ",
     "set *(short *)$pc = 0": "panic: .*illegal instruction.*\nlikely cause: a place that was never",
@@ -194,7 +195,7 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
 @pytest.mark.parametrize("address", [
     a if i == 0 else pytest.param(a, marks=pytest.mark.long) for i, a in enumerate(CAUSES)])
 def test_panic_says_what_caused_it(boot, tmp_path, address):
-    text = sabotaged(boot, tmp_path, f"set $a0 = {address}\nset $pc = page_zero")
+    text = sabotaged(boot, tmp_path, f"set $a0 = {address}\nset $pc = page_zero_millicode")
     assert re.search(f"likely cause: .*{CAUSES[address]}", text)
 
 
@@ -209,11 +210,29 @@ def test_panic_shows_the_last_events(boot, tmp_path):
 
 def test_panic_walks_the_page_table(boot, tmp_path):
     """A store to read-only data: where the address leads, and why not."""
-    text = sabotaged(boot, tmp_path, "set $a0 = &__rodata_start\nset $pc = page_zero")
+    text = sabotaged(boot, tmp_path, "set $a0 = &__rodata_start\nset $pc = page_zero_millicode")
     walk = text[text.index("walk of "):text.index("panic: ")].splitlines()
     assert [line.split("[")[0].strip() for line in walk[1:4]] == ["root", "middle", "leaf"]
     assert re.search(r"page [0-9a-f]+ r-- kernel global accessed", walk[3])
     assert "in the kernel's read-only image" in text
+
+
+BOTTOMS = {"syscall", "trap_from_user", "kernel_task_start", "secondary_entry", "_start"}
+
+
+@pytest.mark.parametrize("where, sabotage, through", [
+    ("preempt_resched", "set $pc = 16", "call_aside"),
+    ("page_copy_millicode if $t0 > (long)vm_fault_at_once && $t0 < (long)vm_fault_at_once + 0x600",
+     "set $a1 = 24", "vm_fault_at_once"),
+], ids=["aside", "copy"])
+def test_call_chain_of_unusual_calls(boot, tmp_path, where, sabotage, through):
+    """Those that return by way of t0, from functions that may not have saved their ra."""
+    text = sabotaged(boot, tmp_path, f"break {where}\ncontinue\ndelete\n{sabotage}",
+                     "sh -c 'while true; do cowtest; done' > /dev/null &", cpus=2)
+    said = re.search(r"call chain:\n((?: +[0-9a-f]+(?: \w+\+0x[0-9a-f]+)?\n)+)", text)[1]
+    chain = re.findall(r" (\w+)\+0x", said)
+    assert through in chain[:2] and len(chain) > 2 and chain[-1] in BOTTOMS, text
+    assert not set(chain[:-1]) & BOTTOMS, text
 
 
 def test_panic_shows_every_hart(boot, tmp_path):
@@ -224,7 +243,7 @@ def test_panic_shows_every_hart(boot, tmp_path):
     assert all(re.search(r"call chain:\n( +[0-9a-f]+ \w+\+0x[0-9a-f]+\n){2}", said)
                for said in harts.values()), text
     ends = {re.findall(r"(?m)^  [0-9a-f]+ (\w+)\+0x", said)[-1] for said in harts.values()}
-    assert ends <= {"syscall", "trap_from_user", "kernel_task_start", "secondary_entry", "_start"}
+    assert ends <= BOTTOMS
     spin = next(said for said in harts.values() if '"spin"' in said)
     assert re.search(r" trap_user|trap_from_user\+|return_to_user\+", spin)
     assert any('"idle"' in said and "machine_idle+" in said for said in harts.values())

@@ -6,7 +6,7 @@
 
 #include "kernel/types.h"
 
-void fence_page(va_t va, u64 asid);
+void fence_one_page(va_t va, u64 asid);
 void fence_page_global(va_t va);
 void fence_asid(u64 asid);
 void fence_all(void);

@@ -14,7 +14,7 @@
 #include "hosted.h"
 #include "tables.h"
 
-enum { TLB_SIZE = 256, RECENT = 8, ASID_SHIFT = 44 };
+enum { TLB_SIZE = 256, RECENT = 8 };
 
 // What one level of a walk said.  level 0..2; a leaf entry of level l covers
 // 4 KiB << 9 l.
@@ -129,7 +129,7 @@ permits(pte_t p, enum access how, bool user)
 }
 
 static pte_t *
-entry_in(pa_t table, va_t va, int level)
+entry_at(pa_t table, va_t va, int level)
 {
   if(kind_of(pa_frame(table)) != KIND_TABLE)
     panic("hart %u walks %lx through a page table that was freed (frame %lx)",
@@ -176,7 +176,7 @@ walk(struct hart_mmu *u, va_t va, enum access how, bool user)
   bool global;
   mmu.walks++;
   for(int level = start_of_walk(u, va, &table, &global); level >= 0; level--){
-    pte_t *e = entry_in(table, va, level), p = *e;
+    pte_t *e = entry_at(table, va, level), p = *e;
     global |= !!(p & PTE_G);
     if(!(p & PTE_V)){
       if(mmu.cache_invalid && level == 0)
@@ -275,7 +275,7 @@ satp_write(u64 v)
 }
 
 void
-fence_page(va_t va, u64 asid)
+fence_one_page(va_t va, u64 asid)
 {
   mmu.fences++;
   if(!mmu.skip_local)

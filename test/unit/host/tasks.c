@@ -115,7 +115,8 @@ draw(bool unpreemptible)
   struct host_task *found[HOST_HARTS];
   u32 n = 0;
   for(u32 i = 0; i < HOST_HARTS; i++)
-    if(&tasks[i] != me() && runnable(&tasks[i]) && (tasks[i].task.preempt || !unpreemptible))
+    if(&tasks[i] != me() && runnable(&tasks[i]) &&
+       (tasks[i].task.preempt || tasks[i].intr_off || !unpreemptible))
       found[n++] = &tasks[i];
   return n ? found[below(n)] : NULL;
 }
@@ -298,6 +299,8 @@ stop_machine(void (*fn)(void *), void *arg)
 void
 preempt_resched(void)
 {
+  if(me()->intr_off)
+    return;                      // when they are on again
   current->resched = 0;
   if(stopper)
     hand_over(stopper);
@@ -328,6 +331,8 @@ void
 intr_restore(bool were_on)
 {
   me()->intr_off = !were_on;
+  if(were_on && current->preempt == 0 && current->resched)
+    preempt_resched();
 }
 
 bool
