@@ -77,11 +77,12 @@ may_have(const char *line, long has, long had)
   return has <= had;
 }
 
-// Places for kernel stacks are not given back: as many tasks at once as are likely.
+// Places for kernel stacks are not given back: as many tasks at once as are likely, with those
+// of a run before that have not gone yet.
 static void
 have_crowd(void)
 {
-  enum { CROWD = 64 };
+  enum { CROWD = 160 };
   int fds[2], n = 0;
   char c;
 

@@ -13,8 +13,9 @@ from guest import PROMPT, Guest
 
 FAR = 10 ** 9
 ENDINGS = [PROMPT, r"panic: no memory [^\r\n]*[\r\n]", r"boot: cannot [^\r\n]*error 12\r",
+           r"cannot use it \(error 12\)[\r\n]+[^\r\n]*boot: cannot [^\r\n]*\r",
            r"panic: [^\r\n]*[\r\n]"]
-UP, BAD_PANIC = 0, 3
+UP, BAD_PANIC = 0, 4
 
 
 def boot_to_ls(k):
