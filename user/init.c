@@ -97,20 +97,19 @@ is_swap_area(const char *path)
 }
 
 // The second disk, if there is one with a header on it, unless the line says otherwise;
-// swap=none for none.
+// swap=none for none.  No heap: without memory init would end, and with it the machine.
 static void
 swap_on(void)
 {
-  struct text path = { 0 };
+  static char path[sizeof(line) + 5] = "/dev/";
   if(swap_device && strcmp(swap_device, "none") == 0)
     return;
-  text_format(&path, "/dev/%s", swap_device ? swap_device : "vdb");
-  if(swap_device || is_swap_area(path.s)){
-    long r = sys_swapon(path.s, 0);
+  strcpy(path + 5, swap_device ? swap_device : "vdb");
+  if(swap_device || is_swap_area(path)){
+    long r = sys_swapon(path, 0);
     if(r)
-      warn_error(path.s, r);
+      warn_error(path, r);
   }
-  text_free(&path);
 }
 
 // ---- Children ----

@@ -16,7 +16,9 @@ test_failed(const char *file, int line, const char *what)
 int
 must_fork(void)
 {
-  int pid = fork();
+  int pid = (int)sys_fork();
+  if(pid < 0)
+    printf("fork: error %d, %lu bytes are free: ", -pid, ulib_memory());
   require(pid >= 0);
   return pid;
 }

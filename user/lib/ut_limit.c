@@ -29,8 +29,9 @@ static void
 require_free(uint64 before)
 {
   uint64 now = 0;
-  // Memory of the dead is given back by others, in time.
+  // Memory of the dead is given back by others, in time; what harts keep at hand, when asked for.
   for(int i = 0; i < 30; i++){
+    setting_write("/proc/sys/vm/drop_caches", 3);
     now = ulib_memory();
     if(now + SLACK >= before)
       return;
