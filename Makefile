@@ -103,13 +103,7 @@ flags_of_unit   = $(HOSTCC) $(TFLAGS)
 # What reports errors must not stumble over one.
 $(patsubst %,$K/%.c.o,arch/riscv/explain arch/riscv/unwind $(addprefix kernel/debug/,kasan \
 	ubsan wild)): NOT_HERE := $(CHECK_KASAN) $(CHECK_UBSAN)
-SELDOM := kernel/trace/% kernel/checkpoint/% fs/proc% $(patsubst %,arch/riscv/%.c,explain \
-	unwind fdt discover kmap) $(patsubst %,kernel/%.c,panic main oom virtio_mmio bootargs futex \
-	sigdeliver sys_xattr sys_mount sys_swap sys_copy sys_advise sys_misc tty tty_line job itimer \
-	virtio_console timerfd sys_time sys_sched sys_id sys_sigwait format) $(patsubst %,mm/%.c,check \
-	swap oom remap vmap redzone collapse load reaper ring local) $(patsubst %,fs/%.c,mount epoll \
-	eventfd filelock tmpfs_options devfs copy clone rename flusher sync fs_pos tmpfs_dir attr \
-	qfs_recover qfs_super qfs_move qfs_cut qfs_journal qfs_balloc)
+include kernel/seldom.mk
 $(patsubst %,$K/%.o,$(filter $(SELDOM),$(KSRC))): SMALL := -Os -fno-optimize-sibling-calls
 $(KOBJ): $K/%.o: % $K/kernel.flags
 	@mkdir -p $(@D)

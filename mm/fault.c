@@ -150,12 +150,13 @@ cow_reuse(struct at at, struct frame *f)
 static inline __attribute__((always_inline)) int
 cow(struct at at, struct frame *f)
 {
-  u64 w = atomic_load(&f->word);
-  if(unlikely(word_kind(w) != KIND_ANON))
-    return cow_copy(at, f, MAPPED_1);
-  if(word_share(w) == 1 && word_pins(w) == 0)
-    return cow_reuse(at, f);
-  return cow_copy(at, f, SHARE_1 | MAPPED_1);
+  u64 w = atomic_load(&f->word), counts = MAPPED_1;
+  if(likely(word_kind(w) == KIND_ANON)){
+    if(word_share(w) == 1 && word_pins(w) == 0)
+      return cow_reuse(at, f);
+    counts = SHARE_1 | MAPPED_1;
+  }
+  return cow_copy(at, f, counts);
 }
 
 // ---- Pages in slots ----
@@ -325,14 +326,12 @@ static inline __attribute__((always_inline)) int
 resolve_private(struct at at)
 {
   pte_t p = at.old;
-  if(p == 0 && at.area->object == NULL)
-    return at.access == PROT_WRITE ? zero_fill(at) : zero_map(at);
-  if(at.access != PROT_WRITE || !pte_lacks_write(p))
-    return NEED_MORE;
-  struct frame *f = pte_frame(p);
-  if(f == zero_frame)
+  bool nothing = p == 0 && at.area->object == NULL;
+  if(at.access != PROT_WRITE)
+    return nothing ? zero_map(at) : NEED_MORE;
+  if(nothing || (pte_lacks_write(p) && pte_is_zero(p)))
     return zero_fill(at);
-  return cow(at, f);
+  return pte_lacks_write(p) ? cow(at, pte_frame(p)) : NEED_MORE;
 }
 
 static int
