@@ -26,7 +26,7 @@ frame_taken(struct frame *f, enum frame_kind kind)
 static inline bool
 frame_at_hand(u32 flags)
 {
-  return !FRAMES_WATCHED && likely(current->fail_nth == 0) && likely(this_hart()->batch.n > 0) &&
+  return likely(current->fail_nth == 0) && likely(this_hart()->batch.n > 0) &&
          !(flags & ALLOC_ZERO && zeroed_frames() > 0);
 }
 
@@ -38,6 +38,7 @@ frame_take_at_hand(enum frame_kind kind, u32 flags)
   struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
   h->taken[(int)kind]++;
   trace(FRAME_ALLOC, f, kind);
+  frames_handed_out(f, 1);
   if(flags & ALLOC_ZERO)
     page_zero(frame_kva(f));
   return f;
