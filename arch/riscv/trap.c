@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What a trap means: system calls have gone their own way in trap.S; here are
-// interrupts, page faults (to vm_fault) and the program errors that become
-// signals.  A fault of the kernel itself is legal in one place only, the user
+// What a trap means: system calls and most page faults have gone their own way in
+// trap.S; here are interrupts, the other page faults and the program errors that
+// become signals.  A fault of the kernel itself is legal in one place only, the user
 // copies of uaccess.S.
 
 #include <machine.h>
