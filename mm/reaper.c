@@ -249,8 +249,8 @@ memory_reclaim(void)
 int
 memory_wait(void)
 {
-  if(current->killed || current == reaper.task)
-    return -ENOMEM;
+  if(current->killed || current == reaper.task || reaper.task == NULL)
+    return -ENOMEM;                // nobody to wait for: the kernel is still starting
   u64 seen = atomic_load(&swap_reopenings);
   if(memory_reclaim() || (!current->killed && swap_off_cancel(seen)))
     return 0;
