@@ -29,13 +29,11 @@
 #include <machine.h>
 #include "kernel/errno.h"
 #include "kernel/printk.h"
-#include "kernel/string.h"
 #include "kernel/task.h"
 #include "mm/area.h"
 #include "mm/entry.h"
 #include "mm/fault.h"
 #include "mm/object.h"
-#include "mm/reaper.h"
 #include "mm/slot.h"
 #include "mm/swapin.h"
 

@@ -127,10 +127,10 @@ must_keep(u32 flags)
 }
 
 static inline struct frame *
-take(struct hart *h, enum frame_kind kind)
+take(enum frame_kind kind)
 {
-  struct frame *f = pfn_frame(h->batch.pfn[--h->batch.n]);
-  frame_taken(f, kind);
+  struct frame *f = frame_take_at_hand(kind, 0);
+  f->word = KIND(kind);
   return f;
 }
 
@@ -143,7 +143,7 @@ refill_and_take(struct hart *h, enum frame_kind kind, u32 flags)
     h->batch.n = buddy_alloc_batch(h->batch.pfn, 1, keep);
   if(buddy_free_frames() < watermark_low)
     reaper_wake();
-  return h->batch.n ? take(h, kind) : NULL;
+  return h->batch.n ? take(kind) : NULL;
 }
 
 static __attribute__((noinline)) struct frame *
@@ -183,11 +183,10 @@ alloc_slowly(enum frame_kind kind, u32 flags)
     return f;
   preempt_off();
   struct hart *h = this_hart();
-  f = likely(h->batch.n) ? take(h, kind) : refill_and_take(h, kind, flags);
+  f = likely(h->batch.n) ? take(kind) : refill_and_take(h, kind, flags);
   preempt_on();
   if(unlikely(f == NULL))
     return none_left();
-  frames_handed_out(f, 1);
   return flags & ALLOC_ZERO ? filled(f) : f;
 }
 
@@ -202,14 +201,14 @@ after_switch(struct frame *f)
 struct frame *
 frame_alloc(enum frame_kind kind, u32 flags)
 {
-  if(FRAMES_WATCHED || (flags & ALLOC_ZERO) || unlikely(current->fail_nth))
+  if((flags & ALLOC_ZERO) || unlikely(current->fail_nth))
     return alloc_slowly(kind, flags);
   preempt_off();
   if(unlikely(this_hart()->batch.n == 0)){
     current->preempt--;          // if a switch is due, it comes when the slow way is through
     return alloc_slowly(kind, flags);
   }
-  struct frame *f = take(this_hart(), kind);
+  struct frame *f = take(kind);
   return --current->preempt == 0 && unlikely(current->resched) ? after_switch(f) : f;
 }
 

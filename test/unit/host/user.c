@@ -7,16 +7,6 @@
 
 enum { TRIES = 16 };
 
-// As a trap does.
-static enum fault
-page_fault(va_t va, enum access how)
-{
-  bool were_on = intr_save();
-  bool done = vm_fault_at_once(current->space, va, how);
-  intr_restore(were_on);
-  return done ? FAULT_OK : vm_fault_rest(current->space, va, how);
-}
-
 enum fault
 user_touch(va_t va, enum access how, void **kva)
 {
@@ -24,7 +14,7 @@ user_touch(va_t va, enum access how, void **kva)
     *kva = mmu_translate(va, how, true);
     if(*kva)
       return FAULT_OK;
-    enum fault f = page_fault(va, how);
+    enum fault f = vm_fault(current->space, va, how);
     if(f != FAULT_OK)
       return f;
   }
