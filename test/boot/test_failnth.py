@@ -38,12 +38,13 @@ def boot_to_ls(k):
 
 
 def sweep_boots(step):
+    """Each of the first 40, where most differs from one to the next, then every `step`-th."""
     _, left = boot_to_ls(FAR)
     count = FAR - left
     assert 300 < count < 5000
+    points = [*range(1, 40), *range(40, count + 1, step)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        endings = dict(zip(range(1, count + 1, step),
-                           pool.map(lambda k: boot_to_ls(k)[0], range(1, count + 1, step))))
+        endings = dict(zip(points, pool.map(lambda k: boot_to_ls(k)[0], points)))
     assert [k for k, e in endings.items() if e == BAD_PANIC] == []
     # Only the kernel's own start may end for want of memory, not what comes after it.
     downs = [k for k, e in endings.items() if e != UP]
