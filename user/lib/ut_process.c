@@ -247,12 +247,17 @@ test_kill_signals(void)
 static void
 test_kill_group(void)
 {
-  int group = 0, status;
+  int fds[2], group = 0, status;
+  char c;
 
+  require(pipe(fds) == 0);
   for(int i = 0; i < 3; i++){
     int pid = must_fork();
-    if(pid == 0)
-      pause(10000);
+    if(pid == 0){
+      close(fds[1]);                     // who leaves our group ends with us nevertheless
+      read(fds[0], &c, 1);
+      exit(0);
+    }
     require(sys_setpgid(pid, group) == 0);
     if(!group)
       group = pid;
