@@ -6,7 +6,7 @@
 // than a stack; the lowest page is never mapped.  Every place ever used has a
 // record: it is in use, spare (mapped, for the next to come) or empty.  To map a
 // stack and to unmap it fences every hart, so they come and go some at a time.
-// Records stay, and so do the kernel's page tables of all places.
+// Records of empty places above all others go; the kernel's page tables stay.
 // Device registers are placed from the top down and never go.
 //
 // Lock: vmap.lock > kmap's, buddy.
@@ -29,6 +29,7 @@ struct place {
   struct list link;        // spare or empty
   va_t stack;              // lowest mapped address
   struct frame *frame[KSTACK_PAGES];   // NULL while it is not mapped
+  bool empty;              // on that list
 };
 
 static struct {
@@ -94,6 +95,7 @@ take_place(struct list *from)
     return NULL;
   struct place *p = list_first(from, struct place, link);
   list_remove(&p->link);
+  p->empty = false;
   return p;
 }
 
@@ -106,6 +108,19 @@ empty_place(void)
     p = new_place();
   spin_unlock(&vmap.lock);
   return p;
+}
+
+// vmap.lock is held.
+static void
+become_empty(struct place *p)
+{
+  p->empty = true;
+  list_push(&vmap.empty, &p->link);
+  while(vmap.nplaces && (p = (struct place *)radix_get(&vmap.places, vmap.nplaces - 1))->empty){
+    list_remove(&p->link);
+    radix_remove(&vmap.places, --vmap.nplaces);
+    kfree(p);
+  }
 }
 
 // Map one, and others while there is memory for programs.  => one, the others are spare
@@ -126,7 +141,7 @@ map_some(void)
     free_frames(half);
   spin_lock(&vmap.lock);
   if(half)
-    list_push(&vmap.empty, &half->link);
+    become_empty(half);
   p = take_place(&whole);
   for(; (more = take_place(&whole)) != NULL; vmap.nspare++)
     list_push(&vmap.spare, &more->link);
@@ -167,7 +182,7 @@ kstack_trim(u64 keep)
     free_frames(p);
   spin_lock(&vmap.lock);
   while((p = take_place(&going)) != NULL)
-    list_push(&vmap.empty, &p->link);
+    become_empty(p);
   spin_unlock(&vmap.lock);
   return n * KSTACK_PAGES;
 }

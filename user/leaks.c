@@ -77,8 +77,8 @@ may_have(const char *line, long has, long had)
   return has <= had;
 }
 
-// Places for kernel stacks are not given back: as many tasks at once as are likely, with those
-// of a run before that have not gone yet.
+// The kernel keeps the page tables of its tasks' stacks: as many tasks at once as are likely,
+// with those of a run before that have not gone yet.
 static void
 have_crowd(void)
 {

@@ -105,6 +105,18 @@ def test_out_of_memory_kills_the_hog(boot, cpus, mem):
     g.check("echo still > f; cat f")
 
 
+def records_of_stacks(g):
+    g.check("echo 3 > /proc/sys/vm/drop_caches")
+    return int(re.search(r"kmalloc-48 +(\d+)", g.run("cat /proc/slabinfo"))[1])
+
+
+def test_a_fork_bomb_leaves_no_records_of_its_stacks(boot):
+    g = boot(cpus=4, mem="128M")
+    before = records_of_stacks(g)
+    g.check("usertests fork_bomb", 60)
+    assert records_of_stacks(g) < before + 16
+
+
 def promised_kb(g):
     """What can be had at once, beside what is free."""
     g.check("echo 3 > /proc/sys/vm/drop_caches")
