@@ -4,6 +4,7 @@
 // by name, and the want of memory at every single allocation.
 
 #include "host/model.h"
+#include "mm/lineage.h"
 #include "mm/object.h"
 
 enum { RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
@@ -262,6 +263,17 @@ refusals(void)
 
 static struct store *file;
 
+// More members than a lineage has places for at first.
+static void
+have_children(struct space *s)
+{
+  struct space *child[2 * LINEAGE_FIRST] = { NULL };
+  for(u32 i = 0; i < count_of(child); i++)
+    space_fork(s, &child[i]);
+  for(u32 i = 0; i < count_of(child); i++)
+    space_put(child[i]);
+}
+
 // A bit of everything; whatever fails is left out.
 static void
 scenario(void)
@@ -297,6 +309,7 @@ scenario(void)
     run_space(s);
     space_put(child);
   }
+  have_children(s);
   vm_map(s, 4 * MiB + PAGE_SIZE, PAGE_SIZE, RW, ANON | MAP_FIXED, NULL, 0, NULL);
   u64 done;
   object_write(&file->object, 6 * PAGE_SIZE + 100, 16 * MiB, 64, &done);
