@@ -436,50 +436,6 @@ older_disk(void)
   end();
 }
 
-// ---- Scale ----
-
-// n new names and a sync.  => requests
-static u64
-create_many(u32 n)
-{
-  static u32 next;
-  u64 before = disk_device()->writes;
-  for(u32 end = next + n; next < end; next++){
-    struct inode *i;
-    assert_int_equal(create(next, &i), 0);
-    inode_put(i);
-  }
-  super->sync(super);
-  return disk_device()->writes - before;
-}
-
-// 10,000 names cost no more than 100 times what 100 do.
-static void
-many_names(void)
-{
-  disk_make(64 << 20)->pages_max = 64;
-  mount();
-  create_many(100);
-  u64 few = create_many(100), many = create_many(10000);
-  assert_in_range(many, 1, 100 * few);
-  unmount_disk();
-  disk_expect_consistent();
-}
-
-// The tree would have a circle, which names in memory could not be rid of.
-static void
-second_name_of_a_directory(void)
-{
-  struct inode *d, *up;
-  start();
-  assert_int_equal(root->ops->create(root, "d", 1, S_IFDIR | 0755, 0, &d), 0);
-  assert_int_equal(d->ops->link(d, "up", 2, root), 0);
-  assert_int_equal(d->ops->lookup(d, "up", 2, &up), -EUCLEAN);
-  inode_put(d);
-  unmount_disk();
-  buffer_drop();
-}
-
 // ---- The last blocks ----
 
 static u64
@@ -590,8 +546,6 @@ main(void)
     TEST(numbers_come_and_go, .frames = 3000, .harts = TASKS + 1),
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
     TEST(older_disk, .frames = 3000),
-    TEST(many_names, .frames = 20000),
-    TEST(second_name_of_a_directory, .frames = 3000),
     TEST(too_few_blocks, .frames = 3000),
     TEST(half_a_clone, .frames = 3000),
     TEST(link_without_memory, .frames = 3000, .reaper = true, .harts = 2),
