@@ -436,6 +436,41 @@ older_disk(void)
   end();
 }
 
+// ---- Attributes ----
+
+static void
+attributes_stay(void)
+{
+  const struct timespec at = { 1, 999999999 }, mt = { 1UL << 40, 1 }, ct = { -5, 500000000 };
+  const u32 mode = S_IFCHR | 06751;
+  struct inode *i;
+  start();
+  assert_int_equal(root->ops->create(root, "file 0", 6, mode, 0x12345, &i), 0);
+  assert_int_equal(root->ops->link(root, "file 1", 6, i), 0);
+  real_rw_write_lock(&i->lock);
+  i->uid = 70000;
+  i->gid = ~1U;
+  i->atime = at;
+  i->mtime = mt;
+  i->ctime = ct;
+  assert_int_equal(i->ops->update(i), 0);
+  real_rw_write_unlock(&i->lock);
+  inode_put(i);
+  unmount_disk();
+  mount();
+  assert_int_equal(lookup(0, &i), 0);
+  assert_int_equal(i->mode, mode);
+  assert_int_equal(i->nlink, 2);
+  assert_int_equal(i->uid, 70000);
+  assert_int_equal(i->gid, ~1U);
+  assert_int_equal(i->rdev, 0x12345);
+  assert_memory_equal(&i->atime, &at, sizeof at);
+  assert_memory_equal(&i->mtime, &mt, sizeof mt);
+  assert_memory_equal(&i->ctime, &ct, sizeof ct);
+  inode_put(i);
+  end();
+}
+
 // ---- The last blocks ----
 
 static u64
@@ -546,6 +581,7 @@ main(void)
     TEST(numbers_come_and_go, .frames = 3000, .harts = TASKS + 1),
     TEST(changes_during_commits, .frames = 3000, .harts = TASKS + 1),
     TEST(older_disk, .frames = 3000),
+    TEST(attributes_stay, .frames = 3000),
     TEST(too_few_blocks, .frames = 3000),
     TEST(half_a_clone, .frames = 3000),
     TEST(link_without_memory, .frames = 3000, .reaper = true, .harts = 2),
