@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Directories of qfs: many names, names of one hash, listing, a directory with two names.
+// Directories of qfs: many names, long ones, names of one hash, listing, a directory with
+// two names.
 
 #include "host/host.h"
 #include "host/mounted.h"
@@ -167,6 +168,36 @@ many_names(void)
   end();
 }
 
+// An index block gets full: the root is raised, and what is then below it is cut in two.
+static void
+two_levels_of_index(void)
+{
+  enum { NAMES = 8000, LEN = 240 };
+  char name[LEN + 1];
+  struct inode *i, *found;
+  start();
+  assert_int_equal(root->ops->create(root, "0", 1, S_IFREG | 0644, 0, &i), 0);
+  memset(name, 'x', LEN);
+  for(u32 k = 1; k < NAMES; k++){
+    name_of(k, name);
+    assert_int_equal(root->ops->link(root, name, LEN, i), 0);
+  }
+  assert_true(root->object.size > (QFS_DIR_FANOUT + 3) * QFS_BLOCK);
+  assert_int_equal(i->nlink, NAMES);
+  expect_listed(root, NAMES + 2);
+  for(u32 k = 1; k < NAMES; k++){
+    name_of(k, name);
+    assert_int_equal(root->ops->lookup(root, name, LEN, &found), 0);
+    assert_ptr_equal(found, i);
+    assert_int_equal(root->ops->unlink(root, name, LEN, i), 0);
+    inode_put(found);
+  }
+  assert_int_equal(i->nlink, 1);
+  expect_listed(root, 3);
+  inode_put(i);
+  end();
+}
+
 // ---- Damage ----
 
 // The tree would have a circle, which names in memory could not be rid of.
@@ -188,6 +219,7 @@ main(void)
   const struct CMUnitTest tests[] = {
     TEST(names_of_one_hash, .frames = 20000),
     TEST(many_names, .frames = 20000),
+    TEST(two_levels_of_index, .frames = 20000),
     TEST(second_name_of_a_directory, .frames = 3000),
   };
   return cmocka_run_group_tests_name("names", tests, NULL, NULL);
