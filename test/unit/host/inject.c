@@ -6,6 +6,8 @@
 #include "hosted.h"
 #include "mm/slab.h"
 
+enum { NOT_YET = 1 << 30 };
+
 static u64 countdown;
 static int fail_how;
 static bool refused;
@@ -16,6 +18,7 @@ fail_allocation(u64 k, int how)
   countdown = k;
   fail_how = how;
   refused &= k == 0;
+  current->fail_nth = k ? NOT_YET : 0;    // inline code takes no frame at hand then
 }
 
 bool
