@@ -168,32 +168,83 @@ many_names(void)
   end();
 }
 
+enum { LONG = 240 };
+
+// It fills much of a leaf.
+static void
+long_name(u32 k, char *name)
+{
+  u32 len = name_of(k, name);
+  memset(name + len, 'x', LONG - len);
+}
+
+static int
+link_long(struct inode *dir, u32 k, struct inode *i)
+{
+  char name[LONG + 1];
+  long_name(k, name);
+  return dir->ops->link(dir, name, LONG, i);
+}
+
 // An index block gets full: the root is raised, and what is then below it is cut in two.
 static void
 two_levels_of_index(void)
 {
-  enum { NAMES = 8000, LEN = 240 };
-  char name[LEN + 1];
+  enum { NAMES = 8000 };
+  char name[LONG + 1];
   struct inode *i, *found;
   start();
   assert_int_equal(root->ops->create(root, "0", 1, S_IFREG | 0644, 0, &i), 0);
-  memset(name, 'x', LEN);
-  for(u32 k = 1; k < NAMES; k++){
-    name_of(k, name);
-    assert_int_equal(root->ops->link(root, name, LEN, i), 0);
-  }
+  for(u32 k = 1; k < NAMES; k++)
+    assert_int_equal(link_long(root, k, i), 0);
   assert_true(root->object.size > (QFS_DIR_FANOUT + 3) * QFS_BLOCK);
   assert_int_equal(i->nlink, NAMES);
   expect_listed(root, NAMES + 2);
   for(u32 k = 1; k < NAMES; k++){
-    name_of(k, name);
-    assert_int_equal(root->ops->lookup(root, name, LEN, &found), 0);
+    long_name(k, name);
+    assert_int_equal(root->ops->lookup(root, name, LONG, &found), 0);
     assert_ptr_equal(found, i);
-    assert_int_equal(root->ops->unlink(root, name, LEN, i), 0);
+    assert_int_equal(root->ops->unlink(root, name, LONG, i), 0);
     inode_put(found);
   }
   assert_int_equal(i->nlink, 1);
   expect_listed(root, 3);
+  inode_put(i);
+  end();
+}
+
+// ---- Without memory ----
+
+static void
+link_at_last(struct inode *dir, u32 k, struct inode *i)
+{
+  int e = -ENOMEM;
+  for(u64 n = 1; e; n++){
+    fail_allocation(n, FAIL_ON);
+    e = link_long(dir, k, i);
+    assert_true(e == 0 || (e == -ENOMEM && allocation_failed()));
+    fail_allocation(0, FAIL_ON);
+  }
+}
+
+// Every allocation fails that a name asks for: it comes at last, and takes no more room.
+static void
+names_without_memory(void)
+{
+  enum { NAMES = 100 };
+  struct inode *with, *without, *i;
+  start();
+  assert_int_equal(root->ops->create(root, "0", 1, S_IFREG | 0644, 0, &i), 0);
+  assert_int_equal(root->ops->create(root, "a", 1, S_IFDIR | 0755, 0, &with), 0);
+  assert_int_equal(root->ops->create(root, "b", 1, S_IFDIR | 0755, 0, &without), 0);
+  for(u32 k = 0; k < NAMES; k++){
+    assert_int_equal(link_long(with, k, i), 0);
+    link_at_last(without, k, i);
+  }
+  expect_listed(without, NAMES + 2);
+  assert_int_equal(without->object.size, with->object.size);
+  inode_put(with);
+  inode_put(without);
   inode_put(i);
   end();
 }
@@ -220,6 +271,7 @@ main(void)
     TEST(names_of_one_hash, .frames = 20000),
     TEST(many_names, .frames = 20000),
     TEST(two_levels_of_index, .frames = 20000),
+    TEST(names_without_memory, .frames = 20000),
     TEST(second_name_of_a_directory, .frames = 3000),
   };
   return cmocka_run_group_tests_name("names", tests, NULL, NULL);

@@ -82,6 +82,38 @@ too_few_blocks(void)
   end();
 }
 
+static void
+delete(const char *name)
+{
+  struct inode *i;
+  u32 len = (u32)strlen(name);
+  assert_int_equal(root->ops->lookup(root, name, len, &i), 0);
+  assert_int_equal(root->ops->unlink(root, name, len, i), 0);
+  inode_put(i);
+}
+
+// What has been deleted is free once the transaction is on the disk: who needs it, for
+// metadata or for data, sees to that.
+static void
+freed_soon(void)
+{
+  char text[PATH_MAX - 1];
+  struct inode *i;
+  int e;
+  memset(text, 'x', sizeof text);
+  start();
+  fill_disk(0);
+  delete("file 100");
+  assert_int_equal(root->ops->symlink(root, "link", 4, text, sizeof text), 0);
+  fill_disk(0);
+  delete("file 101");
+  assert_int_equal(create(0, &i), 0);
+  assert_int_equal(transfer(object_write, i, 0, PAGE_SIZE, &e), PAGE_SIZE);
+  assert_int_equal(write_back(i), 0);
+  inode_put(i);
+  end();
+}
+
 // The first pages have become the copy's already: they are not in the way when it grows.
 static void
 half_a_clone(void)
@@ -135,14 +167,6 @@ link_without_memory(void)
   end();
 }
 
-// From there on: the task is being killed, and does not wait.
-static void
-fail_from(u64 k)
-{
-  fail_allocation(k, FAIL_ON);
-  current->killed = k != 0;
-}
-
 // A page far out in a new file, which goes again.  => has its k-th allocation failed?
 static bool
 write_far_out(u64 k)
@@ -153,7 +177,7 @@ write_far_out(u64 k)
   assert_int_equal(create(0, &i), 0);
   assert_int_equal(transfer(object_write, i, 0, PAGE_SIZE, &e), PAGE_SIZE);
   assert_int_equal(write_back(i), 0);
-  fail_from(k);
+  fail_allocation(k, FAIL_ON);
   e = object_extend(&i->object, FAR + PAGE_SIZE);
   if(e == 0)
     transfer(object_write, i, FAR, PAGE_SIZE, &e);
@@ -161,7 +185,7 @@ write_far_out(u64 k)
   e = write_back(i);
   assert_true(e == 0 || e == -ENOMEM);
   bool failed = allocation_failed();
-  fail_from(0);
+  fail_allocation(0, FAIL_ON);
   assert_int_equal(write_back(i), 0);
   assert_int_equal(root->ops->unlink(root, "file 0", 6, i), 0);
   inode_put(i);
@@ -186,6 +210,7 @@ main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(too_few_blocks, .frames = 3000),
+    TEST(freed_soon, .frames = 3000),
     TEST(half_a_clone, .frames = 3000),
     TEST(link_without_memory, .frames = 3000, .reaper = true, .harts = 2),
     TEST(growth_without_memory, .frames = 3000, .reaper = true, .harts = 2),

@@ -318,19 +318,15 @@ scenario(void)
   space_put(s);
 }
 
-// With FAIL_ONCE the reaper is asked and the allocation tried again; with FAIL_ON
-// the task is one that is being killed, which does not wait.
 static void
 fail_every_allocation(int how)
 {
   u64 before = free_frames(), k = 1;
   do {
     file = store_create(6 * PAGE_SIZE + 50, 16);
-    current->killed = how == FAIL_ON;
     fail_allocation(k++, how);
     scenario();
     fail_allocation(0, how);
-    current->killed = false;
     expect_no_lies();
     store_put(file);
     assert_int_equal(stores_alive, 0);

@@ -114,6 +114,8 @@ extern struct mmu mmu;
 
 // ---- Failing allocations (inject.c) ----
 
-enum { FAIL_ONCE, FAIL_ON };             // the kth only, or all from there on
+// The kth only, and the reaper is asked and it is tried again; or all from there on, for a
+// task that is being killed, which does not wait.
+enum { FAIL_ONCE, FAIL_ON };
 void fail_allocation(u64 k, int how);    // counted from 1; 0 = none
 bool allocation_failed(void);            // has one been refused since the last k > 0?

@@ -19,6 +19,7 @@ fail_allocation(u64 k, int how)
   fail_how = how;
   refused &= k == 0;
   current->fail_nth = k ? NOT_YET : 0;    // inline code takes no frame at hand then
+  current->killed = k && how == FAIL_ON;
 }
 
 bool
