@@ -189,7 +189,7 @@ def test_panic_says_what_and_where(boot, tmp_path, sabotage):
     assert re.search(SABOTAGE[sabotage], text)
     trace = text[text.index("panic: "):]
     assert "panic=exit" in trace.splitlines()[0] or re.search(r"\bsp +[0-9a-f]{16}\b", trace)
-    assert re.search(r"call chain:\n(.*\n)?.* [a-z_]+\w*\+0x[0-9a-f]+\n", trace)
+    assert re.search(r"call chain:\n(.*\n)?.* [a-z_][\w.]*\+0x[0-9a-f]+\n", trace)
 
 
 @pytest.mark.parametrize("address", [
@@ -229,8 +229,8 @@ def test_call_chain_of_unusual_calls(boot, tmp_path, where, sabotage, through):
     """Those that return by way of t0, from functions that may not have saved their ra."""
     text = sabotaged(boot, tmp_path, f"break {where}\ncontinue\ndelete\n{sabotage}",
                      "sh -c 'while true; do cowtest; done' > /dev/null &", cpus=2)
-    said = re.search(r"call chain:\n((?: +[0-9a-f]+(?: \w+\+0x[0-9a-f]+)?\n)+)", text)[1]
-    chain = re.findall(r" (\w+)\+0x", said)
+    said = re.search(r"call chain:\n((?: +[0-9a-f]+(?: [\w.]+\+0x[0-9a-f]+)?\n)+)", text)[1]
+    chain = re.findall(r" ([\w.]+)\+0x", said)
     assert through in chain[:2] and len(chain) > 2 and chain[-1] in BOTTOMS, text
     assert not set(chain[:-1]) & BOTTOMS, text
 
@@ -240,9 +240,9 @@ def test_panic_shows_every_hart(boot, tmp_path):
     report = re.split(r"(?m)^hart (\d+), ", text[text.index("panic: "):])
     harts = dict(zip(map(int, report[1::2]), report[2::2]))
     assert sorted(harts) == [0, 1, 2, 3]
-    assert all(re.search(r"call chain:\n( +[0-9a-f]+ \w+\+0x[0-9a-f]+\n){2}", said)
+    assert all(re.search(r"call chain:\n( +[0-9a-f]+ [\w.]+\+0x[0-9a-f]+\n){2}", said)
                for said in harts.values()), text
-    ends = {re.findall(r"(?m)^  [0-9a-f]+ (\w+)\+0x", said)[-1] for said in harts.values()}
+    ends = {re.findall(r"(?m)^  [0-9a-f]+ ([\w.]+)\+0x", said)[-1] for said in harts.values()}
     assert ends <= BOTTOMS
     spin = next(said for said in harts.values() if '"spin"' in said)
     assert re.search(r" trap_user|trap_from_user\+|return_to_user\+", spin)
