@@ -94,16 +94,14 @@ blocks_ahead(void)
   assert_int_equal(object_ahead(&i->object) + object_ahead(&other->object) + free_blocks(), 0);
   inode_put(i);
   inode_put(other);
-  unmount_disk();
-  disk_expect_consistent();
+  finish_disk();
 
   memcpy(disk_bytes, cut_short, DISK);
   assert_int_equal(mount_disk(), 0);
   assert_int_equal(super->root->ops->lookup(super->root, "a", 1, &i), 0);
   expect_hole(i, PAGES, HOLE);
   inode_put(i);
-  unmount_disk();
-  disk_expect_consistent();
+  finish_disk();
   buffer_drop();
 }
 

@@ -16,13 +16,6 @@ start(void)
   root = super->root;
 }
 
-static void
-end(void)
-{
-  unmount_disk();
-  disk_expect_consistent();
-}
-
 // All names are numbers, and equally long.
 static u32
 name_of(u32 k, char *name)
@@ -140,7 +133,7 @@ names_of_one_hash(void)
     expect_listed(dir, NAMES + 4);
     inode_put(dir);
   }
-  end();
+  finish_disk();
 }
 
 // ---- Scale ----
@@ -165,7 +158,7 @@ many_names(void)
   create_many(100);
   u64 few = create_many(100), many = create_many(10000);
   assert_in_range(many, 1, 100 * few);
-  end();
+  finish_disk();
 }
 
 enum { LONG = 240 };
@@ -210,7 +203,7 @@ two_levels_of_index(void)
   assert_int_equal(i->nlink, 1);
   expect_listed(root, 3);
   inode_put(i);
-  end();
+  finish_disk();
 }
 
 // ---- Without memory ----
@@ -246,7 +239,7 @@ names_without_memory(void)
   inode_put(with);
   inode_put(without);
   inode_put(i);
-  end();
+  finish_disk();
 }
 
 // ---- Damage ----

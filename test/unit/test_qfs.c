@@ -30,8 +30,7 @@ start(void)
 static void
 end(void)
 {
-  unmount_disk();
-  disk_expect_consistent();
+  finish_disk();
   buffer_drop();
 }
 
@@ -202,8 +201,7 @@ start_over(void)
   struct inode *i;
   disk_fail(0);
   fail_allocation(0, FAIL_ONCE);
-  unmount_disk();
-  disk_expect_consistent();
+  finish_disk();
   mount();
   for(u32 k = 0; k < FILES; k++){
     model[k].exists = false;

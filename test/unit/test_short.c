@@ -21,8 +21,7 @@ start(void)
 static void
 end(void)
 {
-  unmount_disk();
-  disk_expect_consistent();
+  finish_disk();
   buffer_drop();
 }
 
@@ -32,6 +31,16 @@ create(u32 k, struct inode **i)
   char name[16];
   u32 len = (u32)snprintk(name, sizeof name, "file %u", k);
   return root->ops->create(root, name, len, S_IFREG | 0644, 0, i);
+}
+
+static void
+delete(const char *name)
+{
+  struct inode *i;
+  u32 len = (u32)strlen(name);
+  assert_int_equal(root->ops->lookup(root, name, len, &i), 0);
+  assert_int_equal(root->ops->unlink(root, name, len, i), 0);
+  inode_put(i);
 }
 
 // ---- The last blocks ----
@@ -80,16 +89,6 @@ too_few_blocks(void)
   }
   inode_put(i);
   end();
-}
-
-static void
-delete(const char *name)
-{
-  struct inode *i;
-  u32 len = (u32)strlen(name);
-  assert_int_equal(root->ops->lookup(root, name, len, &i), 0);
-  assert_int_equal(root->ops->unlink(root, name, len, i), 0);
-  inode_put(i);
 }
 
 // What has been deleted is free once the transaction is on the disk: who needs it, for
@@ -156,12 +155,8 @@ link_without_memory(void)
     if(e == 0 && !failed)
       break;
     assert_true(e == 0 || e == -ENOMEM);
-    if(e == 0){
-      struct inode *i;
-      assert_int_equal(root->ops->lookup(root, "link", 4, &i), 0);
-      assert_int_equal(root->ops->unlink(root, "link", 4, i), 0);
-      inode_put(i);
-    }
+    if(e == 0)
+      delete("link");
     assert_in_range(room(), before - 2, before);
   }
   end();

@@ -44,6 +44,13 @@ unmount_disk(void)
 }
 
 void
+finish_disk(void)
+{
+  unmount_disk();
+  disk_expect_consistent();
+}
+
+void
 buffer_make(u64 bytes)
 {
   space = space_create();

@@ -13,6 +13,7 @@ extern va_t buffer;
 
 int mount_disk(void);                    // => 0 or -errno
 void unmount_disk(void);                 // all is written, as far as that goes
+void finish_disk(void);                  // and the disk is consistent
 void buffer_make(u64 bytes);             // in a space of its own, which runs
 void buffer_drop(void);
 
